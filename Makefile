@@ -1,0 +1,69 @@
+# Duolu's commands. `make` alone lists them; each builds the environment first if it has to.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# The first Python of at least 3.11 that can make environments. Name another: make setup PYTHON=…
+PYTHONS := python3 python3.13 python3.12 python3.11
+USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for it in $(PYTHONS); do $$it -c '$(USABLE)' 2>/dev/null && echo $$it && break; done)
+
+ARGS ?=
+PORT ?= 8000
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test pytest check format bench bench-relevance lock test-compose clean
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## Build the environment in .venv, with Duolu installed in it
+
+# --no-deps: the lock is complete, so that nothing is resolved, and nothing arrives unpinned.
+$(INSTALLED): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer with venv and ensurepip among:" \
+	  "$(PYTHONS); install one (Debian: python3-venv), or name it: make setup PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c '$(USABLE)' || { echo "$(PYTHON) is older than 3.11 or lacks venv and ensurepip" \
+	  "(Debian: python3-venv); name another: make setup PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python scripts/openmp.py
+	@touch $@
+
+demo: setup ## Catalogue, index, model and service on 127.0.0.1:8000. Your own: DATA=catalog.jsonl
+	@$(BIN)/python scripts/demo.py --port $(PORT) $(if $(DATA),--catalogue "$(DATA)")
+
+test: check pytest ## Everything that must hold, as CI runs it
+
+pytest: setup ## The tests alone. Some: make pytest ARGS="-k geo"
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## Style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: setup ## Let ruff put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## Speed and memory, stage by stage, up to a million documents: an hour (docs/performance.md)
+	$(BIN)/python benchmarks/speed.py $(ARGS)
+
+bench-relevance: setup ## nDCG, recall and intervals on real data: DUOLU_DATASETS=DIR (docs/datasets.md)
+	$(BIN)/python benchmarks/relevance.py $(ARGS)
+
+lock: setup ## Pin what pyproject.toml asks for. Newer versions: make lock ARGS=--upgrade
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra bench \
+	  --no-annotate --custom-compile-command "make lock" $(ARGS) pyproject.toml -o requirements.lock
+
+test-compose: setup ## The containers, on a Docker engine: search, kill the ranker, search again
+	$(BIN)/python scripts/test_compose.py
+
+clean: ## Remove the environment and every cache; data/ and models/ stay
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find app tests scripts benchmarks examples -name __pycache__ -prune -exec rm -rf {} +

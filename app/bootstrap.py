@@ -1,0 +1,289 @@
+"""The composition root: settings and artifacts in, a ready engine out. It alone knows concretes.
+
+An Engine holds one `Serving` (a snapshot, the tables, the wired search, the loaded releases) and
+swaps it as a whole: a request keeps the one that it began with, whatever is published meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from app.corpus.masks import row_mask
+from app.domain.dotted import load
+from app.domain.errors import DuoluError, NothingServes, UnknownName
+from app.domain.query import Deadline, Query
+from app.merge.merger import Merger
+from app.pipeline.search import Search, SearchResult
+from app.query.understand import SearchRequest, understand
+from app.rank.local import LocalRanker
+from app.rank.ranker import Ranker
+from app.rank.release import open_release, refuse_if_foreign
+from app.rank.remote import RemoteRanker
+from app.recall.fanout import Fanout, Lane
+from app.settings import Settings
+from app.snapshot.context import SearchContext
+from app.snapshot.opening import open_snapshot, open_tables
+from app.snapshot.recent import Recent
+from app.snapshot.snapshot import Snapshot
+from app.snapshot.store import ArtifactStore
+from app.snapshot.tables import Tables
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """One set of versions, whole and verified."""
+
+    snapshot: Snapshot
+    tables: Tables
+    search: Search
+    ranker: Ranker | None  # None: fused order
+    release_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one search gave, with the versions that gave it."""
+
+    ctx: SearchContext
+    result: SearchResult
+    timings_ms: Mapping[str, float]  # understand, recall, merge, rank, select
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where the three kinds of artifacts live."""
+
+    snapshots: ArtifactStore
+    tables: ArtifactStore
+    releases: ArtifactStore
+
+    @classmethod
+    def under(cls, settings: Settings, data: Path, models: Path) -> Stores:
+        return cls(
+            ArtifactStore(data / "snapshots", "snapshot"),
+            ArtifactStore(data / "tables", "tables"),
+            ArtifactStore(models / settings.rank.model, "release"),
+        )
+
+
+class Engine:
+    """Answers searches from the published artifacts and follows what is published."""
+
+    def __init__(
+        self, settings: Settings, data: Path, models: Path, key: str | None = None
+    ) -> None:
+        self.settings = settings
+        self.stores = Stores.under(settings, data, models)
+        self.serving: Serving | None = None
+        self.recent = Recent()  # what served lately: a ranker answers older gateways from it
+        self.problems: dict[str, str] = {}  # artifact id → why it does not serve
+        self._threads = {
+            name: ThreadPoolExecutor(channel.threads, f"recall-{name}")
+            for name, channel in settings.channels.items()
+            if channel.enabled
+        }
+        self.rank_threads = ThreadPoolExecutor(2, "rank")
+        self._rankers: dict[tuple[str, str], LocalRanker] = {}  # (snapshot, release), newest last
+        self._remote = _remote_ranker(settings, key)
+
+    def acquire(self) -> Serving:
+        """Pin the current versions, or raise NothingServes."""
+        if self.serving is None:
+            why = "; ".join(self.problems.values())
+            raise NothingServes(why or f"no snapshot under {self.stores.snapshots.root} yet")
+        return self.serving
+
+    async def search(
+        self, request: SearchRequest, now_ms: int | None = None, *, rank: bool = True
+    ) -> Answer:
+        """Answer one request. Raises InvalidQuery, UnknownName or NothingServes."""
+        started = time.perf_counter()
+        serving = self.acquire()
+        self._check_channels(request)
+        now_ms = int(time.time() * 1e3) if now_ms is None else now_ms
+        query = understand(request, serving.snapshot, now_ms, self.settings.merge.max_candidates)
+        ranker, release_id = self._ranker_for(serving, request.release) if rank else (None, None)
+        timeout_ms = min(request.timeout_ms or 6e4, self.settings.service.timeout_ms)
+        ctx = make_context(serving, query, Deadline.after_ms(timeout_ms), release_id)
+        understood_ms = (time.perf_counter() - started) * 1e3
+        result = await serving.search.run(ctx, ranker, request.channels)
+        timings = {"understand": understood_ms, **result.timings_ms}
+        return Answer(ctx, result, timings, (time.perf_counter() - started) * 1e3)
+
+    def refresh(self) -> bool:
+        """Follow the stores: load what was newly published and swap. True if anything changed.
+
+        What cannot be opened is named in `problems` and the versions before go on serving.
+        """
+        wanted = tuple(
+            s.current_id()
+            for s in (self.stores.snapshots, self.stores.tables, self.stores.releases)
+        )
+        now = self.serving
+        if now and wanted == (now.snapshot.id, now.tables.id, now.release_id):
+            return False
+        snapshot = self._open_snapshot(wanted[0])
+        if snapshot is None:
+            return False
+        tables = self._open_tables(wanted[1], snapshot)
+        search = self._wire(snapshot, tables) if self._is_new(snapshot, tables) else now.search  # type: ignore[union-attr]
+        release_id, ranker = self._open_current_release(wanted[2], snapshot)
+        fresh = Serving(snapshot, tables, search, ranker and (self._remote or ranker), release_id)
+        changed = now is None or (now.snapshot.id, now.tables.id, now.release_id) != (
+            snapshot.id, tables.id, release_id,
+        )  # fmt: skip
+        self.recent.add(snapshot, tables)
+        self.serving = fresh
+        return changed
+
+    async def disconnect(self) -> None:
+        """Close the connections that belong to the running event loop."""
+        if self._remote is not None:
+            await self._remote.close()
+
+    def close(self) -> None:
+        for pool in (*self._threads.values(), self.rank_threads):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _is_new(self, snapshot: Snapshot, tables: Tables) -> bool:
+        now = self.serving
+        return now is None or now.snapshot is not snapshot or now.tables is not tables
+
+    def _check_channels(self, request: SearchRequest) -> None:
+        for name in request.channels or ():
+            if name not in self._threads:
+                raise UnknownName("channel", name, f"known: {', '.join(self._threads)}")
+
+    def _ranker_for(
+        self, serving: Serving, release_id: str | None
+    ) -> tuple[Ranker | None, str | None]:
+        if release_id is None or release_id == serving.release_id:
+            return serving.ranker, serving.release_id
+        ranker = self.local_ranker(release_id, serving.snapshot)
+        return self._remote or ranker, release_id
+
+    def _open_snapshot(self, snapshot_id: str | None) -> Snapshot | None:
+        now = self.serving
+        if snapshot_id is None or (now and now.snapshot.id == snapshot_id):
+            return now.snapshot if now else None
+        return self._try(snapshot_id, now.snapshot if now else None, self._load_snapshot)
+
+    def _load_snapshot(self, snapshot_id: str) -> Snapshot:
+        return open_snapshot(self.stores.snapshots.path(snapshot_id))
+
+    def _open_tables(self, tables_id: str | None, snapshot: Snapshot) -> Tables:
+        now = self.serving
+        same_snapshot = now is not None and now.snapshot is snapshot
+        if now and same_snapshot and now.tables.id == tables_id:
+            return now.tables
+        fallback = now.tables if now and same_snapshot else Tables.empty(len(snapshot))
+        if tables_id is None:
+            return fallback
+        tables = self._try(
+            tables_id,
+            fallback,
+            lambda i: open_tables(self.stores.tables.path(i), snapshot.documents),
+        )
+        return tables or fallback
+
+    def _open_current_release(
+        self, release_id: str | None, snapshot: Snapshot
+    ) -> tuple[str | None, Ranker | None]:
+        """Return the release and its ranker; the one before where the new one is refused."""
+        now = self.serving
+        for candidate in (release_id, now.release_id if now else None):
+            if candidate is not None:
+                ranker = self._try(candidate, None, lambda i: self.local_ranker(i, snapshot))
+                if ranker is not None:
+                    return candidate, ranker
+        return None, None
+
+    def local_ranker(self, release_id: str, snapshot: Snapshot) -> LocalRanker:
+        """Open a release for a snapshot, or return the one that is open. Takes its time."""
+        key = (snapshot.id, release_id)
+        if key not in self._rankers:
+            release = open_release(self.stores.releases.path(release_id))
+            refuse_if_foreign(release, snapshot)
+            ranker = LocalRanker(release.features, release.model, self.rank_threads)
+            kept = list(self._rankers.items())[-3:]
+            self._rankers = dict([*kept, (key, ranker)])
+        return self._rankers[key]
+
+    def _try(self, artifact_id: str, fallback: T, opened: Callable[[str], T]) -> T:
+        """Open an artifact once; keep why it failed, and do not try that one again each second."""
+        if artifact_id in self.problems:
+            return fallback
+        try:
+            return opened(artifact_id)
+        except (DuoluError, OSError, ValueError, KeyError) as error:
+            log.exception("%s does not serve", artifact_id)
+            self.problems[artifact_id] = f"{artifact_id}: {error}"
+            return fallback
+
+    def _wire(self, snapshot: Snapshot, tables: Tables) -> Search:
+        lanes = open_lanes(self.settings, snapshot, tables, self._threads)
+        return Search(Fanout(lanes), make_merger(self.settings), self.settings.merge.max_candidates)
+
+
+def open_lanes(
+    settings: Settings,
+    snapshot: Snapshot,
+    tables: Tables,
+    threads: Mapping[str, Executor],
+    patience_ms: float | None = None,
+) -> list[Lane]:
+    """Open every enabled channel that the snapshot has a part of.
+
+    `patience_ms` replaces the channels' time limits where nobody waits: training, evaluation.
+    """
+    return [
+        Lane(
+            name,
+            load(c.kind).open(snapshot, tables, snapshot.part(name), c.own),
+            c.k,
+            patience_ms or c.timeout_ms,
+            threads[name],
+        )
+        for name, c in settings.channels.items()
+        if c.enabled and name in snapshot.manifest["channels"]
+    ]
+
+
+def make_merger(settings: Settings) -> Merger:
+    weights = {name: c.weight for name, c in settings.channels.items()}
+    merger: Merger = load(settings.merge.kind)(weights=weights, **settings.merge.options)
+    return merger
+
+
+def make_context(
+    serving: Serving, query: Query, deadline: Deadline, release_id: str | None
+) -> SearchContext:
+    """Read the user's state and evaluate the filters, once a request."""
+    documents = serving.snapshot.documents
+    return SearchContext(
+        request_id=secrets.token_hex(8),
+        query=query,
+        user=serving.tables.user_state(query.user_id, query.client_id, documents, query.now_ms),
+        snapshot=serving.snapshot,
+        tables=serving.tables,
+        deadline=deadline,
+        mask=row_mask(query.filters, documents) if query.filters is not None else None,
+        release_id=release_id,
+    )
+
+
+def _remote_ranker(settings: Settings, key: str | None) -> RemoteRanker | None:
+    if settings.rank.url is None:
+        return None
+    return RemoteRanker(settings.rank.url, settings.rank.timeout_ms, key)

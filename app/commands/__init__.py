@@ -1,0 +1,1 @@
+"""The commands of `duolu`: each reads its options, makes one call, prints the result."""

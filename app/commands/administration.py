@@ -1,0 +1,132 @@
+"""releases, publish, rollback, snapshots, doctor: what serves, and going back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from app.commands import options as o
+from app.offline.doctor import diagnose
+from app.snapshot.store import ArtifactStore
+
+
+def register(app: typer.Typer) -> None:
+    app.command("releases")(releases_command)
+    app.command("snapshots")(snapshots_command)
+    app.command("publish")(publish_command)
+    app.command("rollback")(rollback_command)
+    app.command("doctor")(doctor_command)
+
+
+def releases_command(
+    data: o.Data = o.DATA,
+    models: o.Models = o.MODELS,
+    config: o.Config = o.CONFIG,
+    overrides: o.Override = None,
+    as_json: o.Json = False,
+) -> None:
+    """List the releases of the configured model, oldest first; * serves."""
+    _list(o.workplace(data, models, config, overrides).stores.releases, as_json)
+
+
+def snapshots_command(
+    data: o.Data = o.DATA,
+    models: o.Models = o.MODELS,
+    config: o.Config = o.CONFIG,
+    overrides: o.Override = None,
+    as_json: o.Json = False,
+) -> None:
+    """List the snapshots of the catalogue, oldest first; * serves."""
+    _list(o.workplace(data, models, config, overrides).stores.snapshots, as_json)
+
+
+def publish_command(
+    artifact_id: Annotated[str, typer.Argument(help="A release, or a snapshot with --snapshots.")],
+    snapshots: Annotated[bool, typer.Option("--snapshots", help="Publish a snapshot.")] = False,
+    data: o.Data = o.DATA,
+    models: o.Models = o.MODELS,
+    config: o.Config = o.CONFIG,
+    overrides: o.Override = None,
+    as_json: o.Json = False,
+) -> None:
+    """Serve a release (or a snapshot). Running services take it up within a second."""
+    stores = o.workplace(data, models, config, overrides).stores
+    store = stores.snapshots if snapshots else stores.releases
+    store.verify(artifact_id)
+    store.publish(artifact_id)
+    o.show({"published": artifact_id}, as_json, [f"{store.kind} {artifact_id} serves"])
+
+
+def rollback_command(
+    artifact_id: Annotated[
+        str | None, typer.Argument(help="Where to; default: what served before.")
+    ] = None,
+    snapshots: Annotated[bool, typer.Option("--snapshots", help="Roll a snapshot back.")] = False,
+    data: o.Data = o.DATA,
+    models: o.Models = o.MODELS,
+    config: o.Config = o.CONFIG,
+    overrides: o.Override = None,
+    as_json: o.Json = False,
+) -> None:
+    """Go back to the release (or snapshot) that served before."""
+    stores = o.workplace(data, models, config, overrides).stores
+    store = stores.snapshots if snapshots else stores.releases
+    back = store.rollback(artifact_id)
+    o.show({"published": back}, as_json, [f"{store.kind} {back} serves again"])
+
+
+def doctor_command(
+    port: Annotated[int, typer.Option(help="The port that serve would take.")] = 8000,
+    data: o.Data = o.DATA,
+    models: o.Models = o.MODELS,
+    config: o.Config = o.CONFIG,
+    overrides: o.Override = None,
+    as_json: o.Json = False,
+) -> None:
+    """Check configuration, snapshot, tables, release, event log, disk and port; say what to do."""
+    place = o.workplace(data, models, config, overrides)
+    findings = diagnose(place, port, int(time.time() * 1e3))
+    mark = {"ok": "ok  ", "note": "note", "wrong": "FAIL"}
+    lines = [
+        f"{mark[f.state]}  {f.what}: {f.detail}" + (f" → {f.remedy}" if f.remedy else "")
+        for f in findings
+    ]
+    o.show({"findings": [f.to_json() for f in findings]}, as_json, lines)
+    if any(f.state == "wrong" for f in findings):
+        raise typer.Exit(1)
+
+
+def _list(store: ArtifactStore, as_json: bool) -> None:
+    current = store.current_id()
+    facts = [_fact(store, artifact_id, current) for artifact_id in store.ids()]
+    o.show({f"{store.kind}s": facts, "current": current}, as_json, _table(store, facts))
+
+
+def _fact(store: ArtifactStore, artifact_id: str, current: str | None) -> dict[str, Any]:
+    manifest = store.manifest(artifact_id)
+    wanted = ("documents", "built_at_ms", "metrics", "groups", "channels", "trained_on")
+    return {
+        "id": artifact_id,
+        "serves": artifact_id == current,
+        **{key: manifest[key] for key in wanted if key in manifest},
+    }
+
+
+def _table(store: ArtifactStore, facts: Sequence[dict[str, Any]]) -> list[str]:
+    lines = []
+    for fact in facts:
+        built = datetime.fromtimestamp(fact.get("built_at_ms", 0) / 1e3, UTC)
+        ranked = fact.get("metrics", {}).get("ranked", {})
+        told = (
+            f"{fact['documents']:,} documents"
+            if "documents" in fact
+            else " ".join(f"{name} {value[0]:.4f}" for name, value in ranked.items())
+        )
+        lines.append(
+            f"{'*' if fact['serves'] else ' '} {fact['id']}  {built:%Y-%m-%d %H:%M}  {told}"
+        )
+    return lines or [f"no {store.kind} under {store.root}"]

@@ -1,0 +1,115 @@
+"""search: one question from the shell."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from app.bootstrap import Answer, Engine
+from app.commands import options as o
+from app.domain.errors import InvalidInput
+from app.query.understand import SearchRequest, place
+
+
+def register(app: typer.Typer) -> None:
+    app.command("search")(search_command)
+
+
+def search_command(
+    query: Annotated[str, typer.Argument(help="What to look for; empty browses.")] = "",
+    user: Annotated[str | None, typer.Option(help="Who asks.")] = None,
+    lat: Annotated[float | None, typer.Option(help="Where, degrees.")] = None,
+    lon: Annotated[float | None, typer.Option(help="Where, degrees.")] = None,
+    limit: Annotated[int, typer.Option(help="Results.")] = 10,
+    filters: Annotated[str | None, typer.Option(help='JSON: {"price": {"lte": 100}}.')] = None,
+    rank: Annotated[bool, typer.Option("--rank/--no-rank", help="By the model, or fused.")] = True,
+    data: o.Data = o.DATA,
+    models: o.Models = o.MODELS,
+    config: o.Config = o.CONFIG,
+    overrides: o.Override = None,
+    as_json: o.Json = False,
+) -> None:
+    """Search once, without a service. Says which channels brought each result."""
+    request = SearchRequest(
+        text=query, user_id=user, origin=place(lat, lon), limit=limit, filters=_json(filters),
+    )  # fmt: skip
+    working = o.workplace(data, models, config, overrides)
+    engine = Engine(working.settings, data, models, os.environ.get("DUOLU_KEY") or None)
+    try:
+        engine.refresh()
+        if engine.serving is None and not engine.problems:
+            working.stores.snapshots.require_current()
+        answer = asyncio.run(_ask(engine, request, rank))
+    finally:
+        engine.close()
+    o.show(_result(answer), as_json, _lines(answer))
+
+
+async def _ask(engine: Engine, request: SearchRequest, rank: bool) -> Answer:
+    try:
+        return await engine.search(request, rank=rank)
+    finally:
+        await engine.disconnect()
+
+
+def _json(text: str | None) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(f"--filters {text}: not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise InvalidInput(f'--filters {text}: write an object, e.g. {{"price": {{"lte": 100}}}}')
+    return value
+
+
+def _result(answer: Answer) -> dict[str, Any]:
+    result = answer.result
+    return {
+        "snapshot_id": answer.ctx.snapshot.id,
+        "tables_id": answer.ctx.tables.id,
+        "release_id": result.release_id,
+        "degraded": list(result.degraded),
+        "total": result.total,
+        "total_relation": result.total_relation,
+        "took_ms": round(answer.took_ms, 2),
+        "results": [
+            {"id": i, "rank": rank, "score": float(score), "channels": channels_of(answer, at)}
+            for rank, (i, score, at) in enumerate(
+                zip(result.ids, result.scores, result.picked, strict=True), 1
+            )
+        ],
+    }
+
+
+def channels_of(answer: Answer, at: int) -> dict[str, dict[str, float]]:
+    """Which channels returned the candidate, at which rank and score."""
+    c = answer.result.candidates
+    return {
+        name: {"rank": int(c.ranks[at, j]), "score": float(c.scores[at, j])}
+        for j, name in enumerate(c.channels)
+        if c.ranks[at, j]
+    }
+
+
+def _lines(answer: Answer) -> list[str]:
+    result, documents = answer.result, answer.ctx.snapshot.documents
+    lines = []
+    for rank, (row, score, at) in enumerate(
+        zip(result.rows, result.scores, result.picked, strict=True), 1
+    ):
+        document = orjson.loads(documents.payload.raw(int(row)))
+        channels = " ".join(f"{n}#{h['rank']}" for n, h in channels_of(answer, int(at)).items())
+        lines.append(
+            f"{rank:>3}  {score:8.3f}  {document['title']}  [{document['id']}]  {channels}"
+        )
+    order = f"release {result.release_id}" if result.release_id else "fused order, no model"
+    count = f"{result.total:,}" + ("" if result.total_relation == "eq" else " or more")
+    lines.append(f"{count} matches in {answer.took_ms:.1f} ms; {order}")
+    lines += [f"degraded: {what}" for what in result.degraded]
+    return lines

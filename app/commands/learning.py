@@ -1,0 +1,128 @@
+"""train, evaluate, run: what is learned and how good it is."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands import options as o
+from app.offline.report import metric_lines
+from app.offline.runs import Pipeline, evaluate_run, write_topics_run
+from app.offline.workflow import JudgedBy, train_model
+
+Queries = Annotated[Path, typer.Option(help="Queries, JSONL: qid, text, user_id?, lat?, lon?.")]
+Channels = Annotated[
+    str | None, typer.Option(help="Ask only these channels: lexical,geo. Default: all.")
+]
+Ranked = Annotated[
+    bool, typer.Option("--rank/--no-rank", help="Rank by the model, or fused order.")
+]
+ReleaseId = Annotated[str | None, typer.Option(help="Rank by this release.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("train")(train_command)
+    app.command("evaluate")(evaluate_command)
+    app.command("run")(run_command)
+
+
+def train_command(
+    recipe: Annotated[Path, typer.Argument(help="A recipe.")] = Path(
+        "models/lambdarank/recipe.toml"
+    ),
+    sessions: Annotated[
+        Path | None, typer.Option(help="Shown lists with clicks; imported as events first.")
+    ] = None,
+    queries: Annotated[Path | None, typer.Option(help="Queries, with --qrels.")] = None,
+    qrels: Annotated[Path | None, typer.Option(help="TREC qrels, with --queries.")] = None,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Serve the model if the gate passes; else exit 3.")
+    ] = False,
+    data: o.Data = o.DATA,
+    models: o.Models = o.MODELS,
+    config: o.Config = o.CONFIG,
+    overrides: o.Override = None,
+    as_json: o.Json = False,
+) -> None:
+    """Train a ranking model from clicks or judgements, measure it, and write a release.
+
+    Labels come from --sessions, from --queries with --qrels, or else from the event log.
+    """
+    place = o.workplace(data, models, config, overrides)
+    trained = train_model(
+        place, recipe, JudgedBy(sessions, queries, qrels),
+        now_ms=int(time.time() * 1e3), publish_it=publish, progress=o.progress(),
+    )  # fmt: skip
+    result = {
+        "release_id": trained.release_id, "published": publish, "groups": trained.groups,
+        "rows": trained.rows, "rounds": trained.rounds, "features": trained.features,
+        "queries": trained.comparison.queries, "metrics": trained.comparison.to_json(),
+    }  # fmt: skip
+    best = [f"  {share:6.1%}  {name}" for name, share in list(trained.features.items())[:12]]
+    lines = [
+        *metric_lines(trained.comparison),
+        "features by gain:",
+        *best,
+        f"release {trained.release_id}: {trained.rounds} trees from {trained.rows:,} rows"
+        + (", published" if publish else "; serve it: duolu publish " + trained.release_id),
+    ]
+    o.show(result, as_json, lines)
+
+
+def evaluate_command(
+    queries: Queries,
+    qrels: Annotated[Path, typer.Option(help="TREC qrels.")],
+    metrics: Annotated[
+        list[str] | None, typer.Option(help="As ir-measures writes them: nDCG@10 R@100.")
+    ] = None,
+    more_metrics: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    channels: Channels = None,
+    rank: Ranked = True,
+    release: ReleaseId = None,
+    data: o.Data = o.DATA,
+    models: o.Models = o.MODELS,
+    config: o.Config = o.CONFIG,
+    overrides: o.Override = None,
+    as_json: o.Json = False,
+) -> None:
+    """Measure the whole pipeline on judged queries, with 95 % intervals."""
+    place = o.workplace(data, models, config, overrides)
+    with Pipeline.open(place, channels, rank, release) as pipeline:
+        report = evaluate_run(
+            pipeline, queries, qrels, split_names(metrics, more_metrics), o.progress()
+        )
+    lines = [f"{name:>10}  {interval}" for name, interval in report.intervals.items()]
+    lines.append(
+        f"{report.queries} queries; left out without a relevant document: {report.left_out}; "
+        f"release {report.release_id or 'none: fused order'}"
+    )
+    o.show(report.to_json(), as_json, lines)
+
+
+def run_command(
+    queries: Queries,
+    out: Annotated[Path, typer.Option(help="The TREC run to write.")],
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Documents a query.")] = 100,
+    channels: Channels = None,
+    rank: Ranked = True,
+    release: ReleaseId = None,
+    data: o.Data = o.DATA,
+    models: o.Models = o.MODELS,
+    config: o.Config = o.CONFIG,
+    overrides: o.Override = None,
+    as_json: o.Json = False,
+) -> None:
+    """Write a TREC run: every query through the whole pipeline."""
+    place = o.workplace(data, models, config, overrides)
+    with Pipeline.open(place, channels, rank, release) as pipeline:
+        lines = write_topics_run(pipeline, queries, out, limit, o.progress())
+    o.show({"out": str(out), "lines": lines}, as_json, [f"{lines:,} lines in {out}"])
+
+
+def split_names(metrics: list[str] | None, more: list[str] | None) -> tuple[str, ...]:
+    """Accept `--metrics A B`, `--metrics A --metrics B` and `--metrics "A B"` alike."""
+    named = [*(metrics or []), *(more or [])] or ["nDCG@10 R@100 Judged@10"]
+    return tuple(name for part in named for name in part.split())

@@ -1,0 +1,58 @@
+"""serve: the services."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from app.bootstrap import Engine
+from app.commands import options as o
+from app.domain.errors import InvalidInput
+
+
+class Role(StrEnum):
+    ALL = "all"
+    GATEWAY = "gateway"
+    RANKER = "ranker"
+    INDEXER = "indexer"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("serve")(serve_command)
+
+
+def serve_command(
+    role: Annotated[Role, typer.Option(help="all ranks in the gateway's own process.")] = Role.ALL,
+    host: Annotated[str, typer.Option(help="Any host but loopback needs DUOLU_KEY.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
+    data: o.Data = o.DATA,
+    models: o.Models = o.MODELS,
+    config: o.Config = o.CONFIG,
+    overrides: o.Override = None,
+) -> None:
+    """Serve searches (gateway), ranking (ranker), or both in one process (all)."""
+    place = o.workplace(data, models, config, overrides)
+    if role == Role.GATEWAY and place.settings.rank.url is None:
+        raise InvalidInput(
+            "--role gateway ranks by a service: set rank.url, e.g. "
+            "--set rank.url=http://127.0.0.1:8001, or use --role all"
+        )
+    if role == Role.INDEXER:
+        raise InvalidInput(
+            "--role indexer needs the document log, which this version does not have"
+        )
+    key = os.environ.get("DUOLU_KEY") or None
+    engine = Engine(place.settings, data, models, key)
+    engine.refresh()
+    if role == Role.RANKER:
+        from app.online.ranker.main import serve as serve_ranker
+
+        serve_ranker(engine, place.settings, host, port, key)
+    else:
+        from app.online.gateway.main import serve as serve_gateway
+
+        serve_gateway(engine, place.settings, host, port, key)

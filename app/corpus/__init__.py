@@ -1,0 +1,1 @@
+"""Documents as columns, and what turns text into terms and vectors."""

@@ -1,0 +1,114 @@
+"""Documents as columns on disk, memory-mapped, addressed by row.
+
+documents/
+  ids.*                    external id of each row, and the way back
+  payload.*                the catalogue row as compact JSON, as it is shown
+  terms.*                  the vocabulary of all searched fields
+  tokens/SLOT.*           forward index: term ids of the field in reading order
+  tokens/SLOT.df.npy      documents in which each term occurs in that field
+  numbers/SLOT.npy        float64, NaN where missing (bool as 0 and 1, time as epoch ms)
+  keywords/SLOT.*         codes of each row, the codes' strings, and the rows of each code
+  vectors.npy              float32 unit vectors, where an encoder is configured
+
+A field's SLOT is its place in the schema: a catalogue's own key is never a file name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from app.corpus.ragged import Dictionary, Ragged, Strings, open_array
+from app.corpus.schema import NUMERIC, FieldType, Schema
+from app.domain.arrays import F32, F64, I32, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class TokenColumn:
+    """One searched field as term ids."""
+
+    tokens: Ragged  # int32 term ids in reading order, an entry a row
+    df: I32  # (terms,) rows in which the term occurs
+    average_length: float  # tokens a row, over rows that have the field
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordColumn:
+    """One keyword field, both ways."""
+
+    codes: Ragged  # int32 codes of each row, in catalogue order
+    names: Dictionary  # code → string and back
+    postings: Ragged  # int32 rows of each code, ascending
+
+    def single(self, rows: Rows) -> I32:
+        """Return the first code of each row, -1 where it has none. (n,)"""
+        start, end = self.codes.offsets[rows], self.codes.offsets[rows + 1]
+        out = np.full(rows.size, -1, np.int32)
+        has = end > start
+        out[has] = self.codes.values[start[has]]
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """The immutable table of one snapshot. Every column has one entry a row."""
+
+    schema: Schema
+    ids: Dictionary  # (n,)
+    payload: Strings  # (n,) JSON bytes
+    terms: Dictionary
+    tokens: Mapping[str, TokenColumn]
+    numbers: Mapping[str, F64]  # each (n,)
+    keywords: Mapping[str, KeywordColumn]
+    vectors: F32 | None  # (n, dim) unit length; a zero row where nothing could be encoded
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def has_places(self) -> bool:
+        return "lat" in self.numbers and "lon" in self.numbers
+
+    @classmethod
+    def open(cls, path: Path, schema: Schema) -> Documents:
+        """Map the columns under `path`. The caller has verified the files."""
+        numbers = {f.name: schema.slot(f.name) for f in schema.of_type(*NUMERIC)}
+        if schema.of_type(FieldType.GEO):
+            numbers |= {"lat": "lat", "lon": "lon"}
+        vectors = path / "vectors"
+        return cls(
+            schema=schema,
+            ids=Dictionary.open(path / "ids"),
+            payload=Strings.open(path / "payload"),
+            terms=Dictionary.open(path / "terms"),
+            tokens={
+                f.name: _open_tokens(path / "tokens" / schema.slot(f.name)) for f in schema.searched
+            },
+            numbers={name: open_array(path / "numbers" / slot) for name, slot in numbers.items()},
+            keywords={
+                f.name: _open_keywords(path / "keywords" / schema.slot(f.name))
+                for f in schema.of_type(FieldType.KEYWORD)
+            },
+            vectors=open_array(vectors) if (path / "vectors.npy").exists() else None,
+        )
+
+
+def _open_tokens(path: Path) -> TokenColumn:
+    tokens = Ragged.open(path)
+    filled = int(np.count_nonzero(tokens.lengths))
+    return TokenColumn(
+        tokens=tokens,
+        df=open_array(path.with_name(path.name + ".df")),
+        average_length=tokens.values.size / filled if filled else 0.0,
+    )
+
+
+def _open_keywords(path: Path) -> KeywordColumn:
+    return KeywordColumn(
+        codes=Ragged.open(path.with_name(path.name + ".codes")),
+        names=Dictionary.open(path.with_name(path.name + ".names")),
+        postings=Ragged.open(path.with_name(path.name + ".postings")),
+    )

@@ -1,0 +1,97 @@
+"""Filters evaluated on our own columns into one row mask, which every channel applies inside.
+
+A missing value matches no range, no keyword and no place; so `Not` of any of them matches it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from numba import njit
+
+from app.corpus.documents import Documents
+from app.corpus.geometry import within_km
+from app.domain.arrays import F64, Bools
+from app.domain.errors import UnknownName
+from app.domain.filters import AllOf, AnyOf, Filter, Not, OneOf, Range, RowMask, Within
+
+ID = "id"  # the external id is filtered like a keyword of its own
+
+
+def row_mask(filter: Filter, documents: Documents) -> RowMask:
+    """Evaluate the tree on every row. Raises UnknownName for a field that has no such column."""
+    allowed = _allowed(filter, documents)
+    return RowMask(allowed, int(np.count_nonzero(allowed)))
+
+
+def _allowed(node: Filter, documents: Documents) -> Bools:
+    match node:
+        case Range():
+            return _in_range(node, documents)
+        case OneOf():
+            return _one_of(node, documents)
+        case Within():
+            return _within(node, documents)
+        case AllOf(parts):
+            return _combined(np.logical_and, (_allowed(p, documents) for p in parts), documents)
+        case AnyOf(parts):
+            return _combined(np.logical_or, (_allowed(p, documents) for p in parts), documents)
+        case Not(part):
+            matching = _allowed(part, documents)
+            return np.logical_not(matching, out=matching)
+
+
+def _combined(
+    operation: Callable[..., Bools], masks: Iterable[Bools], documents: Documents
+) -> Bools:
+    """Join masks in place. All of nothing is everything, any of nothing is nothing."""
+    rest = iter(masks)
+    joined = next(rest, None)
+    if joined is None:
+        return np.full(len(documents), operation is np.logical_and)
+    for mask in rest:
+        operation(joined, mask, out=joined)
+    return joined
+
+
+def _in_range(node: Range, documents: Documents) -> Bools:
+    column = documents.numbers.get(node.field)
+    if column is None:
+        raise UnknownName("number field", node.field, f"known: {', '.join(documents.numbers)}")
+    # x > a exactly when x ≥ the next float above a: one kernel serves open and closed ends
+    lower = np.nextafter(node.lower, np.inf) if node.lower_open else node.lower
+    upper = np.nextafter(node.upper, -np.inf) if node.upper_open else node.upper
+    if (node.lower_open and node.lower == np.inf) or (node.upper_open and node.upper == -np.inf):
+        return np.zeros(column.size, np.bool_)
+    return _between(column, float(lower), float(upper))  # type: ignore[no-any-return]
+
+
+@njit(cache=True, nogil=True)
+def _between(column: F64, lower: float, upper: float) -> Bools:
+    out = np.empty(column.size, np.bool_)
+    for i in range(column.size):
+        out[i] = (column[i] >= lower) & (column[i] <= upper)  # & and not `and`: no branch, SIMD
+    return out
+
+
+def _one_of(node: OneOf, documents: Documents) -> Bools:
+    allowed = np.zeros(len(documents), np.bool_)
+    if node.field == ID:
+        rows = documents.ids.find_all(node.values)
+        allowed[rows[rows >= 0]] = True
+        return allowed
+    column = documents.keywords.get(node.field)
+    if column is None:
+        raise UnknownName("keyword field", node.field, f"known: {', '.join(documents.keywords)}")
+    for code in column.names.find_all(node.values):
+        if code >= 0:
+            allowed[column.postings[code]] = True
+    return allowed
+
+
+def _within(node: Within, documents: Documents) -> Bools:
+    if not documents.has_places:
+        return np.zeros(len(documents), np.bool_)
+    lats, lons = documents.numbers["lat"], documents.numbers["lon"]
+    return within_km(node.lat, node.lon, node.radius_km, lats, lons)

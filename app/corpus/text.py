@@ -1,0 +1,52 @@
+"""Text as everybody compares it: one spelling for what reads the same, and the runs inside it.
+
+Normal form: NFKC, case folded, Latin letters without accents, invisible characters removed,
+traditional Chinese as simplified, single spaces. Index, query and logs all go through here.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from opencc import OpenCC
+
+_HAN = r"\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
+HAN_RUN = re.compile(f"[{_HAN}]+")
+
+_LETTER = rf"[^\W_{_HAN}]"
+RUNS = re.compile(rf"([{_HAN}]+)|(\d+(?:\.\d+)+|{_LETTER}+(?:'{_LETTER}+)*)")
+"""Group 1: Chinese characters. Group 2: a decimal number, or letters and digits of any script
+held together by apostrophes. What matches neither is punctuation."""
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def normalise(text: str) -> str:
+    """Return the normal form. Idempotent; lone surrogates become U+FFFD, so it encodes to UTF-8."""
+    if text.isascii():
+        return " ".join(text.lower().split())
+    text = _SURROGATE.sub("\ufffd", text)
+    text = unicodedata.normalize("NFKC", text).casefold().translate(_PLAIN)
+    text = unicodedata.normalize("NFKC", text)  # what marks kept apart composes now
+    if HAN_RUN.search(text):
+        text = _SIMPLER.convert(_SIMPLER.convert(text))  # 薴 takes two steps: 苧, 苎
+    return " ".join(text.split())
+
+
+def _plain_letters() -> dict[int, str]:
+    """Map each accented Latin letter to its letter, marks and invisible characters to nothing."""
+    plain = {}
+    for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)):
+        base = unicodedata.normalize("NFD", chr(code))[0]
+        if base.isascii():
+            plain[code] = base.lower()
+    plain |= {code: "" for code in range(0x300, 0x370)}  # marks that compose with no letter
+    plain |= {ord(c): "" for c in "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"}
+    plain |= {code: "" for code in range(0xFE00, 0xFE10)}  # variation selectors
+    plain |= {ord(c): "'" for c in "\u2018\u2019\u02bc\u2032"}
+    return plain | {ord("ø"): "o", ord("ł"): "l", ord("đ"): "d", ord("æ"): "ae", ord("œ"): "oe"}
+
+
+_PLAIN = _plain_letters()
+_SIMPLER = OpenCC("t2s")

@@ -1,0 +1,76 @@
+"""Candidates as columns: one row a document, one column a channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from app.domain.arrays import F32, I16, Array, Rows
+
+
+class ChannelStatus(StrEnum):
+    OK = "ok"
+    SKIPPED = "skipped"  # the query carries nothing that this channel reads
+    TIMED_OUT = "timed_out"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelHits:
+    """What one channel found, best first. Empty unless status is OK."""
+
+    channel: str
+    rows: Rows  # (k,) unique
+    scores: F32  # (k,) non-increasing, in the channel's own unit
+    status: ChannelStatus = ChannelStatus.OK
+    elapsed_ms: float = 0.0
+    total: int | None = None  # documents matching in all, where the channel counts them
+
+    def __post_init__(self) -> None:
+        if self.rows.shape != self.scores.shape:
+            raise ValueError(f"{self.channel}: {self.rows.shape} rows, {self.scores.shape} scores")
+
+    @classmethod
+    def nothing(
+        cls, channel: str, status: ChannelStatus = ChannelStatus.OK, elapsed_ms: float = 0.0
+    ) -> ChannelHits:
+        return cls(channel, np.empty(0, np.int32), np.empty(0, np.float32), status, elapsed_ms)
+
+    @property
+    def is_missing(self) -> bool:
+        """The answer lacks what this channel would have said."""
+        return self.status in (ChannelStatus.TIMED_OUT, ChannelStatus.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateSet:
+    """The union of all channels' hits, deduplicated, ordered by (-fused, row)."""
+
+    rows: Rows  # (n,) unique
+    fused: F32  # (n,) non-increasing
+    channels: tuple[str, ...]  # (c,) column names, in configuration order
+    scores: F32  # (n, c) the channel's own score, NaN where it did not return the row
+    ranks: I16  # (n, c) position from 1, 0 where it did not return the row
+
+    def __len__(self) -> int:
+        return int(self.rows.size)
+
+    def take(self, keep: Array) -> CandidateSet:
+        """Select by index or mask; every column moves together."""
+        return CandidateSet(
+            self.rows[keep], self.fused[keep], self.channels, self.scores[keep], self.ranks[keep]
+        )
+
+    @classmethod
+    def empty(cls, channels: Sequence[str]) -> CandidateSet:
+        c = len(channels)
+        return cls(
+            np.empty(0, np.int32),
+            np.empty(0, np.float32),
+            tuple(channels),
+            np.empty((0, c), np.float32),
+            np.empty((0, c), np.int16),
+        )

@@ -1,0 +1,84 @@
+"""Every error we raise on purpose. No HTTP here: the gateway owns that table.
+
+DuoluError
+├── ClientError              the caller can fix it
+│   ├── InvalidQuery         a search breaks a stated limit; names field, value, limit, remedy
+│   ├── InvalidInput         a file or option given by the operator cannot be used
+│   └── UnknownName          a channel, release, snapshot or document that is not there
+└── ServerError              we can fix it
+    ├── NothingServes        no snapshot is published, or every channel is down
+    ├── CorruptArtifact      a file of a snapshot, tables or release is not what its manifest says
+    ├── RankerUnavailable    the ranker service is down, refuses, or answers nonsense
+    ├── VersionUnknown       the ranker does not hold the snapshot or release that the rows refer to
+    ├── FeatureMismatch      the model was trained on other features than this build computes
+    └── GateRefused          a trained model is not good enough to publish
+"""
+
+
+class DuoluError(Exception):
+    """Base of all errors raised on purpose. `str(error)` says what, which value, what to do."""
+
+
+class ClientError(DuoluError):
+    """The caller can fix it."""
+
+
+class InvalidQuery(ClientError):
+    """A search breaks a stated limit."""
+
+    def __init__(self, field: str, value: object, limit: str, remedy: str) -> None:
+        self.field = field
+        self.value = _short(value)
+        self.limit = limit
+        self.remedy = remedy
+        super().__init__(f"{field} = {self.value}: {limit}; {remedy}")
+
+
+class InvalidInput(ClientError):
+    """A file or option given by the operator cannot be used."""
+
+
+class UnknownName(ClientError):
+    """A channel, release, snapshot or document that is not there."""
+
+    def __init__(self, kind: str, name: str, known: str) -> None:
+        self.kind = kind
+        self.name = _short(name)
+        self.known = known
+        super().__init__(f"unknown {kind} {self.name}; {known}")
+
+
+class ServerError(DuoluError):
+    """We can fix it."""
+
+
+class NothingServes(ServerError):
+    """No snapshot is published, or every channel is down."""
+
+
+class CorruptArtifact(ServerError):
+    """A file of an artifact is not what its manifest says."""
+
+
+class RankerUnavailable(ServerError):
+    """The ranker service cannot be reached, refuses, or answers what is no answer."""
+
+
+class VersionUnknown(ServerError):
+    """The ranker does not hold the snapshot or release that the rows refer to."""
+
+
+class FeatureMismatch(ServerError):
+    """The model was trained on other features than this build computes."""
+
+
+class GateRefused(ServerError):
+    """A trained model is not good enough to publish."""
+
+
+def _short(value: object) -> str:
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # lists a thousand deep, integers of 4,300 digits
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,53 @@
+"""What a caller asked. Holds no service state and reads no clock."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from app.domain.arrays import F32
+from app.domain.filters import Filter
+
+MAX_QUERY_CHARACTERS = 512
+MAX_QUERY_TERMS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class GeoPoint:
+    """Degrees, WGS84: lat in [-90, 90], lon in [-180, 180]."""
+
+    lat: float
+    lon: float
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search as understood."""
+
+    text: str  # normalised; "" browses
+    terms: tuple[str, ...]  # analysed, distinct, in order of first appearance
+    now_ms: int  # Unix epoch of the request; every age feature reads this, never a clock
+    limit: int = 10
+    offset: int = 0
+    user_id: str | None = None
+    client_id: str | None = None
+    origin: GeoPoint | None = None
+    vector: F32 | None = None  # (dim,) unit length; None when the text has no known term
+    filters: Filter | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A point on the monotonic clock. Passed down, never re-derived."""
+
+    at_ns: int
+
+    @classmethod
+    def after_ms(cls, budget_ms: float) -> Deadline:
+        return cls(time.monotonic_ns() + int(budget_ms * 1e6))
+
+    def remaining_s(self) -> float:
+        return max(0.0, (self.at_ns - time.monotonic_ns()) / 1e9)
+
+    def has_passed(self) -> bool:
+        return time.monotonic_ns() >= self.at_ns

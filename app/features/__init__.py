@@ -1,0 +1,1 @@
+"""Features: one definition for serving and training."""

@@ -1,0 +1,183 @@
+"""The feature language: a function is a feature, named by its name; its parameters are its inputs.
+
+    @feature(unit="hours")
+    def doc_age_hours(query_now_ms, doc_published_at):
+        '''Hours since the document was published.'''
+        return (query_now_ms - doc_published_at) / 3.6e6
+
+A parameter names an input (its prefix says the scope, see inputs.py) or another feature. A template
+is a feature over a field: its doc_*, pair_* and list_* inputs are those of the field it is asked
+for, so that the recipe's `bm25(title)` reads pair_bm25[title].
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from app.domain.arrays import F32
+from app.domain.errors import InvalidInput
+
+Compute = Callable[..., Any]
+Inputs = Mapping[str, Any]
+"""Input name → a scalar of the request, or an (n,) column of the candidates."""
+
+INPUT_SCOPES = ("query", "user", "doc", "pair", "hit", "list")
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    name: str
+    unit: str
+    doc: str
+    inputs: tuple[str, ...]
+    compute: Compute
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A feature for each of many fields."""
+
+    name: str
+    unit: str
+    doc: str
+    inputs: tuple[str, ...]
+    compute: Compute
+    over: str  # "text", "number", "keyword" or "channel": what the field may be
+
+    def of(self, field: str) -> Feature:
+        inputs = tuple(
+            i if i.startswith(("query_", "user_")) else f"{i}[{field}]" for i in self.inputs
+        )
+        return Feature(f"{self.name}({field})", self.unit, self.doc, inputs, self.compute)
+
+
+def feature(*, unit: str) -> Callable[[Compute], Feature]:
+    """Declare a feature. Its docstring is its documentation and may not be missing."""
+
+    def declare(fn: Compute) -> Feature:
+        return Feature(fn.__name__, unit, _doc(fn), tuple(inspect.signature(fn).parameters), fn)
+
+    return declare
+
+
+def template(*, unit: str, over: str) -> Callable[[Compute], Template]:
+    """Declare a feature over fields of one kind."""
+
+    def declare(fn: Compute) -> Template:
+        inputs = tuple(inspect.signature(fn).parameters)
+        return Template(fn.__name__, unit, _doc(fn), inputs, fn, over)
+
+    return declare
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All features that the code defines."""
+
+    features: Mapping[str, Feature]
+    templates: Mapping[str, Template]
+
+    @classmethod
+    def collect(cls, *modules: ModuleType) -> Catalog:
+        """Find every feature and template in the modules. Two of one name is an error."""
+        found: dict[str, Feature | Template] = {}
+        for module in modules:
+            for value in vars(module).values():
+                if not isinstance(value, Feature | Template):
+                    continue
+                if found.setdefault(value.name, value) is not value:
+                    raise ValueError(f"feature {value.name} is defined twice")
+        return cls(
+            {n: f for n, f in found.items() if isinstance(f, Feature)},
+            {n: t for n, t in found.items() if isinstance(t, Template)},
+        )
+
+    def find(self, name: str) -> Feature | None:
+        """Return the feature or the template's instance that the name asks for."""
+        if name in self.features:
+            return self.features[name]
+        head, _, rest = name.partition("(")
+        if head in self.templates and rest.endswith(")"):
+            return self.templates[head].of(rest[:-1])
+        return None
+
+    def expand(self, names: Iterable[str], fields: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+        """Replace `template(*)` by one name a field. `fields`: kind of `over` → field names."""
+        out: dict[str, None] = {}
+        for name in names:
+            head, star, _ = name.partition("(*)")
+            if star and head in self.templates:
+                out |= dict.fromkeys(
+                    f"{head}({f})" for f in fields.get(self.templates[head].over, ())
+                )
+            elif self.find(name) is None:
+                raise InvalidInput(
+                    f"the recipe asks for feature {name!r}, which no module defines; "
+                    f"known: {', '.join(sorted([*self.features, *self.templates]))}"
+                )
+            else:
+                out[name] = None
+        return tuple(out)
+
+
+class FeatureSet:
+    """An ordered choice of features, compiled once: inputs in, matrix out."""
+
+    def __init__(self, catalog: Catalog, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self._plan = _order(catalog, self.names)
+        computed = {f.name for f in self._plan}
+        self.inputs = tuple(sorted({i for f in self._plan for i in f.inputs} - computed))
+
+    def matrix(self, inputs: Inputs, n: int) -> F32:
+        """Return (n, d) float32 in C order, columns in the order of `names`, NaN for missing."""
+        values: dict[str, Any] = dict(inputs)
+        with np.errstate(all="ignore"):  # NaN and infinity are answers here
+            for f in self._plan:
+                values[f.name] = f.compute(*[values[i] for i in f.inputs])
+            out = np.empty((n, len(self.names)), np.float32)
+            for j, name in enumerate(self.names):
+                out[:, j] = values[name]
+        return out
+
+
+def _doc(fn: Compute) -> str:
+    doc = inspect.getdoc(fn)
+    if not doc:
+        raise TypeError(f"feature {fn.__name__} has no docstring")
+    return doc
+
+
+def _order(catalog: Catalog, wanted: Sequence[str]) -> tuple[Feature, ...]:
+    """Order the features so that each follows what it reads."""
+    done: dict[str, Feature] = {}
+    open_: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in done:
+            return
+        found = catalog.find(name)
+        if found is None:
+            if not open_ or name.partition("_")[0] not in INPUT_SCOPES:
+                reader = open_[-1] if open_ else "the model"
+                raise InvalidInput(
+                    f"{reader} reads {name}, which is neither an input nor a feature"
+                )
+            return
+        if name in open_:
+            raise InvalidInput(f"feature {name} reads itself: {' → '.join([*open_, name])}")
+        open_.append(name)
+        for i in found.inputs:
+            visit(i)
+        open_.pop()
+        done[name] = found
+
+    for name in wanted:
+        visit(name)
+    return tuple(done.values())

@@ -1,0 +1,75 @@
+"""The one place where inputs are looked up. Both planes call it; neither has its own.
+
+    query_*  user_*   scalars of the request
+    doc_*             columns of the documents; doc_FIELD is a number field of the catalogue
+    pair_*            query × document and person × document, for every candidate alike
+    hit_*             what a channel said; NaN or 0 where it did not return the row
+    list_*            scalars of the whole candidate list, the only way rows know of each other
+
+`name[field]` asks for one field, channel or preference. A row's value depends on no other row but
+through list_*, so that any slice of the candidates gives the same bits; a slice is given the whole
+list's list_* values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from app.domain.candidates import CandidateSet
+from app.features.document_inputs import document_input
+from app.features.hit_inputs import hit_input
+from app.features.list_inputs import list_input
+from app.features.pair_inputs import pair_input
+from app.features.request_inputs import query_input, user_input
+from app.snapshot.context import SearchContext
+
+_SCOPES = {
+    "query": query_input,
+    "user": user_input,
+    "doc": document_input,
+    "pair": pair_input,
+    "hit": hit_input,
+    "list": list_input,
+}
+
+
+class Lookup:
+    """The inputs of one request's candidates, each computed once."""
+
+    def __init__(
+        self,
+        ctx: SearchContext,
+        candidates: CandidateSet,
+        list_values: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.ctx = ctx
+        self.candidates = candidates
+        self.rows = candidates.rows
+        self.memo: dict[str, Any] = dict(list_values or {})
+
+    def get(self, name: str) -> Any:
+        """Return a scalar or an (n,) column."""
+        if name not in self.memo:
+            scope = name.partition("_")[0]
+            base, _, field = name.removesuffix("]").partition("[")
+            self.memo[name] = _SCOPES[scope](self, base, field)
+        return self.memo[name]
+
+    @property
+    def missing(self) -> Any:
+        """A column of NaN. (n,)"""
+        return np.full(self.rows.size, np.nan, np.float32)
+
+
+def gather(
+    names: Iterable[str],
+    ctx: SearchContext,
+    candidates: CandidateSet,
+    list_values: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Look up each named input. `list_values`: of the whole list, when `candidates` is a slice."""
+    lookup = Lookup(ctx, candidates, list_values)
+    return {name: lookup.get(name) for name in names}

@@ -1,0 +1,29 @@
+"""What an input's source may read, as the sources see it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from app.domain.arrays import Rows
+from app.domain.candidates import CandidateSet
+from app.domain.errors import InvalidInput
+from app.snapshot.context import SearchContext
+
+
+class Inputs(Protocol):
+    """The inputs of one request's candidates (see inputs.Lookup)."""
+
+    ctx: SearchContext
+    candidates: CandidateSet
+    rows: Rows  # (n,)
+    memo: dict[str, Any]
+
+    def get(self, name: str) -> Any: ...
+
+    @property
+    def missing(self) -> Any: ...
+
+
+def unknown(base: str, field: str) -> InvalidInput:
+    name = f"{base}[{field}]" if field else base
+    return InvalidInput(f"no source for input {name}; see the head of app/features/inputs.py")

@@ -1,0 +1,1 @@
+"""Merging: many lists of hits into one candidate set."""

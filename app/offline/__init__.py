@@ -1,0 +1,1 @@
+"""The offline plane: reindex, tables, training, evaluation, release."""

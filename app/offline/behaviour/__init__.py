@@ -1,0 +1,1 @@
+"""What behaviour teaches: events before a moment become the tables of app/snapshot/tables.py."""

@@ -1,0 +1,32 @@
+"""How behaviour is weighed. Kept in the manifest of the tables that were built with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from app.domain.events import ADD_TO_CART, CLICK, PURCHASE
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class TableConfig:
+    gains: Mapping[str, float] = field(
+        default_factory=lambda: {CLICK: 1.0, ADD_TO_CART: 2.0, PURCHASE: 3.0}
+    )  # what an action is worth; others are not learned from
+    half_life_days: float = 30.0  # after which a gain counts half
+    remembered: int = 100  # documents a query or term
+    history: int = 1000  # newest documents kept of a person
+    neighbours: int = 100  # of a document
+    neighbour_history: int = 500  # newest documents of a person that vote: pairs are quadratic
+    near_days: float = 1.0  # between two actions, after which the nearness of a pair counts half
+    shrinkage: float = 1.0  # people that a similarity needs to count half
+
+    @property
+    def half_life_ms(self) -> float:
+        return self.half_life_days * DAY_MS
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "gains": dict(sorted(self.gains.items()))}

@@ -1,0 +1,103 @@
+"""Is everything in place? Each finding says what is wrong and what to do."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from app.domain.errors import DuoluError
+from app.offline.workflow import Workplace
+from app.rank.release import open_release, refuse_if_foreign
+from app.snapshot.snapshot import Snapshot
+
+LOW_DISK_BYTES = 2 << 30
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at."""
+
+    what: str
+    state: Literal["ok", "note", "wrong"]
+    detail: str
+    remedy: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def diagnose(place: Workplace, port: int, now_ms: int) -> list[Finding]:
+    """Look at everything that serving needs, without changing anything."""
+    channels = [n for n, c in place.settings.channels.items() if c.enabled]
+    findings = [Finding("configuration", "ok", f"channels {', '.join(channels)}")]
+    snapshot: Snapshot | None = None
+    try:
+        snapshot = place.snapshot()
+        age_days = (now_ms - snapshot.manifest.get("built_at_ms", now_ms)) / DAY_MS
+        findings.append(
+            Finding(
+                "snapshot",
+                "ok",
+                f"{snapshot.id}, {len(snapshot):,} documents, {age_days:.1f} d old",
+            )
+        )
+    except DuoluError as error:
+        findings.append(Finding("snapshot", "wrong", str(error)))
+    if snapshot is not None:
+        findings.append(_checked("tables", lambda s=snapshot: _tables(place, s)))  # type: ignore[misc]
+        findings.append(_checked("release", lambda s=snapshot: _release(place, s)))  # type: ignore[misc]
+    return [*findings, _disk(place), _port(port)]
+
+
+def _checked(what: str, look: Callable[[], Finding]) -> Finding:
+    try:
+        return look()
+    except DuoluError as error:
+        return Finding(what, "wrong", str(error))
+
+
+def _tables(place: Workplace, snapshot: Snapshot) -> Finding:
+    tables = place.tables(snapshot)
+    if tables.id is None:
+        return Finding(
+            "tables", "note", "nothing learned from behaviour yet", "run: duolu import-events FILE"
+        )
+    return Finding("tables", "ok", f"{tables.id}, events up to {tables.event_seq:,}")
+
+
+def _release(place: Workplace, snapshot: Snapshot) -> Finding:
+    store = place.stores.releases
+    current = store.current_id()
+    if current is None:
+        return Finding(
+            "release", "note", "none published: fused order serves",
+            "run: duolu train models/lambdarank/recipe.toml --publish",
+        )  # fmt: skip
+    release = open_release(store.path(current))
+    refuse_if_foreign(release, snapshot)
+    return Finding(
+        "release", "ok", f"{current}, {len(release.features.names)} features, golden rows agree"
+    )
+
+
+def _disk(place: Workplace) -> Finding:
+    folder = place.data if place.data.exists() else place.data.absolute().parent
+    free = shutil.disk_usage(folder).free
+    state: Literal["ok", "wrong"] = "ok" if free > LOW_DISK_BYTES else "wrong"
+    return Finding(
+        "disk", state, f"{free / 2**30:.1f} GiB free under {folder}",
+        "" if state == "ok" else "free some: duolu needs room for a second snapshot",
+    )  # fmt: skip
+
+
+def _port(port: int) -> Finding:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return Finding("port", "note", f"{port} is taken ({error.strerror})", "serve --port N")
+    return Finding("port", "ok", f"{port} is free")

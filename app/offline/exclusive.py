@@ -1,0 +1,24 @@
+"""One writer at a time: a lock that the system frees when its process ends, however it ends."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.domain.errors import InvalidInput
+
+
+@contextmanager
+def exclusive(file: Path, what: str) -> Iterator[None]:
+    """Hold the lock of `file`. Raises InvalidInput at once where another process holds it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InvalidInput(
+                f"another {what} is running ({file} is locked); wait until it has ended"
+            ) from None
+        yield

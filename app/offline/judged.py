@@ -1,0 +1,72 @@
+"""Judged lists: impressions, sessions and qrels all become one stream that training reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from app.domain.events import Session
+from app.domain.query import GeoPoint
+from app.offline.recipe import Grades
+from app.offline.trec import Qrels, Topic
+from app.query.understand import SearchRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A query in its context with the grades of some documents; all others count as 0."""
+
+    qid: str
+    request: SearchRequest
+    now_ms: int
+    grades: Mapping[str, int]  # document id → grade
+    is_timed: bool  # asked at now_ms in a log: only what came before may be seen
+
+    @property
+    def is_useful(self) -> bool:
+        """Ranking learns only where something is better than something else."""
+        return any(grade > 0 for grade in self.grades.values())
+
+
+def from_qrels(topics: Iterable[Topic], qrels: Qrels, now_ms: int) -> list[Judged]:
+    """Pair queries with their grades. `now_ms` stands in for queries without a time."""
+    return [
+        Judged(
+            t.qid,
+            request_of(t),
+            now_ms if t.now_ms is None else t.now_ms,
+            qrels.get(t.qid, {}),
+            False,
+        )
+        for t in topics
+    ]
+
+
+def request_of(topic: Topic) -> SearchRequest:
+    """The search that a topic asks for."""
+    here = topic.lat is not None and topic.lon is not None
+    return SearchRequest(
+        text=topic.text,
+        user_id=topic.user_id,
+        origin=GeoPoint(topic.lat, topic.lon) if here else None,  # type: ignore[arg-type]
+        filters=topic.filters,
+    )
+
+
+def from_sessions(sessions: Sequence[Session], grades: Grades) -> list[Judged]:
+    """Shown lists in order of time: clicked and bought are graded, the rest of the list is 0."""
+    return [_judged(s, grades) for s in sorted(sessions, key=lambda s: (s.ts_ms, s.request_id))]
+
+
+def _judged(session: Session, grades: Grades) -> Judged:
+    labels = dict.fromkeys(session.shown, 0)
+    labels |= dict.fromkeys(session.clicked, grades.clicked)
+    labels |= dict.fromkeys(session.purchased, grades.purchased)
+    here = session.lat is not None and session.lon is not None
+    request = SearchRequest(
+        text=session.query,
+        user_id=session.user_id,
+        client_id=session.client_id,
+        origin=GeoPoint(session.lat, session.lon) if here else None,  # type: ignore[arg-type]
+    )
+    return Judged(session.request_id, request, session.ts_ms, labels, True)

@@ -1,0 +1,102 @@
+"""A recipe: what a model is trained from and how. models/NAME/recipe.toml, committed."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.corpus.schema import NUMERIC, Schema
+from app.domain.errors import InvalidInput
+from app.features.catalog import CATALOG
+from app.snapshot.tables import PREFERENCE_FIELDS
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Negatives(_Part):
+    """Unjudged candidates enter as grade 0: what serving ranks is mostly unjudged."""
+
+    top: int = Field(30, ge=0, description="best by fused order")
+    random: int = Field(30, ge=0, description="of the rest, drawn by seed")
+
+
+class Split(_Part):
+    """Shares of the query groups, by hash of the query text, or by time for sessions."""
+
+    valid: float = Field(0.15, gt=0, lt=0.5, description="stops the boosting")
+    test: float = Field(0.15, gt=0, lt=0.5, description="measured once, reported")
+    refit: bool = Field(True, description="train again on all groups with the rounds found")
+
+
+class Sampling(_Part):
+    """Bounds on a large log, always by whole query groups."""
+
+    max_groups: int = Field(20_000, gt=0)
+    time_blocks: int = Field(6, ge=2, description="tables are rebuilt before each block")
+
+
+class Grades(_Part):
+    """Labels of what was done with a shown document."""
+
+    clicked: int = Field(1, ge=1)
+    purchased: int = Field(2, ge=1)
+
+
+class Gate(_Part):
+    """When a trained model may be published."""
+
+    metric: str = "nDCG@10"
+    min_difference: float = Field(-0.005, description="lower bound of the paired 95 % interval")
+    min_queries: int = Field(50, gt=0, description="held-out queries with a relevant document")
+
+
+class Recipe(_Part):
+    """One model."""
+
+    objective: Literal["lambdarank", "rank_xendcg"] = "lambdarank"
+    seed: int = 7
+    rounds: int = Field(600, gt=0)
+    early_stopping: int = Field(50, gt=0)
+    features: tuple[str, ...]
+    parameters: dict[str, Any] = {}
+    negatives: Negatives = Negatives()
+    split: Split = Split()
+    sampling: Sampling = Sampling()
+    grades: Grades = Grades()
+    gate: Gate = Gate()
+
+    @classmethod
+    def load(cls, path: Path) -> Recipe:
+        """Read a recipe; raise InvalidInput naming the key that is wrong."""
+        try:
+            recipe = cls.model_validate(tomllib.loads(path.read_text("utf-8")))
+        except FileNotFoundError:
+            raise InvalidInput(
+                f"no recipe at {path}; one is models/lambdarank/recipe.toml"
+            ) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"{path} is not TOML: {error}") from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise InvalidInput(f"{path}: {where}: {first['msg'].lower()}") from None
+        CATALOG.expand(recipe.features, {})
+        return recipe
+
+    def feature_names(self, schema: Schema, channels: tuple[str, ...]) -> tuple[str, ...]:
+        """Expand `template(*)` over the fields of this catalogue."""
+        numbers = [f.name for f in schema.of_type(*NUMERIC) if f.name != "published_at"]
+        return CATALOG.expand(
+            self.features,
+            {
+                "text": [f.name for f in schema.searched],
+                "number": numbers,
+                "preference": [f for f in PREFERENCE_FIELDS if f in schema.fields],
+                "channel": list(channels),
+            },
+        )

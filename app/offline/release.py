@@ -1,0 +1,99 @@
+"""Write a release: model text, recipe, golden rows, metrics and report, sealed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.features.feature import FeatureSet
+from app.features.inputs import gather
+from app.offline.evaluate import Comparison
+from app.offline.fit import Fitted
+from app.offline.folds import Parts
+from app.offline.recipe import Recipe
+from app.offline.report import report
+from app.offline.timeline import Timeline
+from app.rank.golden import Golden
+from app.rank.lightgbm_model import LightGbmModel
+from app.snapshot.artifact import seal
+from app.snapshot.store import ArtifactStore, new_id
+
+GOLDEN_QUERIES = 8
+GOLDEN_ROWS = 32
+
+
+def write_release(
+    releases: ArtifactStore,
+    fitted: Fitted,
+    features: FeatureSet,
+    timeline: Timeline,
+    parts: Parts,
+    comparison: Comparison,
+    gains: Mapping[str, float],
+    groups: Mapping[str, int],
+    *,
+    recipe: Recipe,
+    recipe_file: Path,
+    now_ms: int,
+) -> str:
+    """Return the id of a finished, unpublished release."""
+    release_id = new_id(now_ms)
+    built = releases.building(release_id)
+    text = fitted.booster.model_to_string(num_iteration=fitted.rounds)
+    (built / "model.txt").write_text(text, "utf-8")
+    shutil.copyfile(recipe_file, built / "recipe.toml")
+    _write_goldens(built, fitted, features, timeline, parts)
+    (built / "report.md").write_text(
+        report(release_id, comparison, gains, groups, fitted, recipe, timeline), "utf-8"
+    )
+    seal(built, "release", _facts(release_id, features, timeline, comparison, groups, now_ms))
+    releases.finish(built, release_id)
+    return release_id
+
+
+def _facts(
+    release_id: str,
+    features: FeatureSet,
+    timeline: Timeline,
+    comparison: Comparison,
+    groups: Mapping[str, int],
+    now_ms: int,
+) -> dict[str, Any]:
+    snapshot = timeline.snapshot
+    return {
+        "id": release_id,
+        "features": list(features.names),
+        "analyzer_id": snapshot.analyzer.id,
+        "encoder_id": snapshot.encoder.id if snapshot.encoder else None,
+        "trained_on": {"snapshot_id": snapshot.id, "tables_id": timeline.tables.id},
+        "built_at_ms": now_ms,
+        "groups": dict(groups),
+        "metrics": comparison.to_json(),
+        "versions": {"lightgbm": version("lightgbm"), "duolu": version("duolu")},
+    }
+
+
+def _write_goldens(
+    built: Path, fitted: Fitted, features: FeatureSet, timeline: Timeline, parts: Parts
+) -> None:
+    """Keep what went in and came out for a few requests of training."""
+    (built / "golden").mkdir()
+    model = LightGbmModel.of(fitted.booster, features.names, fitted.rounds)
+    some = (parts.test or parts.fitting[0])[:GOLDEN_QUERIES]
+    number = 0
+    for replay, block in timeline.replays(some):
+        for one in block:
+            replayed = replay.candidates(one.request, one.now_ms, {})
+            few = replayed.candidates.take(np.arange(min(GOLDEN_ROWS, len(replayed.candidates))))
+            if not len(few):
+                continue
+            inputs = gather(features.inputs, replayed.ctx, few)
+            matrix = features.matrix(inputs, len(few))
+            golden = Golden(inputs, matrix, model.predict(matrix))
+            golden.save(built / "golden" / f"{number}.npz")
+            number += 1

@@ -1,0 +1,87 @@
+"""Runs the serving pipeline offline: the same recall, merge and features, without the deadlines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from app.bootstrap import Serving, make_context, make_merger, open_lanes
+from app.domain.arrays import Rows
+from app.domain.candidates import CandidateSet
+from app.domain.query import Deadline
+from app.pipeline.search import Search, SearchResult
+from app.query.understand import SearchRequest, understand
+from app.rank.ranker import Ranker
+from app.recall.fanout import Fanout
+from app.settings import Settings
+from app.snapshot.context import SearchContext
+from app.snapshot.snapshot import Snapshot
+from app.snapshot.tables import Tables
+
+PATIENCE_MS = 600_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A request answered offline up to the point where ranking begins."""
+
+    ctx: SearchContext
+    candidates: CandidateSet  # as serving would rank them
+    extra: Rows  # judged rows that no channel returned
+
+
+class Replay:
+    """One snapshot with one set of tables. A context manager: it holds threads."""
+
+    def __init__(self, settings: Settings, snapshot: Snapshot, tables: Tables) -> None:
+        names = [n for n, c in settings.channels.items() if c.enabled]
+        self._threads = {name: ThreadPoolExecutor(1, name) for name in names}
+        lanes = open_lanes(settings, snapshot, tables, self._threads, PATIENCE_MS)
+        search = Search(Fanout(lanes), make_merger(settings), settings.merge.max_candidates)
+        self.serving = Serving(snapshot, tables, search, None, None)
+        self._window = settings.merge.max_candidates
+        # Not asyncio.Runner: it installs a signal handler a call, which prints every array: 16 ms.
+        self._loop = asyncio.new_event_loop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._loop.close()
+        for pool in self._threads.values():
+            pool.shutdown(wait=True)
+
+    def context(self, request: SearchRequest, now_ms: int) -> SearchContext:
+        query = understand(request, self.serving.snapshot, now_ms, self._window)
+        return make_context(self.serving, query, Deadline.after_ms(PATIENCE_MS), None)
+
+    def candidates(
+        self, request: SearchRequest, now_ms: int, judged: Mapping[str, int]
+    ) -> Replayed:
+        """Recall and merge; judged documents that no channel found come along apart."""
+        ctx = self.context(request, now_ms)
+        _, candidates = self._loop.run_until_complete(self.serving.search.candidates(ctx))
+        rows = ctx.snapshot.documents.ids.find_all(list(judged))
+        return Replayed(ctx, candidates, np.setdiff1d(rows[rows >= 0], candidates.rows))
+
+    def search(
+        self,
+        request: SearchRequest,
+        now_ms: int,
+        ranker: Ranker | None,
+        only: Collection[str] | None = None,
+    ) -> SearchResult:
+        """The whole pipeline, as served."""
+        ctx = self.context(request, now_ms)
+        return self._loop.run_until_complete(self.serving.search.run(ctx, ranker, only))

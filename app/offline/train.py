@@ -1,0 +1,137 @@
+"""Train: judged lists → rows → model → measured → release → published if it is good enough."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.domain.errors import GateRefused, InvalidInput
+from app.features.catalog import CATALOG
+from app.features.feature import FeatureSet
+from app.offline.dataset import TrainingSet
+from app.offline.evaluate import Comparison, compare
+from app.offline.fit import Fitted, fit, refit
+from app.offline.folds import Parts, cut
+from app.offline.judged import Judged
+from app.offline.progress import Progress, Silent
+from app.offline.recipe import Recipe
+from app.offline.release import write_release
+from app.offline.timeline import Timeline
+from app.rank.lightgbm_model import LightGbmModel
+from app.rank.local import LocalRanker
+from app.settings import Settings
+from app.snapshot.store import ArtifactStore
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What one training gave."""
+
+    release_id: str
+    comparison: Comparison  # on held-out queries: lexical, fused, ranked
+    features: dict[str, float]  # name → share of the gain, best first
+    groups: dict[str, int]  # query groups in each part
+    rows: int
+    rounds: int
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def train(
+    judged: Sequence[Judged],
+    timeline: Timeline,
+    recipe: Recipe,
+    settings: Settings,
+    releases: ArtifactStore,
+    *,
+    now_ms: int,
+    recipe_file: Path,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train from judged lists and write a candidate release. Publishing is a step of its own."""
+    progress = progress or Silent()
+    snapshot = timeline.snapshot
+    names = recipe.feature_names(snapshot.documents.schema, timeline.channels)
+    features = FeatureSet(CATALOG, names)
+    parts = cut(judged, recipe)
+    threads = os.cpu_count() or 1
+    with progress.stage("features", sum(map(len, parts.fitting)), "queries") as advance:
+        rows = [
+            timeline.assemble(part, features, recipe.negatives, recipe.seed, advance)
+            for part in parts.fitting
+        ]
+    _refuse_if_empty(rows, parts)
+    with progress.stage("fit", None, "rounds") as advance:
+        fitted = fit(rows[0], rows[1], recipe, names, threads)
+        advance(fitted.rounds)
+    with progress.stage("evaluate", len(parts.test), "queries") as advance:
+        comparison = _measure(parts.test, timeline, features, fitted, recipe, advance)
+    final = fitted
+    if recipe.split.refit:
+        with progress.stage("refit", None, "rounds") as advance:
+            test = timeline.assemble(
+                parts.test, features, recipe.negatives, recipe.seed, lambda _: None
+            )
+            rows.append(test)
+            final = refit(TrainingSet.join(rows), recipe, names, fitted, threads)
+            advance(final.rounds)
+    groups = {"fit": len(rows[0]), "valid": len(rows[1]), "test": len(parts.test)}
+    gains = _gain_shares(names, final)
+    release_id = write_release(
+        releases, final, features, timeline, parts, comparison, gains, groups,
+        recipe=recipe, recipe_file=recipe_file, now_ms=now_ms,
+    )  # fmt: skip
+    return Trained(
+        release_id, comparison, gains, groups, sum(int(r.sizes.sum()) for r in rows), final.rounds
+    )
+
+
+def publish(trained: Trained, recipe: Recipe, releases: ArtifactStore) -> None:
+    """Publish the candidate if the gate passes; raise GateRefused with the reason if not."""
+    difference = trained.comparison.against("fused")
+    asked = trained.comparison.queries
+    if asked < recipe.gate.min_queries:
+        raise GateRefused(
+            f"{asked} held-out queries with a relevant document, the gate wants "
+            f"{recipe.gate.min_queries}; judge more queries, or lower gate.min_queries"
+        )
+    if difference.low < recipe.gate.min_difference:
+        raise GateRefused(
+            f"{recipe.gate.metric} against fused order is {difference}; the gate wants the lower "
+            f"bound at or above {recipe.gate.min_difference}; the candidate {trained.release_id} "
+            "stays unpublished"
+        )
+    releases.publish(trained.release_id)
+
+
+def _measure(
+    test: Sequence[Judged],
+    timeline: Timeline,
+    features: FeatureSet,
+    fitted: Fitted,
+    recipe: Recipe,
+    advance: Any,
+) -> Comparison:
+    with ThreadPoolExecutor(1) as threads:
+        model = LightGbmModel.of(fitted.booster, features.names, fitted.rounds)
+        ranker = LocalRanker(features, model, threads)
+        return compare(test, timeline, ranker, (recipe.gate.metric, "R@100"), recipe.seed, advance)
+
+
+def _gain_shares(names: Sequence[str], fitted: Fitted) -> dict[str, float]:
+    gains = fitted.gains()
+    total = float(gains.sum()) or 1.0
+    order = sorted(range(len(names)), key=lambda j: (-gains[j], j))
+    return {names[j]: round(float(gains[j]) / total, 6) for j in order}
+
+
+def _refuse_if_empty(rows: Sequence[TrainingSet], parts: Parts) -> None:
+    for name, part, judged in zip(("fit", "valid"), rows, parts.fitting, strict=True):
+        if not len(part):
+            raise InvalidInput(
+                f"no query group to {name} on: of {len(judged)} judged lists none has a document "
+                "that is better than another; give more clicks or judgements"
+            )

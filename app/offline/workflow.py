@@ -1,0 +1,171 @@
+"""What the learning commands do, from files to a release: arguments in, one report out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.bootstrap import Stores
+from app.corpus.event_columns import EventColumns
+from app.corpus.event_log import EventLog
+from app.domain.errors import InvalidInput
+from app.offline.behaviour.publish import publish_tables
+from app.offline.import_events import Imported, import_events, import_sessions
+from app.offline.judged import Judged, from_qrels, from_sessions
+from app.offline.progress import Progress, Silent
+from app.offline.recipe import Recipe
+from app.offline.sessions import read_sessions, sessions_of
+from app.offline.timeline import Timeline
+from app.offline.train import Trained, publish, train
+from app.offline.trec import read_qrels, read_queries
+from app.settings import Settings
+from app.snapshot.opening import open_snapshot, open_tables
+from app.snapshot.snapshot import Snapshot
+from app.snapshot.tables import Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where everything is, and what is configured."""
+
+    settings: Settings
+    data: Path
+    models: Path
+
+    @property
+    def stores(self) -> Stores:
+        return Stores.under(self.settings, self.data, self.models)
+
+    @property
+    def events_file(self) -> Path:
+        return self.data / "events.db"
+
+    def snapshot(self) -> Snapshot:
+        """Open the published snapshot. Raises NothingServes with the remedy if there is none."""
+        store = self.stores.snapshots
+        return open_snapshot(store.path(store.require_current()))
+
+    def tables(self, snapshot: Snapshot) -> Tables:
+        store = self.stores.tables
+        current = store.current_id()
+        if current is None:
+            return Tables.empty(len(snapshot))
+        return open_tables(store.path(current), snapshot.documents)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedBy:
+    """Where labels come from: a sessions file, queries with qrels, or (neither) the event log."""
+
+    sessions: Path | None = None
+    queries: Path | None = None
+    qrels: Path | None = None
+
+    def check(self) -> None:
+        if (self.queries is None) != (self.qrels is None):
+            raise InvalidInput("--queries and --qrels come together; give both, or neither")
+        if self.sessions is not None and self.queries is not None:
+            raise InvalidInput("--sessions and --queries are two sources of labels; give one")
+
+
+def import_log(
+    place: Workplace,
+    events: Sequence[str],
+    sessions: Sequence[str],
+    now_ms: int,
+    progress: Progress | None = None,
+) -> Imported:
+    """Append files to the event log, then build and publish the tables that follow from it."""
+    errors = place.data / "errors" / "events.jsonl"
+    log = EventLog.open(place.events_file)
+    try:
+        with (progress or Silent()).stage("import", None, "lines") as advance:
+            done = [
+                import_files(files, log, now_ms, advance, errors)
+                for import_files, files in ((import_events, events), (import_sessions, sessions))
+                if files
+            ]
+    finally:
+        log.close()
+    return Imported(
+        sum(d.lines for d in done),
+        sum(d.accepted for d in done),
+        sum(d.duplicates for d in done),
+        sum(d.refused for d in done),
+        tuple(first for d in done for first in d.first_refused),
+    )
+
+
+def refresh_tables(
+    place: Workplace, snapshot: Snapshot, now_ms: int, progress: Progress | None = None
+) -> str | None:
+    """Build and publish tables from the whole event log. None where there is no event."""
+    if not place.events_file.exists():
+        return None
+    log = EventLog.open(place.events_file)
+    try:
+        if not log.last_seq():
+            return None
+        with (progress or Silent()).stage("tables"):
+            return publish_tables(
+                log, place.data, now_ms, now_ms, snapshot.analyzer,
+                snapshot.documents.schema.analyzers,
+            )  # fmt: skip
+    finally:
+        log.close()
+
+
+def train_model(
+    place: Workplace,
+    recipe_file: Path,
+    labels: JudgedBy,
+    *,
+    now_ms: int,
+    publish_it: bool,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train from the labels and write a release; publish it if asked and the gate passes."""
+    labels.check()
+    recipe = Recipe.load(recipe_file)
+    snapshot = place.snapshot()
+    if labels.sessions is not None:
+        import_log(place, (), (str(labels.sessions),), now_ms, progress)
+        refresh_tables(place, snapshot, now_ms, progress)
+    tables = place.tables(snapshot)
+    events = _events(place)
+    timeline = Timeline(place.settings, snapshot, tables, events, recipe.sampling.time_blocks)
+    judged = read_judged(labels, recipe, events, now_ms)
+    trained = train(
+        judged, timeline, recipe, place.settings, place.stores.releases,
+        now_ms=now_ms, recipe_file=recipe_file, progress=progress,
+    )  # fmt: skip
+    if publish_it:
+        publish(trained, recipe, place.stores.releases)
+    return trained
+
+
+def read_judged(
+    labels: JudgedBy, recipe: Recipe, events: EventColumns | None, now_ms: int
+) -> list[Judged]:
+    """One stream, whatever the source."""
+    if labels.queries is not None and labels.qrels is not None:
+        return from_qrels(read_queries(labels.queries), read_qrels(labels.qrels), now_ms)
+    if labels.sessions is not None:
+        return from_sessions(list(read_sessions((str(labels.sessions),), now_ms)), recipe.grades)
+    if events is None:
+        raise InvalidInput(
+            "nothing to train from: the event log is empty; give --sessions F, or --queries F "
+            "with --qrels F, or run: duolu import-events F"
+        )
+    return from_sessions(list(sessions_of(events)), recipe.grades)
+
+
+def _events(place: Workplace) -> EventColumns | None:
+    if not place.events_file.exists():
+        return None
+    log = EventLog.open(place.events_file)
+    try:
+        return EventColumns.load(log) if log.last_seq() else None
+    finally:
+        log.close()

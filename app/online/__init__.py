@@ -1,0 +1,1 @@
+"""The two services that answer: gateway and ranker."""

@@ -1,0 +1,75 @@
+"""Administration: what is published, and which release ranks. Needs the key where one is set."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.bootstrap import Engine
+from app.online.access import refuse_foreign_page, require_key
+from app.online.json_body import JSON, to_json
+from app.online.service import service_of
+from app.rank.release import open_release, refuse_if_foreign
+from app.snapshot.store import ArtifactStore
+
+router = APIRouter(default_response_class=Response)
+
+
+@router.get("/v1/snapshots")
+async def snapshots(request: Request) -> Response:
+    """List snapshots, newest first, and say which one serves."""
+    service = service_of(request)
+    require_key(request, service.key)
+    engine = service.engine
+    serving = engine.serving.snapshot.id if engine.serving else None
+    body = await asyncio.to_thread(_listing, engine, engine.stores.snapshots, serving)
+    return Response(to_json(body), media_type=JSON)
+
+
+@router.get("/v1/releases")
+async def releases(request: Request) -> Response:
+    """List releases of the model that ranks, newest first, and say which one serves."""
+    service = service_of(request)
+    require_key(request, service.key)
+    engine = service.engine
+    serving = engine.serving.release_id if engine.serving else None
+    body = await asyncio.to_thread(_listing, engine, engine.stores.releases, serving)
+    return Response(to_json(body), media_type=JSON)
+
+
+@router.post("/v1/releases/{release_id}/activate")
+async def activate(request: Request, release_id: str) -> Response:
+    """Rank with this release from now on, in every process that follows the same models."""
+    service = service_of(request)
+    require_key(request, service.key)
+    refuse_foreign_page(request, service.settings.service.cors_origins)
+    body = await asyncio.to_thread(_activate, service.engine, release_id)
+    service.describe()
+    return Response(to_json(body), media_type=JSON)
+
+
+def _listing(engine: Engine, store: ArtifactStore, serving: str | None) -> dict[str, Any]:
+    """`published` is what the store points at; it differs from `serving` when refused."""
+    entries = [
+        {
+            "id": artifact_id,
+            "serving": artifact_id == serving,
+            "problem": engine.problems.get(artifact_id),
+        }
+        for artifact_id in reversed(store.ids())
+    ]
+    return {"serving": serving, "published": store.current_id(), f"{store.kind}s": entries}
+
+
+def _activate(engine: Engine, release_id: str) -> dict[str, Any]:
+    """Verify and replay first: a release that cannot serve is never pointed at."""
+    store, snapshot = engine.stores.releases, engine.acquire().snapshot
+    before = store.current_id()
+    refuse_if_foreign(open_release(store.path(release_id)), snapshot)
+    store.publish(release_id)
+    engine.refresh()
+    return {"release_id": release_id, "previous_id": before, "snapshot_id": snapshot.id}

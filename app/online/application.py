@@ -1,0 +1,85 @@
+"""What every service of ours is: routes over one engine, told apart by what they answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import uvicorn
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from app.bootstrap import Engine
+from app.online import admin, health
+from app.online.access import refuse_open_host
+from app.online.limits import Admission
+from app.online.problems import install
+from app.online.service import Service
+from app.online.telemetry import RequestLog, write_log_lines_to_stderr
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+REFRESH_EVERY_S = 1.0
+SHUTDOWN_S = 10
+
+
+def create(
+    engine: Engine,
+    settings: Settings,
+    key: str | None,
+    routers: Iterable[APIRouter],
+    title: str,
+    description: str,
+) -> FastAPI:
+    """Wire one service: its own routes, administration, health, metrics and problem details."""
+    service = Service(engine, settings, key or None, Admission(settings.service.max_concurrent))
+    app = FastAPI(
+        title=title, version="1", description=description, redirect_slashes=False,
+        lifespan=_lifespan(service),
+    )  # fmt: skip
+    app.state.service = service
+    install(app)
+    for router in (*routers, admin.router, health.router):
+        app.include_router(router)
+    if settings.service.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.service.cors_origins)
+    app.add_middleware(RequestLog, metrics=service.metrics, quiet=health.QUIET)
+    return app
+
+
+def run(app: FastAPI, host: str, port: int, key: str | None) -> None:
+    """Serve until told to stop. Refuses an open host without a key."""
+    refuse_open_host(host, key)
+    write_log_lines_to_stderr()
+    uvicorn.run(
+        app, host=host, port=port, access_log=False, log_level="warning", server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+    )  # fmt: skip
+
+
+def _lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.describe()
+        refreshing = asyncio.create_task(_keep_fresh(service))
+        try:
+            yield
+        finally:
+            refreshing.cancel()
+            await service.engine.disconnect()
+
+    return lifespan
+
+
+async def _keep_fresh(service: Service) -> None:
+    """Take up what was published, within a second. What cannot be opened leaves the old serving."""
+    while True:
+        await asyncio.sleep(REFRESH_EVERY_S)
+        try:
+            await asyncio.to_thread(service.engine.refresh)
+        except Exception:
+            log.exception("refresh failed; what served goes on serving")
+        service.describe()

@@ -1,0 +1,1 @@
+"""The gateway: HTTP in, the pipeline inside, one JSON answer out."""

@@ -1,0 +1,90 @@
+"""The answer to a search as JSON bytes; documents are embedded as the bytes they are stored as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import orjson
+
+from app.bootstrap import Answer
+from app.corpus.geometry import haversine_km
+from app.domain.arrays import F64
+from app.domain.candidates import ChannelHits
+
+
+def versions(answer: Answer) -> dict[str, Any]:
+    """The four ids that say from what the answer was made, and the request's own."""
+    ctx = answer.ctx
+    return {
+        "request_id": ctx.request_id,
+        "snapshot_id": ctx.snapshot.id,
+        "log_seq": ctx.snapshot.log_seq,
+        "tables_id": ctx.tables.id,
+        "release_id": answer.result.release_id,
+    }
+
+
+def answer_body(answer: Answer) -> dict[str, Any]:
+    """Lay out one answer as docs/api.md promises it."""
+    result = answer.result
+    return {
+        **versions(answer),
+        "took_ms": round(answer.took_ms, 3),
+        "degraded": result.degraded,
+        "query": {"text": answer.ctx.query.text},
+        "total": result.total,
+        "total_relation": result.total_relation,
+        "results": list(_results(answer)),
+        "channels": [channel_summary(hits) for hits in result.hits],
+        "timings_ms": {stage: round(ms, 3) for stage, ms in answer.timings_ms.items()},
+    }
+
+
+def channel_summary(hits: ChannelHits) -> dict[str, Any]:
+    """How one channel fared."""
+    return {
+        "name": hits.channel,
+        "status": hits.status.value,
+        "hits": int(hits.rows.size),
+        "elapsed_ms": round(hits.elapsed_ms, 3),
+    }
+
+
+def _results(answer: Answer) -> Iterator[dict[str, Any]]:
+    result, documents = answer.result, answer.ctx.snapshot.documents
+    first = answer.ctx.query.offset + 1
+    distances = _distances_km(answer)
+    for i, row in enumerate(result.rows.tolist()):
+        entry = {
+            "id": result.ids[i],
+            "rank": first + i,
+            "score": result.scores[i],
+            "document": orjson.Fragment(documents.payload.raw(row)),
+            "channels": _channels(answer, int(result.picked[i])),
+            "reasons": [],
+        }
+        if distances is not None and np.isfinite(distances[i]):
+            entry["distance_km"] = round(float(distances[i]), 4)
+        yield entry
+
+
+def _channels(answer: Answer, at: int) -> dict[str, Any]:
+    """Say which channels returned candidate `at`, and how each placed and scored it."""
+    candidates = answer.result.candidates
+    ranks, scores = candidates.ranks[at], candidates.scores[at]
+    return {
+        candidates.channels[c]: {"rank": int(ranks[c]), "score": scores[c]}
+        for c in np.flatnonzero(ranks)
+    }
+
+
+def _distances_km(answer: Answer) -> F64 | None:
+    """How far each result is from the searcher, NaN where it has no place. (m,)"""
+    origin, documents = answer.ctx.query.origin, answer.ctx.snapshot.documents
+    if origin is None or not documents.has_places:
+        return None
+    rows = answer.result.rows
+    lat, lon = documents.numbers["lat"][rows], documents.numbers["lon"][rows]
+    return haversine_km(origin.lat, origin.lon, lat, lon)

@@ -1,0 +1,22 @@
+"""The gateway's factory: an engine and settings in, an ASGI application out."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from app.bootstrap import Engine
+from app.online import application
+from app.online.gateway import routes
+from app.settings import Settings
+
+DESCRIPTION = "Many recall channels at once, ranked by a model that learns from its own log."
+
+
+def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
+    """Wire one gateway. `key` guards administration; None leaves it open."""
+    return application.create(engine, settings, key, [routes.router], "Duolu", DESCRIPTION)
+
+
+def serve(engine: Engine, settings: Settings, host: str, port: int, key: str | None) -> None:
+    """Run the gateway until it is told to stop. Refuses an open host without a key."""
+    application.run(create_app(engine, settings, key), host, port, key)

@@ -1,0 +1,89 @@
+"""The calls that people search with: form in, the engine's answer out."""
+
+from __future__ import annotations
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.bootstrap import Answer
+from app.domain.errors import UnknownName
+from app.online.gateway.answer import answer_body, channel_summary, versions
+from app.online.gateway.schemas import (
+    openapi_of_body,
+    openapi_of_params,
+    request_of_body,
+    request_of_params,
+)
+from app.online.json_body import JSON, to_json
+from app.online.limits import read_body
+from app.online.problems import RETRY, Problem
+from app.online.service import Service, service_of
+from app.online.telemetry import note
+from app.query.understand import SearchRequest
+
+router = APIRouter(default_response_class=Response)
+
+
+@router.get("/v1/search", openapi_extra=openapi_of_params())
+async def search_by_url(request: Request) -> Response:
+    """Search with the parameters of the URL."""
+    return await _search(request, request_of_params(request.query_params.multi_items()))
+
+
+@router.post("/v1/search", openapi_extra=openapi_of_body())
+async def search_by_body(request: Request) -> Response:
+    """Search with a JSON body, which also carries filters."""
+    return await _search(request, request_of_body(await read_body(request.stream())))
+
+
+@router.get("/v1/documents/{document_id:path}")
+async def show_document(request: Request, document_id: str) -> Response:
+    """Show one document as it stands in the snapshot that serves."""
+    snapshot = service_of(request).engine.acquire().snapshot
+    row = snapshot.documents.ids.find(document_id)
+    if row < 0:
+        raise UnknownName("document", document_id, f"it is not in snapshot {snapshot.id}")
+    body = {
+        "id": document_id,
+        "snapshot_id": snapshot.id,
+        "log_seq": snapshot.log_seq,
+        "document": orjson.Fragment(snapshot.documents.payload.raw(row)),
+    }
+    return Response(to_json(body), media_type=JSON)
+
+
+async def _search(request: Request, asked: SearchRequest) -> Response:
+    service = service_of(request)
+    with service.admission.enter():
+        answer = await service.engine.search(asked)
+    _record(request, service, answer)
+    if asked.strict and answer.result.degraded:
+        raise _partial_answer(answer.result.degraded)
+    return Response(to_json(answer_body(answer)), media_type=JSON)
+
+
+def _record(request: Request, service: Service, answer: Answer) -> None:
+    result = answer.result
+    statuses = {hits.channel: hits.status.value for hits in result.hits}
+    service.metrics.search(answer.timings_ms, statuses, result.degraded)
+    note(
+        request.scope,
+        **versions(answer),
+        degraded=result.degraded,
+        candidates=len(result.candidates),
+        returned=len(result.ids),
+        total=result.total,
+        channels=[channel_summary(hits) for hits in result.hits],
+        timings_ms=answer.timings_ms,
+    )
+
+
+def _partial_answer(degraded: tuple[str, ...]) -> Problem:
+    """Build the 503 of a strict search whose answer would have lacked something."""
+    return Problem(
+        503, "partial-answer", f"the answer lacks {', '.join(degraded)}", RETRY,
+        field="strict", value="True", limit="only a whole answer was wanted",
+        remedy="try again, or send strict = false", degraded=degraded,
+    )  # fmt: skip

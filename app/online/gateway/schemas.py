@@ -1,0 +1,144 @@
+"""The shapes that callers send. Limits of meaning are `query.understand`'s; here only form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.domain.query import GeoPoint
+from app.online.forms import json_object, parse
+from app.online.problems import refused_field
+from app.query.understand import SearchRequest, place
+
+NOT_BUILT = ("facets", "sort", "group_by", "highlights", "cursor", "explain", "trace")
+NOT_ASKED: tuple[Any, ...] = (None, False, "", [], {}, "false")
+
+
+class Location(BaseModel):
+    """A place in degrees, WGS84."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    lat: float = Field(allow_inf_nan=False, description="-90 to 90")
+    lon: float = Field(allow_inf_nan=False, description="-180 to 180")
+
+
+class SearchBody(BaseModel):
+    """A search. Everything is optional; an empty query browses."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    query: str = Field("", description="at most 512 characters")
+    user_id: str | None = Field(None, description="the person; what they did shapes the answer")
+    client_id: str | None = Field(None, description="the device, for people without an id")
+    location: Location | None = None
+    radius_km: float | None = Field(None, description="nothing farther from the location")
+    filters: dict[str, Any] | None = Field(
+        None, description='{"price": {"lte": 100}, "category": ["hotpot"], "not": {…}, "or": […]}'
+    )
+    limit: int = Field(10, description="1 to 1000")
+    offset: int = Field(0, description="offset + limit at most merge.max_candidates")
+    channels: list[str] | None = Field(None, description="ask only these")
+    release: str | None = Field(None, description="rank with this release")
+    strict: bool = Field(False, description="a partial answer is 503")
+    timeout_ms: float | None = Field(None, description="1 to 60000")
+
+
+class SearchParams(BaseModel):
+    """The same search in a URL."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    q: str = Field("", description="the query, at most 512 characters")
+    user_id: str | None = None
+    client_id: str | None = None
+    lat: float | None = Field(None, allow_inf_nan=False)
+    lon: float | None = Field(None, allow_inf_nan=False)
+    radius_km: float | None = None
+    limit: int = 10
+    offset: int = 0
+    channels: str | None = Field(None, description="names with commas between")
+    release: str | None = None
+    strict: bool = False
+    timeout_ms: float | None = None
+
+
+def request_of_body(body: bytes) -> SearchRequest:
+    """Read a POST body. Raises a 400 problem naming what is wrong."""
+    fields = json_object(body)
+    _refuse_unbuilt(fields)
+    asked = parse(SearchBody, fields)
+    location = asked.location
+    return SearchRequest(
+        text=asked.query,
+        user_id=asked.user_id,
+        client_id=asked.client_id,
+        origin=GeoPoint(location.lat, location.lon) if location else None,
+        radius_km=asked.radius_km,
+        filters=asked.filters,
+        limit=asked.limit,
+        offset=asked.offset,
+        channels=None if asked.channels is None else tuple(dict.fromkeys(asked.channels)),
+        release=asked.release,
+        strict=asked.strict,
+        timeout_ms=asked.timeout_ms,
+    )
+
+
+def request_of_params(pairs: Iterable[tuple[str, str]]) -> SearchRequest:
+    """Read the parameters of a URL. Raises a 400 problem naming what is wrong."""
+    fields = _once_each(pairs)
+    _refuse_unbuilt(fields)
+    asked = parse(SearchParams, fields)
+    names = [] if asked.channels is None else [n.strip() for n in asked.channels.split(",")]
+    return SearchRequest(
+        text=asked.q,
+        user_id=asked.user_id or None,
+        client_id=asked.client_id or None,
+        origin=place(asked.lat, asked.lon),
+        radius_km=asked.radius_km,
+        limit=asked.limit,
+        offset=asked.offset,
+        channels=None if asked.channels is None else tuple(dict.fromkeys(filter(None, names))),
+        release=asked.release or None,
+        strict=asked.strict,
+        timeout_ms=asked.timeout_ms,
+    )
+
+
+def openapi_of_body() -> dict[str, Any]:
+    """Describe the POST body for /docs, its one nested shape written in place."""
+    schema = SearchBody.model_json_schema()
+    location = schema.pop("$defs")["Location"]
+    schema["properties"]["location"]["anyOf"][0] = location
+    content = {"application/json": {"schema": schema, "example": {"query": "火锅", "limit": 5}}}
+    return {"requestBody": {"content": content}}
+
+
+def openapi_of_params() -> dict[str, Any]:
+    """Describe the URL parameters for /docs."""
+    properties = SearchParams.model_json_schema()["properties"]
+    parameters = [
+        {"name": name, "in": "query", "description": p.pop("description", ""), "schema": p}
+        for name, p in properties.items()
+    ]
+    return {"parameters": parameters}
+
+
+def _once_each(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise refused_field(name, value, "given twice", "give it once")
+        fields[name] = value
+    return fields
+
+
+def _refuse_unbuilt(fields: dict[str, Any]) -> None:
+    """Name what this version cannot do yet; asking for nothing of it is fine."""
+    for name in NOT_BUILT:
+        value = fields.pop(name, None)
+        if not any(value is none or value == none for none in NOT_ASKED):
+            raise refused_field(name, value, "not built yet in this version", "leave it out")

@@ -1,0 +1,37 @@
+"""What orchestrators and dashboards ask: alive, ready, and the metrics."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.online.json_body import JSON, to_json
+from app.online.service import service_of
+
+router = APIRouter(default_response_class=Response)
+
+QUIET = frozenset({"/livez", "/readyz", "/metrics"})
+
+
+@router.get("/livez")
+async def livez() -> Response:
+    """Answer 200 while the process runs."""
+    return Response(to_json({"status": "alive"}), media_type=JSON)
+
+
+@router.get("/readyz")
+async def readyz(request: Request) -> Response:
+    """Answer 200 when a verified snapshot serves, 503 before."""
+    serving = service_of(request).engine.acquire()
+    body = {"status": "ready", "snapshot_id": serving.snapshot.id, "release_id": serving.release_id}
+    return Response(to_json(body), media_type=JSON)
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Show the metrics in the Prometheus text format."""
+    service = service_of(request)
+    service.metrics.in_flight.set(service.admission.in_flight)
+    return Response(service.metrics.page(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,137 @@
+"""The one table from errors to HTTP, as RFC 9457 problem details."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.domain.errors import (
+    ClientError,
+    CorruptArtifact,
+    FeatureMismatch,
+    InvalidQuery,
+    NothingServes,
+    ServerError,
+    UnknownName,
+    VersionUnknown,
+)
+from app.online.limits import BodyTooLarge, Overloaded
+
+MEDIA_TYPE = "application/problem+json"
+RETRY = {"Retry-After": "1"}
+FIELD_OF = {"channel": "channels"}  # what names such a thing in a request, where it differs
+
+TABLE: tuple[tuple[type[Exception], int, str, dict[str, str]], ...] = (
+    (InvalidQuery, 400, "invalid-query", {}),
+    (UnknownName, 400, "unknown-name", {}),
+    (ClientError, 400, "invalid-request", {}),
+    (BodyTooLarge, 413, "body-too-large", {"Connection": "close"}),
+    (Overloaded, 503, "overloaded", RETRY),
+    (CorruptArtifact, 409, "does-not-serve", {}),
+    (FeatureMismatch, 409, "does-not-serve", {}),
+    (VersionUnknown, 409, "version-unknown", {}),
+    (NothingServes, 503, "nothing-serves", RETRY),
+    (ServerError, 503, "unavailable", RETRY),
+    (TimeoutError, 503, "timed-out", RETRY),
+)
+"""The first row whose type the error is of wins. docs/api.md lists the kinds."""
+
+
+class Problem(Exception):
+    """An error as HTTP says it. Every member stands in the body."""
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        **members: Any,
+    ) -> None:
+        self.status = status
+        self.kind = kind
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.members = members
+        super().__init__(detail)
+
+    def response(self) -> Response:
+        body = {
+            "type": f"urn:duolu:problem:{self.kind}",
+            "title": self.kind.replace("-", " ").capitalize(),
+            "status": self.status,
+            "detail": self.detail,
+            **self.members,
+        }
+        return Response(orjson.dumps(body), self.status, self.headers, MEDIA_TYPE)
+
+
+def refused_field(field: str, value: object, limit: str, remedy: str) -> Problem:
+    """Build the 400 of one field."""
+    return problem_of(InvalidQuery(field, value, limit, remedy))
+
+
+def problem_of(error: Exception, in_path: bool = False) -> Problem:
+    """Translate any error. An unknown name that the path holds is 404 instead of 400."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, HTTPException):
+        return _of_framework(error)
+    for kind_of_error, status, kind, headers in TABLE:
+        if isinstance(error, kind_of_error):
+            missing = in_path and kind == "unknown-name"
+            return Problem(404 if missing else status, kind, str(error), headers, **_members(error))
+    return Problem(500, "internal-error", "an unexpected error; the log of the service says which")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of every route by the table above; no trace ever leaves the process."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        problem = problem_of(error, in_path=bool(request.path_params))
+        if problem.status == 405:
+            problem.headers["Allow"] = ", ".join(_methods_of(request))
+        return problem.response()
+
+    kinds: list[type[Exception]] = [Problem, *(row[0] for row in TABLE), HTTPException, Exception]
+    for kind in kinds:
+        app.add_exception_handler(kind, answer)
+
+
+def _members(error: Exception) -> dict[str, Any]:
+    match error:
+        case UnknownName():
+            return {
+                "field": FIELD_OF.get(error.kind, error.kind),
+                "value": error.name,
+                "limit": "a name that exists",
+                "remedy": error.known,
+            }
+        case InvalidQuery() | BodyTooLarge() | Overloaded():
+            return {
+                "field": error.field,
+                "value": error.value,
+                "limit": error.limit,
+                "remedy": error.remedy,
+            }
+    return {}
+
+
+def _methods_of(request: Request) -> list[str]:
+    """Every method of the path; the framework names those of the first route alone."""
+    path = getattr(request.scope.get("route"), "path_format", "")
+    return sorted(m.upper() for m in request.app.openapi()["paths"].get(path, {}))
+
+
+def _of_framework(error: HTTPException) -> Problem:
+    kind = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "refused")
+    return Problem(
+        error.status_code, kind, str(error.detail), error.headers,
+        remedy="GET /docs lists every call",
+    )  # fmt: skip

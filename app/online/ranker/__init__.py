@@ -1,0 +1,1 @@
+"""The ranker as a process of its own."""

@@ -1,0 +1,22 @@
+"""The ranker's factory: an engine and settings in, an ASGI application out."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from app.bootstrap import Engine
+from app.online import application
+from app.online.ranker import routes
+from app.settings import Settings
+
+DESCRIPTION = "Scores candidates that a gateway recalled. Search goes on without it, unranked."
+
+
+def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
+    """Wire one ranker. `key` guards everything but health; None leaves it open."""
+    return application.create(engine, settings, key, [routes.router], "Duolu ranker", DESCRIPTION)
+
+
+def serve(engine: Engine, settings: Settings, host: str, port: int, key: str | None) -> None:
+    """Run the ranker until it is told to stop. Refuses an open host without a key."""
+    application.run(create_app(engine, settings, key), host, port, key)

@@ -1,0 +1,90 @@
+"""The ranker's calls: rank for gateways, rerank for whoever has documents of their own choice."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.domain.query import Deadline
+from app.online.access import JSON_TYPES, media_type, refuse_foreign_page, require_key
+from app.online.json_body import JSON, to_json
+from app.online.limits import read_body
+from app.online.ranker.schemas import RerankBody, rerank_of_body
+from app.online.ranker.work import rank, rerank
+from app.online.service import Service, service_of
+from app.online.telemetry import note
+from app.rank.call import RankCall, decode_call
+from app.rank.json_call import decode_json_call
+from app.rank.reply import RankReply, encode_reply, reply_as_json
+
+router = APIRouter(default_response_class=Response)
+T = TypeVar("T")
+
+BINARY = "application/octet-stream"
+MAX_CALL_BYTES = 4 << 20
+RERANK_FORM = {"requestBody": {"content": {JSON: {"schema": RerankBody.model_json_schema()}}}}
+
+
+@router.post("/v1/rank")
+async def rank_candidates(request: Request) -> Response:
+    """Score candidates that a gateway recalled. docs/api.md describes the body."""
+    service = service_of(request)
+    require_key(request, service.key)
+    refuse_foreign_page(request, service.settings.service.cors_origins, (BINARY, *JSON_TYPES[:1]))
+    read = decode_json_call if media_type(request) == JSON else decode_call
+    with service.admission.enter():
+        body = await read_body(request.stream(), MAX_CALL_BYTES)
+        reply = await _on_a_thread(service, lambda until: _rank(service, read, body, until))
+    note(request.scope, **_facts(reply))
+    service.metrics.search({"rank": reply.elapsed_ms}, {}, ())
+    if JSON in request.headers.get("accept", ""):
+        return Response(to_json(reply_as_json(reply)), media_type=JSON)
+    return Response(encode_reply(reply), media_type=BINARY)
+
+
+@router.post("/v1/rerank", openapi_extra=RERANK_FORM)
+async def rerank_documents(request: Request) -> Response:
+    """Order documents, named by their ids, for a query; the shape is Cohere's."""
+    service = service_of(request)
+    require_key(request, service.key)
+    refuse_foreign_page(request, service.settings.service.cors_origins)
+    asked = rerank_of_body(await read_body(request.stream()))
+    now_ms = int(time.time() * 1e3)
+    with service.admission.enter():
+        body = await _on_a_thread(
+            service, lambda until: rerank(service.engine, asked, now_ms, until)
+        )
+    return Response(to_json(body), media_type=JSON)
+
+
+async def _on_a_thread(service: Service, work: Callable[[Deadline], T]) -> T:
+    """Run native work off the event loop. Raises TimeoutError after service.timeout_ms."""
+    until = Deadline.after_ms(service.settings.service.timeout_ms)
+    call = asyncio.get_running_loop().run_in_executor(service.engine.rank_threads, work, until)
+    return await asyncio.wait_for(call, until.remaining_s())
+
+
+def _rank(
+    service: Service, read: Callable[[bytes], RankCall], body: bytes, until: Deadline
+) -> RankReply:
+    call = read(body)
+    sooner = Deadline(min(until.at_ns, Deadline.after_ms(call.timeout_ms).at_ns))
+    return rank(service.engine, call, sooner)
+
+
+def _facts(reply: RankReply) -> dict[str, object]:
+    return {
+        "request_id": reply.request_id,
+        "snapshot_id": reply.snapshot_id,
+        "log_seq": reply.log_seq,
+        "tables_id": reply.tables_id,
+        "release_id": reply.release_id,
+        "candidates": reply.scores.size,
+        "rank_ms": round(reply.elapsed_ms, 3),
+    }

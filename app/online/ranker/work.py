@@ -1,0 +1,103 @@
+"""What the ranker does for a call, start to end, on a thread of the ranking pool."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from app.bootstrap import Engine, make_context
+from app.domain.arrays import F32, I64
+from app.domain.candidates import CandidateSet
+from app.domain.errors import InvalidQuery, NothingServes, UnknownName, VersionUnknown
+from app.domain.query import Deadline
+from app.online.ranker.schemas import RerankBody
+from app.pipeline.select import pick
+from app.query.understand import understand
+from app.rank.call import RankCall, place
+from app.rank.local import LocalRanker
+from app.rank.reply import RankReply
+from app.snapshot.snapshot import Snapshot
+
+
+def rank(engine: Engine, call: RankCall, deadline: Deadline) -> RankReply:
+    """Score a call's candidates by the versions that it names.
+
+    Raises VersionUnknown for versions that are not here, InvalidQuery for rows that are not,
+    TimeoutError when the caller has stopped waiting.
+    """
+    started = time.perf_counter()
+    if deadline.has_passed():
+        raise TimeoutError("the caller stopped waiting before a thread was free")
+    snapshot, tables = engine.recent.find(call.snapshot_id, call.log_seq, call.tables_id)
+    release_id, ranker = _ranker(engine, snapshot, call.release_id)
+    ctx = place(call, snapshot, tables, deadline, release_id)
+    matrix = ranker.matrix(ctx, call.candidates)
+    scores = ranker.model.predict(matrix)
+    places = _places(call, scores)
+    return RankReply(
+        call.request_id, snapshot.id, snapshot.log_seq, tables.id, release_id,
+        (time.perf_counter() - started) * 1e3, scores,
+        ranker.features.names if places.size else (), places, matrix[places],
+    )  # fmt: skip
+
+
+def rerank(engine: Engine, asked: RerankBody, now_ms: int, deadline: Deadline) -> dict[str, Any]:
+    """Order documents by the release that serves; no channel is asked, so hit_* are missing."""
+    serving = engine.acquire()
+    snapshot = serving.snapshot
+    release_id, ranker = _ranker(engine, snapshot, asked.model)
+    query = understand(asked.search(), snapshot, now_ms)
+    ctx = make_context(serving, query, deadline, release_id)
+    rows, which = np.unique(_rows(snapshot, asked.documents), return_inverse=True)
+    scores = ranker.score(ctx, _unrecalled(rows))[which]
+    order = np.argsort(-scores, kind="stable")[: asked.top_n]
+    return {
+        "id": ctx.request_id,
+        "results": [{"index": int(i), "relevance_score": scores[i]} for i in order],
+        "snapshot_id": snapshot.id,
+        "log_seq": snapshot.log_seq,
+        "tables_id": serving.tables.id,
+        "release_id": release_id,
+    }
+
+
+def _ranker(engine: Engine, snapshot: Snapshot, release_id: str | None) -> tuple[str, LocalRanker]:
+    release_id = release_id or (engine.serving.release_id if engine.serving else None)
+    if release_id is None:
+        raise NothingServes("no release is published; run: duolu train RECIPE --publish")
+    try:
+        return release_id, engine.local_ranker(release_id, snapshot)
+    except UnknownName as error:
+        raise VersionUnknown(str(error)) from None
+
+
+def _places(call: RankCall, scores: F32) -> I64:
+    """Say whose features are wanted: the best, then the named ones. (k,) indices"""
+    rows = call.candidates.rows
+    best = pick(rows, scores, 0, call.features).tolist() if call.features else []
+    at = {int(row): i for i, row in enumerate(rows)} if call.rows else {}
+    for row in call.rows:
+        if row not in at:
+            raise InvalidQuery("rows", row, "one of the candidates' rows", "name a candidate")
+    return np.array(list(dict.fromkeys([*best, *(at[r] for r in call.rows)])), np.int64)
+
+
+def _rows(snapshot: Snapshot, ids: list[str]) -> I64:
+    rows = np.array([snapshot.documents.ids.find(i) for i in ids], np.int64)
+    if (rows < 0).any():
+        at = int(np.argmin(rows))
+        raise InvalidQuery(
+            f"documents.{at}", ids[at], f"not in snapshot {snapshot.id}", "leave it out"
+        )
+    return rows
+
+
+def _unrecalled(rows: I64) -> CandidateSet:
+    """Candidates that no channel brought."""
+    n = rows.size
+    return CandidateSet(
+        rows.astype(np.int32), np.zeros(n, np.float32), (),
+        np.empty((n, 0), np.float32), np.empty((n, 0), np.int16),
+    )  # fmt: skip

@@ -1,0 +1,128 @@
+"""What a service says of itself: metrics without user data, and one JSON log line a request."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger("duolu.request")
+
+FACTS = "duolu.facts"
+SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+def write_log_lines_to_stderr() -> None:
+    """Send the request lines to standard error as they are: one JSON object a line."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log.handlers = [handler]
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+class Metrics:
+    """One application's metrics, in a registry of its own: two in a process do not collide."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = self._counter("duolu_requests", "Requests", "route", "status")
+        self.seconds = self._histogram("duolu_request_seconds", "Time to answer", "route")
+        self.stage_seconds = self._histogram("duolu_stage_seconds", "Time by stage", "stage")
+        self.channels = self._counter("duolu_channel", "Calls by status", "channel", "status")
+        self.degraded = self._counter("duolu_degraded", "What answers were left out", "reason")
+        self.in_flight = self._gauge("duolu_searches_in_flight", "Searches being answered")
+        self.documents = self._gauge("duolu_snapshot_documents", "Documents that serve")
+        self.versions = self._gauge(
+            "duolu_versions_info", "What serves", "snapshot_id", "tables_id", "release_id"
+        )
+
+    def serving(self, documents: int, **ids: str | None) -> None:
+        """Say what serves now; the versions before leave the page."""
+        self.documents.set(documents)
+        self.versions.clear()
+        self.versions.labels(**{name: value or "" for name, value in ids.items()}).set(1)
+
+    def request(self, route: str, status: int, seconds: float) -> None:
+        self.requests.labels(route, str(status)).inc()
+        self.seconds.labels(route).observe(seconds)
+
+    def search(
+        self,
+        timings_ms: Mapping[str, float],
+        channels: Mapping[str, str],
+        degraded: tuple[str, ...],
+    ) -> None:
+        """Count one search: time by stage, status by channel, what was left out."""
+        for stage, elapsed_ms in timings_ms.items():
+            self.stage_seconds.labels(stage).observe(elapsed_ms / 1e3)
+        for channel, status in channels.items():
+            self.channels.labels(channel, status).inc()
+        for reason in degraded:
+            self.degraded.labels(reason).inc()
+
+    def page(self) -> bytes:
+        """Render in the Prometheus text format."""
+        return generate_latest(self.registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
+        return Histogram(name, text, labels, registry=self.registry, buckets=SECONDS)
+
+
+def note(scope: Scope, **facts: Any) -> None:
+    """Add facts to the log line of this request. No query text, no user."""
+    scope.setdefault(FACTS, {}).update(facts)
+
+
+class RequestLog:
+    """ASGI middleware: counts, times and logs every request, whatever became of it."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, quiet: frozenset[str]) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.quiet = quiet  # routes that are asked every few seconds: counted, not logged
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 500
+        scope[FACTS] = {}
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        finally:
+            self._finish(scope, status, time.perf_counter() - started)
+
+    def _finish(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "other")
+        self.metrics.request(route, status, seconds)
+        if route in self.quiet and status < 400:
+            return
+        line = {
+            "ts_ms": time.time_ns() // 1_000_000,
+            "method": scope["method"],
+            "route": route,
+            "status": status,
+            "elapsed_ms": round(seconds * 1e3, 3),
+            **scope[FACTS],
+        }
+        log.info(orjson.dumps(line, default=str, option=orjson.OPT_SERIALIZE_NUMPY).decode())

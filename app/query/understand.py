@@ -1,0 +1,150 @@
+"""From a search as asked to a query as understood: limits first, then words, vector and filters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.errors import InvalidQuery
+from app.domain.filters import AllOf, Filter, Within
+from app.domain.query import MAX_QUERY_CHARACTERS, GeoPoint, Query
+from app.query.filters import parse_filters
+from app.snapshot.snapshot import Snapshot
+
+MAX_LIMIT = 1_000
+MAX_WINDOW = 10_000  # offset + limit
+MAX_ID_CHARACTERS = 256
+MAX_RADIUS_KM = 20_038.0  # half way round the Earth
+MAX_TIMEOUT_MS = 60_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """What the caller asked for, from HTTP or the shell alike. Nothing in it is checked yet."""
+
+    text: str = ""  # "" browses
+    user_id: str | None = None
+    client_id: str | None = None
+    origin: GeoPoint | None = None
+    radius_km: float | None = None  # around the origin; beyond it nothing is returned
+    filters: Mapping[str, Any] | None = None  # as JSON; docs/api.md has the grammar
+    limit: int = 10
+    offset: int = 0
+    channels: tuple[str, ...] | None = None  # None asks all
+    release: str | None = None  # None ranks with the current one
+    explain: bool = False
+    strict: bool = False  # a partial answer is an error
+    timeout_ms: float | None = None  # None takes the service's own
+
+
+def understand(
+    request: SearchRequest, snapshot: Snapshot, now_ms: int, max_candidates: int = MAX_WINDOW
+) -> Query:
+    """Check every limit, then analyse and encode with the snapshot's own objects.
+
+    `max_candidates` is where ranked paging ends. Raises InvalidQuery naming the field.
+    """
+    _check_text(request)
+    _check_page(request, max_candidates)
+    _check_place(request)
+    _check_asked(request)
+    schema = snapshot.documents.schema
+    filters = _all_of(parse_filters(request.filters or {}, schema), _within(request))
+    terms = snapshot.analyzer.query_terms(request.text, schema.analyzers)
+    return Query(
+        text=snapshot.analyzer.normalise(request.text),
+        terms=terms,
+        now_ms=now_ms,
+        limit=request.limit,
+        offset=request.offset,
+        user_id=request.user_id,
+        client_id=request.client_id,
+        origin=request.origin,
+        vector=snapshot.encoder.encode(terms) if snapshot.encoder and terms else None,
+        filters=filters,
+    )
+
+
+def place(lat: float | None, lon: float | None) -> GeoPoint | None:
+    """Return the place, None when neither is given. Half a place is an InvalidQuery."""
+    if lat is None and lon is None:
+        return None
+    if lon is None:
+        raise InvalidQuery("lon", None, "lat comes with lon", "give both, or neither")
+    if lat is None:
+        raise InvalidQuery("lat", None, "lon comes with lat", "give both, or neither")
+    return GeoPoint(lat, lon)
+
+
+def _check_text(request: SearchRequest) -> None:
+    if len(request.text) > MAX_QUERY_CHARACTERS:
+        raise InvalidQuery(
+            "query", request.text, f"{len(request.text)} characters, at most "
+            f"{MAX_QUERY_CHARACTERS}", "shorten the query",
+        )  # fmt: skip
+    try:
+        request.text.encode()
+    except UnicodeEncodeError:
+        raise InvalidQuery("query", request.text, "not Unicode text", "send UTF-8") from None
+
+
+def _check_page(request: SearchRequest, max_candidates: int) -> None:
+    if not 1 <= request.limit <= MAX_LIMIT:
+        raise InvalidQuery("limit", request.limit, f"between 1 and {MAX_LIMIT}", "page with offset")
+    if request.offset < 0:
+        raise InvalidQuery("offset", request.offset, "at least 0", "start at 0")
+    end = request.offset + request.limit
+    if end > min(MAX_WINDOW, max_candidates):
+        field = "offset" if request.offset else "limit"
+        raise InvalidQuery(
+            field, getattr(request, field),
+            f"offset + limit is {end}, ranked paging ends at {min(MAX_WINDOW, max_candidates)}",
+            "narrow the search with filters, or raise merge.max_candidates",
+        )  # fmt: skip
+
+
+def _check_place(request: SearchRequest) -> None:
+    if request.origin is not None:
+        _between("lat", request.origin.lat, -90, 90, "degrees, WGS84")
+        _between("lon", request.origin.lon, -180, 180, "degrees, WGS84")
+    if request.radius_km is None:
+        return
+    if request.origin is None:
+        raise InvalidQuery(
+            "radius_km", request.radius_km, "needs a place", "give lat and lon as well"
+        )
+    if not 0 < request.radius_km <= MAX_RADIUS_KM:
+        raise InvalidQuery(
+            "radius_km", request.radius_km, f"above 0 and at most {MAX_RADIUS_KM:.0f}", "use km"
+        )
+
+
+def _check_asked(request: SearchRequest) -> None:
+    for field in ("user_id", "client_id", "release"):
+        value = getattr(request, field)
+        if value is not None and not 1 <= len(value) <= MAX_ID_CHARACTERS:
+            raise InvalidQuery(
+                field, value, f"1 to {MAX_ID_CHARACTERS} characters", "leave it out for none"
+            )
+    if request.channels is not None and not request.channels:
+        raise InvalidQuery("channels", [], "at least one name", "leave it out to ask all")
+    if request.timeout_ms is not None:
+        _between("timeout_ms", request.timeout_ms, 1, MAX_TIMEOUT_MS, "milliseconds")
+
+
+def _between(field: str, value: float, low: float, high: float, unit: str) -> None:
+    if not (math.isfinite(value) and low <= value <= high):
+        raise InvalidQuery(field, value, f"between {low:g} and {high:g}", f"use {unit}")
+
+
+def _within(request: SearchRequest) -> Filter | None:
+    if request.origin is None or request.radius_km is None:
+        return None
+    return Within(request.origin.lat, request.origin.lon, request.radius_km)
+
+
+def _all_of(*filters: Filter | None) -> Filter | None:
+    parts = tuple(f for f in filters if f is not None)
+    return parts[0] if len(parts) == 1 else AllOf(parts) if parts else None

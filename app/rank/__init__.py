@@ -1,0 +1,1 @@
+"""Ranking: a candidate set in, one score a candidate out."""

@@ -1,0 +1,251 @@
+"""A rank call: what the gateway knows of a request and its candidates, on the wire and checked.
+
+Rows are ordinals of the named snapshot, so a call means something only to a ranker that holds it.
+Everything is checked before any native code sees it: kernels index by rows and codes, unguarded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from app.domain.arrays import Array
+from app.domain.candidates import CandidateSet
+from app.domain.errors import InvalidQuery
+from app.domain.query import MAX_QUERY_TERMS, Deadline, GeoPoint, Query
+from app.domain.user import Preference, UserState
+from app.rank.fields import Fields
+from app.rank.wire import CALL, pack, unpack
+from app.snapshot.context import SearchContext
+from app.snapshot.snapshot import Snapshot
+from app.snapshot.tables import Tables
+
+MAX_CANDIDATES = 10_000
+MAX_CHANNELS = 32
+MAX_ID = 256
+MAX_TEXT = 10_000  # a query of 512 characters can grow when it is normalised
+MAX_TIMEOUT_MS = 60_000.0
+MAX_FEATURE_ROWS = 1_000
+
+HEADER = (
+    "request_id", "snapshot_id", "log_seq", "tables_id", "release_id", "now_ms", "timeout_ms",
+    "query", "user", "channels", "features", "rows",
+)  # fmt: skip
+QUERY = ("text", "terms", "limit", "offset", "user_id", "client_id", "origin")
+KINDS: Mapping[str, tuple[str, int]] = {
+    "rows": ("i4", 1), "fused": ("f4", 1), "scores": ("f4", 2), "ranks": ("i2", 2),
+    "query.vector": ("f4", 1), "user.rows": ("i4", 1), "user.times_ms": ("i8", 1),
+    "user.weights": ("f4", 1), "user.log_price": ("f8", 1),
+}  # fmt: skip
+PREFERENCE_KINDS: Mapping[str, tuple[str, int]] = {"codes": ("i4", 1), "weights": ("f4", 1)}
+"""Dtype and dimensions of each array; preferences.FIELD.codes and .weights beside them."""
+
+_NAN_IS_FINE = ("scores", "user.log_price")
+
+
+@dataclass(frozen=True, slots=True)
+class RankCall:
+    """A call whose every part has the right form. `place` checks it against a snapshot."""
+
+    request_id: str
+    snapshot_id: str
+    log_seq: int
+    tables_id: str | None
+    release_id: str | None  # None: the one that the ranker serves
+    timeout_ms: float
+    query: Query
+    user: UserState
+    candidates: CandidateSet
+    features: int = 0  # return the features of so many best
+    rows: tuple[int, ...] = ()  # and of these candidates
+
+
+def encode_call(ctx: SearchContext, candidates: CandidateSet, timeout_ms: float) -> bytes:
+    """Put a request's frame and its candidates on the wire. Not the filters: candidates passed."""
+    query, user = ctx.query, ctx.user
+    origin = None if query.origin is None else {"lat": query.origin.lat, "lon": query.origin.lon}
+    header = {
+        "request_id": ctx.request_id,
+        "snapshot_id": ctx.snapshot.id,
+        "log_seq": ctx.snapshot.log_seq,
+        "tables_id": ctx.tables.id,
+        "release_id": ctx.release_id,
+        "now_ms": query.now_ms,
+        "timeout_ms": timeout_ms,
+        "query": {
+            "text": query.text, "terms": query.terms, "limit": query.limit,
+            "offset": query.offset, "user_id": query.user_id, "client_id": query.client_id,
+            "origin": origin,
+        },
+        "user": {"id": user.user_id},
+        "channels": candidates.channels,
+    }  # fmt: skip
+    arrays: dict[str, Array] = {
+        "rows": candidates.rows, "fused": candidates.fused, "scores": candidates.scores,
+        "ranks": candidates.ranks, "user.rows": user.rows, "user.times_ms": user.times_ms,
+        "user.weights": user.weights, "user.log_price": user.log_price,
+    }  # fmt: skip
+    if query.vector is not None:
+        arrays["query.vector"] = query.vector
+    for field, preference in user.preferences.items():
+        arrays[f"preferences.{field}.codes"] = preference.codes
+        arrays[f"preferences.{field}.weights"] = preference.weights
+    return pack(CALL, header, arrays)
+
+
+def decode_call(body: bytes) -> RankCall:
+    """Read a binary call. Raises InvalidQuery naming the field that is wrong."""
+    return call_of(*unpack(body, CALL))
+
+
+def kind_of(name: str) -> tuple[str, int]:
+    """Return the dtype and dimensions that an array of this name must have."""
+    parts = name.split(".")
+    if parts[0] == "preferences" and len(parts) >= 3 and parts[-1] in PREFERENCE_KINDS:
+        return PREFERENCE_KINDS[parts[-1]]
+    if name in KINDS:
+        return KINDS[name]
+    raise InvalidQuery("arrays", name, f"known: {', '.join(KINDS)}", "leave it out")
+
+
+def call_of(header: dict[str, Any], arrays: Mapping[str, Array]) -> RankCall:
+    """Put a call together. Arrays that were left out are empty; only rows must be there."""
+    for name, array in arrays.items():
+        _check(name, array)
+    fields = Fields(header).only(HEADER)
+    query = fields.child("query").only(QUERY)
+    return RankCall(
+        request_id=fields.text("request_id", MAX_ID),
+        snapshot_id=fields.text("snapshot_id", MAX_ID),
+        log_seq=fields.whole("log_seq"),
+        tables_id=fields.text_or_none("tables_id", MAX_ID),
+        release_id=fields.text_or_none("release_id", MAX_ID),
+        timeout_ms=fields.number("timeout_ms", 0, MAX_TIMEOUT_MS, MAX_TIMEOUT_MS),
+        query=_query(query, fields.whole("now_ms"), arrays.get("query.vector")),
+        user=_user(fields.child("user").only(("id",)), arrays),
+        candidates=_candidates(fields.texts("channels", MAX_CHANNELS, MAX_ID), arrays),
+        features=fields.whole("features", 0, MAX_FEATURE_ROWS),
+        rows=fields.wholes("rows", MAX_FEATURE_ROWS),
+    )
+
+
+def place(
+    call: RankCall, snapshot: Snapshot, tables: Tables, deadline: Deadline, release_id: str
+) -> SearchContext:
+    """Check rows, codes and the vector against the snapshot; return the request's frame."""
+    n, documents = len(snapshot), snapshot.documents
+    for name, rows in (("rows", call.candidates.rows), ("user.rows", call.user.rows)):
+        if rows.size and rows.max() >= n:
+            raise InvalidQuery(name, int(rows.max()), f"snapshot has {n} rows", "send its rows")
+    vector, vectors = call.query.vector, documents.vectors
+    if vector is not None and (vectors is None or vector.size != vectors.shape[1]):
+        dim = 0 if vectors is None else vectors.shape[1]
+        raise InvalidQuery("query.vector", vector.size, f"{dim} numbers", "encode it again")
+    for field in call.user.preferences:
+        if field not in documents.keywords:
+            raise InvalidQuery(
+                f"preferences.{field}", field, "not a keyword field of the snapshot", "leave it out"
+            )
+    return SearchContext(
+        call.request_id, call.query, call.user, snapshot, tables, deadline, None, release_id
+    )
+
+
+def _check(name: str, array: Array) -> None:
+    """Refuse a wrong dtype or shape, and numbers that are none."""
+    dtype, dimensions = kind_of(name)
+    if array.dtype != np.dtype(dtype) or array.ndim != dimensions:
+        limit = f"{dtype} of {dimensions} dimensions"
+        raise InvalidQuery(f"arrays.{name}", f"{array.dtype.str} {array.shape}", limit, "send that")
+    if array.dtype.kind == "i":
+        if array.size and array.min() < 0:
+            raise InvalidQuery(f"arrays.{name}", int(array.min()), "at least 0", "count from 0")
+    elif not (np.isfinite(array) | (np.isnan(array) & (name in _NAN_IS_FINE))).all():
+        raise InvalidQuery(f"arrays.{name}", None, "finite numbers", "send no NaN and no infinity")
+
+
+def _candidates(channels: tuple[str, ...], arrays: Mapping[str, Array]) -> CandidateSet:
+    if "rows" not in arrays:
+        raise InvalidQuery("arrays.rows", None, "needed", "send the candidates' rows")
+    rows = arrays["rows"]
+    shape = (rows.size, len(channels))
+    if rows.size > MAX_CANDIDATES:
+        raise InvalidQuery("arrays.rows", rows.size, f"at most {MAX_CANDIDATES} rows", "send fewer")
+    _different("rows", rows)
+    return CandidateSet(
+        rows,
+        _shaped(arrays, "fused", shape[:1], 0),
+        channels,
+        _shaped(arrays, "scores", shape, np.nan),
+        _shaped(arrays, "ranks", shape, 0),
+    )
+
+
+def _user(fields: Fields, arrays: Mapping[str, Array]) -> UserState:
+    rows = arrays.get("user.rows", np.empty(0, np.int32))
+    _different("user.rows", rows)
+    preferences = {
+        name.removeprefix("preferences.").removesuffix(".codes"): _preference(name, arrays)
+        for name in arrays
+        if name.startswith("preferences.") and name.endswith(".codes")
+    }
+    for name in arrays:
+        if name.startswith("preferences.") and f"{name.rpartition('.')[0]}.codes" not in arrays:
+            raise InvalidQuery(f"arrays.{name}", None, "codes come with weights", "send both")
+    return UserState(
+        fields.text_or_none("id", MAX_ID),
+        rows,
+        _shaped(arrays, "user.times_ms", rows.shape, 0),
+        _shaped(arrays, "user.weights", rows.shape, 0),
+        preferences,
+        _shaped(arrays, "user.log_price", (2,), np.nan),
+    )
+
+
+def _preference(name: str, arrays: Mapping[str, Array]) -> Preference:
+    codes = arrays[name]
+    if (codes[1:] <= codes[:-1]).any():
+        raise InvalidQuery(f"arrays.{name}", None, "ascending, each once", "sort them")
+    weights = f"{name.removesuffix('codes')}weights"
+    return Preference(codes, _shaped(arrays, weights, codes.shape, 0))
+
+
+def _query(fields: Fields, now_ms: int, vector: Array | None) -> Query:
+    place = fields.child("origin").only(("lat", "lon"))
+    lat_lon = (
+        GeoPoint(place.number("lat", -90, 90), place.number("lon", -180, 180))
+        if place.values
+        else None
+    )
+    return Query(
+        text=fields.text("text", MAX_TEXT) if "text" in fields.values else "",
+        terms=fields.texts("terms", MAX_QUERY_TERMS, MAX_TEXT),
+        now_ms=now_ms,
+        limit=fields.whole("limit", 10),
+        offset=fields.whole("offset", 0),
+        user_id=fields.text_or_none("user_id", MAX_ID),
+        client_id=fields.text_or_none("client_id", MAX_ID),
+        origin=lat_lon,
+        vector=vector,
+    )
+
+
+def _shaped(
+    arrays: Mapping[str, Array], name: str, shape: tuple[int, ...], default: float
+) -> Array:
+    """Return an array that must have this shape, or one full of `default` where it was left out."""
+    array = arrays.get(name)
+    if array is None:
+        dtype = np.dtype(kind_of(name)[0])
+        return np.full(shape, default, dtype)
+    if array.shape != shape:
+        raise InvalidQuery(f"arrays.{name}", array.shape, f"shape {shape}", "align the arrays")
+    return array
+
+
+def _different(name: str, rows: Array) -> None:
+    if np.unique(rows).size != rows.size:
+        raise InvalidQuery(f"arrays.{name}", None, "each row once", "send a row once")

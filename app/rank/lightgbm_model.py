@@ -1,0 +1,45 @@
+"""A LightGBM booster as a Model: one thread a call, from verified model text only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+
+from app.domain.arrays import F32
+from app.domain.errors import CorruptArtifact
+
+
+class LightGbmModel:
+    """Holds a booster. `predict` is thread-safe: LightGBM locks nothing that it writes."""
+
+    def __init__(self, booster: Any, feature_names: tuple[str, ...]) -> None:
+        if booster.num_feature() != len(feature_names):
+            raise CorruptArtifact(
+                f"the model reads {booster.num_feature()} features, its release names "
+                f"{len(feature_names)}; train again"
+            )
+        self.booster = booster
+        self.feature_names = feature_names
+
+    @classmethod
+    def open(cls, file: Path, feature_names: tuple[str, ...]) -> LightGbmModel:
+        """Load model text. The caller has verified the file: an altered one can kill a process."""
+        booster = lightgbm.Booster(model_str=file.read_text("utf-8"))
+        return cls(booster, feature_names)
+
+    @classmethod
+    def of(cls, booster: Any, feature_names: tuple[str, ...], rounds: int) -> LightGbmModel:
+        """Cut a booster that was just trained to its best rounds, by way of its text."""
+        text = booster.model_to_string(num_iteration=rounds)
+        trimmed = lightgbm.Booster(model_str=text)
+        return cls(trimmed, feature_names)
+
+    def predict(self, features: F32) -> F32:
+        """(n, d) float32 → (n,) float32."""
+        if not features.shape[0]:
+            return np.empty(0, np.float32)
+        scores = self.booster.predict(features, raw_score=True, num_threads=1)
+        return np.asarray(scores, np.float32)

@@ -1,0 +1,49 @@
+"""Ranks in this process: gathers the inputs, computes the features, asks the model."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.domain.arrays import F32
+from app.domain.candidates import CandidateSet
+from app.domain.errors import FeatureMismatch
+from app.features.feature import FeatureSet
+from app.features.inputs import gather
+from app.rank.ranker import Model
+from app.snapshot.context import SearchContext
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRanker:
+    """A release, ready: the features that its model was trained on, and the model."""
+
+    features: FeatureSet
+    model: Model
+    threads: Executor
+
+    def __post_init__(self) -> None:
+        if self.model.feature_names != self.features.names:
+            raise FeatureMismatch(
+                f"the model was trained on {', '.join(self.model.feature_names)}; this build "
+                f"computes {', '.join(self.features.names)}; train again with this build"
+            )
+
+    async def rank(self, ctx: SearchContext, candidates: CandidateSet) -> F32:
+        """Return (n,) scores, or raise TimeoutError at the request's deadline."""
+        loop = asyncio.get_running_loop()
+        call = loop.run_in_executor(self.threads, self.score, ctx, candidates)
+        return await asyncio.wait_for(call, ctx.deadline.remaining_s())
+
+    def score(self, ctx: SearchContext, candidates: CandidateSet) -> F32:
+        return self.model.predict(self.matrix(ctx, candidates))
+
+    def matrix(self, ctx: SearchContext, candidates: CandidateSet) -> F32:
+        """Return the (n, d) features of these candidates, as training saw them."""
+        if not len(candidates):
+            return np.empty((0, len(self.features.names)), np.float32)
+        inputs = gather(self.features.inputs, ctx, candidates)
+        return self.features.matrix(inputs, len(candidates))

@@ -1,0 +1,57 @@
+"""A release on disk: model text, the features it reads, golden rows, metrics and report.
+
+models/NAME/VERSION/
+  manifest.json   sha256 of every file; feature names, analyzer and encoder ids, metrics, lineage
+  model.txt       LightGBM's own text
+  recipe.toml     what trained it
+  golden/N.npz    inputs, features and scores of a few requests, replayed at load
+  report.md       metrics with intervals, gain of each feature
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.domain.errors import FeatureMismatch
+from app.features.catalog import CATALOG
+from app.features.feature import FeatureSet
+from app.rank.golden import Golden, replay
+from app.rank.lightgbm_model import LightGbmModel
+from app.snapshot.artifact import verify
+from app.snapshot.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A verified release whose golden rows were replayed in this process."""
+
+    id: str
+    features: FeatureSet
+    model: LightGbmModel
+    manifest: Mapping[str, Any]
+
+
+def open_release(path: Path) -> Release:
+    """Verify, load and replay. Raises CorruptArtifact or FeatureMismatch saying what is wrong."""
+    manifest = verify(path, "release")
+    names = tuple(manifest["features"])
+    features = FeatureSet(CATALOG, names)
+    model = LightGbmModel.open(path / "model.txt", names)
+    goldens = [Golden.open(file) for file in sorted((path / "golden").glob("*.npz"))]
+    if not replay(goldens, features, model):
+        raise FeatureMismatch(f"{path} has no golden rows to check it by; train again")
+    return Release(manifest["id"], features, model, manifest)
+
+
+def refuse_if_foreign(release: Release, snapshot: Snapshot) -> None:
+    """A model serves only the analyzer and encoder that it was trained with."""
+    encoder_id = snapshot.encoder.id if snapshot.encoder else None
+    for name, here in (("analyzer_id", snapshot.analyzer.id), ("encoder_id", encoder_id)):
+        if release.manifest[name] != here:
+            raise FeatureMismatch(
+                f"release {release.id} was trained with {name} {release.manifest[name]}, "
+                f"snapshot {snapshot.id} has {here}; train again on this snapshot"
+            )

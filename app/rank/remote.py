@@ -1,0 +1,128 @@
+"""Ranks in another process, over HTTP. What it costs and why so: docs/adr/0006-ranker-hop.md."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+import aiohttp
+import numpy as np
+
+from app.domain.arrays import F32
+from app.domain.candidates import CandidateSet
+from app.domain.errors import InvalidInput, InvalidQuery, RankerUnavailable, VersionUnknown
+from app.rank.breaker import Breaker
+from app.rank.call import encode_call
+from app.rank.reply import decode_reply
+from app.snapshot.context import SearchContext
+
+PATH = "/v1/rank"
+MEDIA_TYPE = "application/octet-stream"
+MAX_REPLY_BYTES = 1 << 20
+MAX_CONNECTIONS = 64
+KEPT_ALIVE_S = 3.0  # less than the 5 s after which the service hangs up
+
+
+class RemoteRanker:
+    """A ranker service as a Ranker. Connections belong to the event loop that first asks."""
+
+    def __init__(self, url: str, timeout_ms: float, key: str | None = None) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise InvalidInput(f"rank.url = {url!r}: write http://HOST:PORT")
+        self.url = url.rstrip("/")
+        self.timeout_s = timeout_ms / 1e3
+        self.breaker = Breaker()
+        self._headers = {"Content-Type": MEDIA_TYPE, "Accept": MEDIA_TYPE}
+        if key is not None:
+            self._headers["Authorization"] = f"Bearer {key}"
+        self._session: aiohttp.ClientSession | None = None
+
+    async def rank(self, ctx: SearchContext, candidates: CandidateSet) -> F32:
+        """Return (n,) finite scores.
+
+        Raises TimeoutError at the request's deadline or after `timeout_ms`, VersionUnknown where
+        the service holds other versions, RankerUnavailable for everything else.
+        """
+        if not self.breaker.lets_through(time.monotonic()):
+            raise RankerUnavailable(
+                f"the ranker at {self.url} failed {self.breaker.failures} times"
+            )
+        allowed_s = min(self.timeout_s, ctx.deadline.remaining_s())
+        body = encode_call(ctx, candidates, min(allowed_s * 1e3, 6e4))
+        try:
+            async with asyncio.timeout(allowed_s):
+                status, answer = await self._post(body)
+            scores = self._scores(ctx, len(candidates), status, answer)
+        except TimeoutError:
+            if (
+                allowed_s >= self.timeout_s / 2
+            ):  # else the request was short of time, not the ranker
+                self.breaker.failed(time.monotonic())
+            raise
+        except (aiohttp.ClientError, OSError, RankerUnavailable) as error:
+            self.breaker.failed(time.monotonic())
+            raise RankerUnavailable(f"the ranker at {self.url}: {error}") from None
+        self.breaker.succeeded()
+        return scores
+
+    async def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _post(self, body: bytes) -> tuple[int, bytes]:
+        if self._session is None or self._session.closed:
+            self._session = _session()
+        async with self._session.post(
+            f"{self.url}{PATH}", data=body, headers=self._headers, allow_redirects=False
+        ) as response:
+            length = response.content_length
+            if length is None or length > MAX_REPLY_BYTES:
+                raise RankerUnavailable(f"it answers {response.status} with {length} bytes")
+            return response.status, await response.read()
+
+    def _scores(self, ctx: SearchContext, n: int, status: int, answer: bytes) -> F32:
+        """Refuse every reply that is not these candidates' scores by these versions."""
+        if status == HTTPStatus.CONFLICT:
+            raise VersionUnknown(f"the ranker at {self.url}: {_words(answer)}")
+        if status != HTTPStatus.OK:
+            raise RankerUnavailable(f"it answers {status}: {_words(answer)}")
+        try:
+            reply = decode_reply(answer)
+        except InvalidQuery as error:
+            raise RankerUnavailable(f"it answers nonsense: {error}") from None
+        given = (
+            reply.request_id, reply.snapshot_id, reply.log_seq, reply.tables_id, reply.release_id,
+        )  # fmt: skip
+        asked = (
+            ctx.request_id, ctx.snapshot.id, ctx.snapshot.log_seq, ctx.tables.id, ctx.release_id,
+        )  # fmt: skip
+        if given != asked:
+            raise RankerUnavailable(f"it answers for {given}, asked was {asked}")
+        if reply.scores.shape != (n,) or not np.isfinite(reply.scores).all():
+            raise RankerUnavailable(
+                f"it answers nonsense: {reply.scores.shape} scores for {n} rows"
+            )
+        return reply.scores
+
+
+def _session() -> aiohttp.ClientSession:
+    """Open a session on the running loop: no cookies, no proxies, our own deadline."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            limit=MAX_CONNECTIONS, keepalive_timeout=KEPT_ALIVE_S, use_dns_cache=True
+        ),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+    )
+
+
+def _words(answer: bytes) -> str:
+    """The start of what it said, as one line for the log."""
+    return " ".join(answer[:300].decode("utf-8", "replace").split())

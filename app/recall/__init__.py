@@ -1,0 +1,1 @@
+"""Recall: many ways of finding candidates, side by side."""

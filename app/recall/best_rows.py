@@ -1,0 +1,127 @@
+"""Answers an OR query from the postings: the best k rows, and how many match in all.
+
+Rows are taken BLOCK at a time. A common term whose best impact in the block cannot lift a row past
+the k-th best so far is not added up there, only looked up for the rows that other terms brought
+(MaxScore: Turtle & Flood 1995; by blocks: Ding & Suel 2011). Rows are counted apart from that, as
+bitmaps, 64 at a time, so the count is exact and common words stay cheap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from app.domain.arrays import F32, I32, I64, U64, Bools, Rows
+from app.domain.filters import RowMask
+from app.recall.bitmaps import count_block, pack
+from app.recall.block_scan import (
+    FEW,
+    LAST_ROW,
+    LOOK_UP_COST,
+    ONE_TERM,
+    add_up,
+    complete,
+    next_block,
+    open_lists,
+    open_scratch,
+    pick_allowed,
+    pick_from_block,
+    pick_touched,
+    split,
+)
+from app.recall.postings import BLOCK, COMMON_EVERY, GRAIN, HIGHEST, WORDS, Postings
+
+BUCKETS = 4096
+"""Score ranges in which the best rows are counted, to know a floor before they are sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """The best rows of a query, ordered by (-score, row)."""
+
+    rows: Rows  # (m,) m ≤ k
+    scores: F32  # (m,)
+    total: int  # rows that match and are allowed
+
+
+def best_rows(
+    postings: Postings, terms: I32, at_least: int, k: int, mask: RowMask | None = None
+) -> Matches:
+    """Find the best `k` rows that hold at least `at_least` (≥ 1) of the distinct `terms` (≤ 64)."""
+    if not terms.size or (mask is not None and not mask.count):
+        return Matches(np.empty(0, np.int32), np.empty(0, np.float32), 0)
+    flags, words, by_mask = np.empty(0, np.bool_), np.empty(0, np.uint64), False
+    if mask is not None:
+        flags, words = mask.allowed, pack(mask.allowed)
+        sizes = postings.offsets[terms + 1] - postings.offsets[terms]
+        common = sizes[sizes * COMMON_EVERY >= postings.n]
+        by_mask = bool(mask.count * LOOK_UP_COST < common.sum())
+    keys, total = search(postings, terms, flags, words, by_mask, at_least, k)
+    keys = np.sort(keys)[::-1][:k]  # NumPy's sort is vector code, numba's is not
+    rows = (LAST_ROW - (keys & LAST_ROW)).astype(np.int32)
+    return Matches(rows, ((keys >> 32) * GRAIN).astype(np.float32), total)
+
+
+@njit(cache=True, nogil=True)
+def search(
+    postings: Postings, terms: I32, flags: Bools, words: U64, by_mask: bool, at_least: int, k: int
+) -> tuple[I64, int]:
+    """Return keys that hold the k best rows' among them, and the number of rows that match."""
+    lists = open_lists(postings, terms)
+    scratch = open_scratch(lists)
+    planes = np.zeros((at_least, WORDS), np.uint64)
+    keys, held, floor, total = np.empty(4 * k + BLOCK, np.int64), 0, 0, 0
+    seen, level = np.zeros(BUCKETS, np.int32), np.zeros(2, np.int64)
+    block = next_block(lists, scratch.stops, -1)
+    while block * BLOCK < postings.n:
+        added, rest = split(lists, block, floor, at_least, by_mask)
+        few = add_up(lists, added, block, scratch) <= FEW
+        if not by_mask:
+            total += count_block(
+                lists.rows, scratch.cursors, scratch.stops, lists.bits, lists.slots, words,
+                block, planes,
+            )  # fmt: skip
+        enough, word = (at_least - terms.size + added) * ONE_TERM, 0
+        while word < WORDS:
+            above = max(floor - rest, 0)
+            if by_mask:
+                size, word = pick_allowed(words, block, scratch), WORDS
+            elif few:
+                size, word = pick_touched(lists, added, block, scratch, enough, above), WORDS
+            else:
+                size, word = pick_from_block(word, block, scratch, enough, above)
+            before = held
+            held, matching = complete(
+                lists, added, scratch, size, flags, at_least, floor, keys, held
+            )
+            total += matching if by_mask else 0
+            floor = max(floor, _raise_floor(keys[before:held], k, terms.size, seen, level))
+        if held >= 4 * k:
+            held, floor = _keep_best(keys, held, k)
+        block = next_block(lists, scratch.stops, block)
+    return keys[:held], total
+
+
+@njit(cache=True, nogil=True)
+def _raise_floor(keys: I64, k: int, terms: int, seen: I32, level: I64) -> int:
+    """Count new keys by score range; return a score that no row need reach: k are above it.
+
+    `level` keeps the lowest range that may still be among the best, and how many are in or above.
+    """
+    width = terms * HIGHEST // BUCKETS + 1
+    for key in keys:
+        seen[(key >> 32) // width] += 1
+    level[1] += keys.size
+    while level[1] - seen[level[0]] >= k:
+        level[1] -= seen[level[0]]
+        level[0] += 1
+    return level[0] * width - 1
+
+
+@njit(cache=True, nogil=True)
+def _keep_best(keys: I64, held: int, k: int) -> tuple[int, int]:
+    """Move the k best to the front; return k and the score that a later row must exceed."""
+    keys[:k] = np.partition(keys[:held], held - k)[held - k :]
+    return k, keys[:k].min() >> 32

@@ -1,0 +1,76 @@
+"""Popular: what is liked now, whoever asks. The channel of the cold start and the empty query.
+
+The order is made once, when tables meet snapshot; a request takes its first allowed rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from app.corpus.documents import Documents
+from app.domain.arrays import F32, Rows
+from app.domain.candidates import ChannelHits
+from app.domain.filters import RowMask
+from app.recall.channel import ChannelConfig
+from app.recall.options import read_options
+from app.recall.popularity import popularity
+from app.snapshot.context import SearchContext
+from app.snapshot.snapshot import Snapshot
+from app.snapshot.tables import Tables
+
+NAME = "popular"
+
+
+@dataclass(frozen=True, slots=True)
+class PopularOptions:
+    prior_share: float = 0.25  # worth of the catalogue's own columns; see app.recall.popularity
+
+
+@dataclass(frozen=True, slots=True)
+class PopularChannel:
+    """Every row, best first. The score is its popularity in decayed gains."""
+
+    order: Rows  # (n,) by (-score, row)
+    scores: F32  # (n,) aligned with order
+    place: Rows  # (n,) position of each row in order
+
+    @classmethod
+    def build(cls, documents: Documents, part: Path, config: ChannelConfig) -> None:
+        read_options(PopularOptions, NAME, config)
+
+    @classmethod
+    def open(cls, snapshot: Snapshot, tables: Tables, part: Path, config: ChannelConfig) -> Self:
+        options = read_options(PopularOptions, NAME, config)
+        score = popularity(snapshot.documents, tables.counters["recent_gain"], options.prior_share)
+        order = np.argsort(-score, kind="stable").astype(np.int32)
+        place = np.empty_like(order)
+        place[order] = np.arange(order.size, dtype=np.int32)
+        return cls(order, score[order], place)
+
+    def accepts(self, ctx: SearchContext) -> bool:
+        return True
+
+    def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
+        first = slice(k) if ctx.mask is None else self._first_allowed(ctx.mask, k)
+        return ChannelHits(NAME, self.order[first], self.scores[first])
+
+    def _first_allowed(self, mask: RowMask, k: int) -> Rows:
+        """Return the positions of the first k allowed rows.
+
+        Walks down the order in growing blocks; where so few rows are allowed that the walk
+        would be long (k / share of allowed rows), sorts those by their place instead.
+        """
+        if mask.count * mask.count <= k * self.order.size:
+            return np.sort(self.place[mask.allowed])[:k]
+        found: list[Rows] = []
+        start, missing, step = 0, k, 4 * k
+        while start < self.order.size and missing > 0:
+            block = self.order[start : start + step]
+            at = np.flatnonzero(mask.allowed[block])[:missing] + start
+            found.append(at.astype(np.int32))
+            start, missing, step = start + step, missing - at.size, 2 * step
+        return np.concatenate(found)

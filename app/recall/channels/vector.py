@@ -1,0 +1,171 @@
+"""Vector: the documents whose meaning is closest to the query's, by cosine.
+
+Few rows are measured one by one, many are found through an HNSW graph. A filter acts inside the
+search: it narrows the scan, or keeps rows out of a beam that is widened to make up for them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numba import njit, types
+
+from app.corpus.documents import Documents
+from app.corpus.ragged import open_array, save_array
+from app.domain.arrays import F32, Array, Bools, Rows
+from app.domain.candidates import ChannelHits
+from app.domain.filters import RowMask
+from app.recall.channel import ChannelConfig
+from app.recall.graph import GRAPH_FILE, Graph, build_graph
+from app.recall.options import read_options
+from app.recall.topk import top_rows
+from app.snapshot.context import SearchContext
+from app.snapshot.snapshot import Snapshot
+from app.snapshot.tables import Tables
+
+NAME = "vector"
+WIDEST = 5  # × ef_search: the beam for those who ask for more than the usual one finds
+
+
+@dataclass(frozen=True, slots=True)
+class VectorOptions:
+    m: int = 16  # links of a node
+    ef_construction: int = 80
+    ef_search: int = 200  # width of the beam; recall against milliseconds
+    exact_below: int = 20_000  # up to so many rows are measured one by one
+    scans_per_beam: int = 64  # rows measured in the time that a beam takes by unit of its width
+
+
+@dataclass(frozen=True, slots=True)
+class VectorChannel:
+    """The score is the cosine, always above 0: what points elsewhere is no match.
+
+    A position counts the rows that have a vector; it is the row itself where all have one.
+    """
+
+    vectors: F32  # (p, dim) unit length, by position
+    rows: Rows  # (p,) ascending
+    graph: Graph | None  # None where the catalogue is small
+    options: VectorOptions
+    n: int  # rows of the snapshot
+
+    @classmethod
+    def build(cls, documents: Documents, part: Path, config: ChannelConfig) -> None:
+        options = read_options(VectorOptions, NAME, config)
+        if documents.vectors is None:
+            return
+        rows = np.flatnonzero(documents.vectors.any(axis=1)).astype(np.int32)
+        save_array(part / "rows", rows)
+        if rows.size > options.exact_below:
+            vectors = _at(documents.vectors, rows)
+            build_graph(part, vectors, options.m, options.ef_construction)
+
+    @classmethod
+    def open(cls, snapshot: Snapshot, tables: Tables, part: Path, config: ChannelConfig) -> Self:
+        options = read_options(VectorOptions, NAME, config)
+        vectors, n = snapshot.documents.vectors, len(snapshot)
+        if vectors is None:
+            return cls(np.empty((0, 0), np.float32), np.empty(0, np.int32), None, options, n)
+        rows = open_array(part / "rows")
+        if not (part / GRAPH_FILE).exists():
+            return cls(_at(vectors, rows), rows, None, options, n)
+        graph = Graph.open(part, rows.size, vectors.shape[1])
+        return cls(graph.vectors, rows, graph, options, n)
+
+    def accepts(self, ctx: SearchContext) -> bool:
+        return ctx.query.vector is not None and self.rows.size > 0
+
+    def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
+        query = ctx.query.vector
+        if query is None or not self.rows.size:
+            return ChannelHits.nothing(NAME)
+        if query.shape != self.vectors.shape[1:]:
+            raise ValueError(f"vector of {query.shape}, documents have {self.vectors.shape[1:]}")
+        query = np.ascontiguousarray(query, np.float32)
+        allowed, count = self._allowed(ctx.mask)
+        width = beam_width(self.options.ef_search, count, self.rows.size)
+        if self.graph is None or self._is_scanned(count, width):
+            positions = np.arange(count) if allowed is None else np.flatnonzero(allowed)
+            return self._hits(*self._ranked(query, positions, k))
+        return self._hits(*self._from_graph(self.graph, query, width, allowed, k))
+
+    def _is_scanned(self, count: int, width: int) -> bool:
+        """Tell whether measuring `count` rows is exact at no higher cost than the beam."""
+        return count <= max(self.options.exact_below, self.options.scans_per_beam * width)
+
+    def _from_graph(
+        self, graph: Graph, query: F32, width: int, allowed: Bools | None, k: int
+    ) -> tuple[Rows, F32]:
+        """Rank all that the beam found, so that a smaller k gives a prefix of a larger one.
+
+        Who asks for more gets the rest from a wider beam, behind the last of the usual one.
+        """
+        rows, scores = self._ranked(query, graph.near(query, width, allowed), width)
+        if k <= rows.size or not rows.size or scores[-1] <= 0:
+            return rows[:k], scores[:k]
+        wide = graph.near(query, min(WIDEST * width, self.rows.size), allowed)
+        more, lower = self._ranked(query, wide, wide.size)
+        behind = (lower < scores[-1]) | ((lower == scores[-1]) & (more > rows[-1]))
+        rows, scores = np.append(rows, more[behind]), np.append(scores, lower[behind])
+        return rows[:k], scores[:k]
+
+    def _allowed(self, mask: RowMask | None) -> tuple[Bools | None, int]:
+        """Return the mask by position and how many positions it allows."""
+        if mask is None:
+            return None, self.rows.size
+        if self.rows.size == self.n:
+            return mask.allowed, mask.count
+        allowed = mask.allowed[self.rows]
+        return allowed, int(np.count_nonzero(allowed))
+
+    def _ranked(self, query: F32, positions: Array, k: int) -> tuple[Rows, F32]:
+        """Measure positions and return the best k rows with their cosines."""
+        scores = cosines(self.vectors, positions.astype(np.int64, copy=False), query)
+        return top_rows(self.rows[positions], scores, k)
+
+    @staticmethod
+    def _hits(rows: Rows, scores: F32) -> ChannelHits:
+        matching = int(np.searchsorted(-scores, 0.0))  # scores fall; 0 is no match
+        return ChannelHits(NAME, rows[:matching], scores[:matching])
+
+
+def beam_width(ef_search: int, count: int, n: int) -> int:
+    """Return how wide a beam finds, among `count` allowed of n, what ef_search finds among all.
+
+    Rows that are not allowed fill the beam too. The root of their share keeps recall where it was
+    without a filter down to 1 in 10; below that the scan is cheaper anyway.
+    """
+    return int(np.ceil(ef_search * np.sqrt(n / max(count, 1))))
+
+
+@njit(
+    (
+        types.Array(types.float32, 2, "C", readonly=True),
+        types.Array(types.int64, 1, "C", readonly=True),
+        types.Array(types.float32, 1, "C", readonly=True),
+    ),
+    cache=True,
+    nogil=True,
+    fastmath={"reassoc", "contract"},
+)
+def cosines(vectors: F32, positions: Array, query: F32) -> F32:
+    """Return the inner product of each position's vector with the query. (m,)
+
+    One at a time, so that a row's score is the same bits whatever is scored beside it.
+    """
+    scores = np.empty(positions.size, np.float32)
+    for i in range(positions.size):
+        at = positions[i]
+        total = np.float32(0)
+        for j in range(query.size):
+            total += vectors[at, j] * query[j]
+        scores[i] = total
+    return scores
+
+
+def _at(vectors: F32, rows: Rows) -> F32:
+    """Return these rows' vectors, uncopied where they are all."""
+    return vectors if rows.size == len(vectors) else vectors[rows]

@@ -1,0 +1,61 @@
+"""The inverted index on disk: per term, the rows that hold it and what it is worth there.
+
+offsets.npy        (terms + 1,) int64: term t owns postings offsets[t]:offsets[t + 1]
+rows.npy           (postings,) int32, ascending within a term
+impacts.npy        (postings,) uint16: the term's share of the row's BM25F in GRAINs, at least 1
+common.npy         (c,) int32, ascending: terms held by at least one row in COMMON_EVERY
+bits.npy           (c, words) uint64: bitmap of a common term's rows
+ranks.npy          (c, words) int32: its postings before each word, which lead a bit to its impact
+peaks.npy          (c, blocks) uint16: its best impact in each block of BLOCK rows
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from app.corpus.ragged import open_array, save_array
+from app.domain.arrays import I32, I64, U16, U64, Array, Rows
+
+BLOCK = 4096
+"""Rows scored at a time: their sums (16 KiB) stay in the first-level cache."""
+
+WORDS = BLOCK // 64
+
+COMMON_EVERY = 32
+"""A term in one row of so many gets a bitmap, which costs at most as much as its postings."""
+
+GRAIN = 2.0**-11
+"""Unit of an impact, in nats. Whole numbers add up alike in any order."""
+
+HIGHEST = 46_000
+"""No impact has more grains: idf of 1 row in 2³¹ is 22 nats. 64 of them stay below 2²⁴."""
+
+
+class Postings(NamedTuple):
+    """A static, impact-scored inverted index over `n` rows. A tuple, for kernels take those."""
+
+    n: int
+    offsets: I64  # (terms + 1,)
+    rows: Rows  # (postings,)
+    impacts: U16  # (postings,)
+    common: I32  # (c,)
+    bits: U64  # (c, words)
+    ranks: I32  # (c, words)
+    peaks: U16  # (c, blocks)
+
+    def save(self, part: Path) -> None:
+        for name in self._fields[1:]:
+            save_array(part / name, getattr(self, name))
+
+    @classmethod
+    def open(cls, part: Path, n: int) -> Self:
+        """Map what `save` wrote for a catalogue of `n` rows."""
+        return cls(n, *(_open(part / name) for name in cls._fields[1:]))
+
+
+def _open(path: Path) -> Array:
+    """Map an array, read-only even where it is too small to map: kernels compile once a type."""
+    values = open_array(path)
+    values.flags.writeable = False
+    return values

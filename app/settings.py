@@ -1,0 +1,171 @@
+"""All configuration, read once and frozen. Only bootstrap and the entry points import it.
+
+Order: config/search.toml, then environment (DUOLU_SECTION__KEY), then --set KEY=VALUE. Unknown
+keys are refused, so that a misspelt setting never passes in silence.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.domain.errors import InvalidInput
+
+RESERVED_ENV = {"DUOLU_DATA", "DUOLU_MODELS", "DUOLU_CONFIG", "DUOLU_KEY", "DUOLU_DATASETS"}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FieldSettings(_Section):
+    """One field of the catalogue."""
+
+    type: Literal["text", "keyword", "number", "bool", "time", "geo"]
+    weight: float = Field(0.0, ge=0, description="of its BM25; 0 = not searched")
+    analyzer: Literal["default", "whitespace"] = "default"
+    facet: bool = False
+
+
+class AttributeSettings(_Section):
+    """Keys that the catalogue has and [fields] does not name."""
+
+    weight: float = Field(0.3, ge=0, description="of attributes that hold words; 0 = not searched")
+    max_attributes: int = Field(64, ge=0, le=512)
+
+
+class ChannelSettings(BaseModel):
+    """One recall channel. Further keys are the channel's own and go to its build and open."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    kind: str = Field(description="dotted path, e.g. app.recall.channels.geo:GeoChannel")
+    enabled: bool = True
+    k: int = Field(200, gt=0, le=1000, description="hits asked for")
+    timeout_ms: float = Field(100.0, gt=0)
+    weight: float = Field(1.0, ge=0, description="in the merge; 0 = only adds candidates")
+    threads: int = Field(2, gt=0, le=64)
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The channel's own keys."""
+        return dict(self.model_extra or {})
+
+
+class EncoderSettings(_Section):
+    """The text encoder, trained on the catalogue at reindex."""
+
+    enabled: bool = True
+    kind: str = "app.corpus.svd:SvdEncoder"
+    dim: int = Field(64, ge=8, le=1024)
+    seed: int = 7
+
+
+class MergeSettings(_Section):
+    """Which merger turns the channels' hits into candidates."""
+
+    kind: str = "app.merge.convex:ConvexMerger"
+    max_candidates: int = Field(500, gt=0, le=5000)
+    options: dict[str, Any] = {}
+
+
+class RankSettings(_Section):
+    """Which model ranks, and where."""
+
+    model: str = Field("lambdarank", description="folder under models/")
+    url: str | None = Field(None, description="ranker service; unset ranks in process")
+    timeout_ms: float = Field(200.0, gt=0)
+
+
+class ServiceSettings(_Section):
+    """Limits of one gateway process."""
+
+    timeout_ms: float = Field(1000.0, gt=0, le=60_000, description="deadline of a search")
+    max_concurrent: int = Field(64, gt=0)
+    cors_origins: tuple[str, ...] = ()
+
+
+class ReindexSettings(_Section):
+    """How a catalogue becomes a snapshot."""
+
+    max_errors: int = Field(100, ge=0)
+    max_field_bytes: int = Field(1_000_000, gt=0)
+    workers: int = Field(0, ge=0, description="processes; 0 = one a core")
+    keep_snapshots: int = Field(3, ge=2)
+
+
+class Settings(_Section):
+    """The whole tree."""
+
+    fields: dict[str, FieldSettings]
+    attributes: AttributeSettings = AttributeSettings()
+    channels: dict[str, ChannelSettings]
+    encoder: EncoderSettings = EncoderSettings()
+    merge: MergeSettings = MergeSettings()
+    rank: RankSettings = RankSettings()
+    service: ServiceSettings = ServiceSettings()
+    reindex: ReindexSettings = ReindexSettings()
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        overrides: Iterable[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> Settings:
+        """Read the file, apply environment and `KEY=VALUE` overrides, refuse what is unknown."""
+        environment = os.environ if environment is None else environment
+        try:
+            tree = tomllib.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            raise InvalidInput(f"no configuration at {path}; pass --config FILE") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"{path} is not TOML: {error}") from None
+        for steps, value in _from_environment(environment):
+            _put(tree, steps, value)
+        for override in overrides:
+            key, sign, value = override.partition("=")
+            if not sign:
+                raise InvalidInput(f"--set {override}: write KEY=VALUE, e.g. channels.geo.k=100")
+            _put(tree, key.strip().split("."), value)
+        return cls.parse(tree, str(path))
+
+    @classmethod
+    def parse(cls, tree: Mapping[str, Any], source: str) -> Settings:
+        try:
+            return cls.model_validate(tree)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise InvalidInput(
+                f"{source}: {where} = {first['input']!r}: {first['msg'].lower()}; "
+                "see docs/configuration.md"
+            ) from None
+
+
+def _from_environment(environment: Mapping[str, str]) -> list[tuple[list[str], str]]:
+    return [
+        (name.removeprefix("DUOLU_").lower().split("__"), value)
+        for name, value in sorted(environment.items())
+        if name.startswith("DUOLU_") and name not in RESERVED_ENV and "__" in name
+    ]
+
+
+def _put(tree: dict[str, Any], path: list[str], text: str) -> None:
+    """Set one leaf. The value is read as JSON where it is JSON, else as a string."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        value = text
+    node = tree
+    for step in path[:-1]:
+        node = node.setdefault(step, {})
+        if not isinstance(node, dict):
+            raise InvalidInput(f"{'.'.join(path)}: {step} is a value and has no keys below it")
+    node[path[-1]] = value

@@ -1,0 +1,1 @@
+"""Immutable artifacts: a snapshot of the catalogue, the tables that behaviour taught."""

@@ -1,0 +1,131 @@
+"""An artifact: a directory that never changes, with a manifest of the sha256 of every file.
+
+Native libraries kill the process, hang, or answer wrongly in silence on altered files, so nothing
+is opened before `verify` has read it through.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from app.domain.errors import CorruptArtifact, InvalidInput
+
+MANIFEST = "manifest.json"
+
+
+def seal(directory: Path, kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Hash and fsync every file, then write and fsync the manifest. Returns the manifest."""
+    files = {}
+    for file in _files(directory):
+        files[file.relative_to(directory).as_posix()] = {
+            "bytes": file.stat().st_size,
+            "sha256": _sha256(file),
+        }
+        _sync(file)
+    manifest = {"kind": kind, "format": 1, **facts, "files": files}
+    target = directory / MANIFEST
+    target.write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+    _sync(target)
+    for folder in [directory, *(p for p in directory.rglob("*") if p.is_dir())]:
+        sync_directory(folder)
+    return manifest
+
+
+def verify(directory: Path, kind: str) -> dict[str, Any]:
+    """Return the manifest after reading every file through, or raise CorruptArtifact."""
+    manifest = read_manifest(directory, kind)
+    listed = manifest["files"]
+    present = {f.relative_to(directory).as_posix() for f in _files(directory)}
+    if extra := present - listed.keys():
+        raise CorruptArtifact(f"{directory / min(extra)} is not in the manifest; {_remedy(kind)}")
+    for name, fact in listed.items():
+        file = directory / name
+        if name not in present:
+            raise CorruptArtifact(f"{file} is missing; {_remedy(kind)}")
+        if (size := file.stat().st_size) != fact["bytes"]:
+            raise CorruptArtifact(
+                f"{file} has {size} bytes, its manifest says {fact['bytes']}; {_remedy(kind)}"
+            )
+        if _sha256(file) != fact["sha256"]:
+            raise CorruptArtifact(f"{file} differs from its manifest's sha256; {_remedy(kind)}")
+    return manifest
+
+
+def read_manifest(directory: Path, kind: str) -> dict[str, Any]:
+    """Read the manifest alone, unverified: for listings."""
+    file = directory / MANIFEST
+    try:
+        manifest = orjson.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise CorruptArtifact(f"{file} is missing: {kind} not finished; {_remedy(kind)}") from None
+    except orjson.JSONDecodeError as error:
+        raise CorruptArtifact(f"{file} is not JSON ({error}); {_remedy(kind)}") from None
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise CorruptArtifact(f"{file} lists no files; {_remedy(kind)}")
+    if manifest.get("kind") != kind or manifest.get("format") != 1:
+        raise CorruptArtifact(
+            f"{file} is a {manifest.get('kind')!r} of format {manifest.get('format')!r}, "
+            f"wanted {kind!r} of format 1; {_remedy(kind)}"
+        )
+    return manifest
+
+
+def publish_directory(built: Path, final: Path) -> None:
+    """Move a sealed directory to its final name in one rename."""
+    if final.exists():
+        raise InvalidInput(f"{final} exists already; artifacts never change")
+    final.parent.mkdir(parents=True, exist_ok=True)
+    os.rename(built, final)
+    sync_directory(final.parent)
+
+
+def write_pointer(pointer: Path, text: str) -> None:
+    """Replace a one-line file atomically and durably."""
+    fresh = pointer.with_name(f".{pointer.name}.{os.getpid()}")
+    fresh.write_text(text + "\n", "utf-8")
+    _sync(fresh)
+    os.replace(fresh, pointer)
+    sync_directory(pointer.parent)
+
+
+def remove_directory(directory: Path) -> None:
+    """Delete an artifact: the manifest first, so that a half-deleted one is never opened."""
+    (directory / MANIFEST).unlink(missing_ok=True)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _files(directory: Path) -> list[Path]:
+    return sorted(p for p in directory.rglob("*") if p.is_file() and p.name != MANIFEST)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def _remedy(kind: str) -> str:
+    return {
+        "snapshot": "run: duolu rollback --snapshots, or duolu reindex",
+        "tables": "run: duolu train or duolu reindex to build the tables again",
+        "release": "run: duolu rollback, or train again",
+    }.get(kind, "build it again")

@@ -1,0 +1,25 @@
+"""The frame of one request: the query, the person, and the versions it is answered from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.domain.filters import RowMask
+from app.domain.query import Deadline, Query
+from app.domain.user import UserState
+from app.snapshot.snapshot import Snapshot
+from app.snapshot.tables import Tables
+
+
+@dataclass(frozen=True, slots=True)
+class SearchContext:
+    """Everything a stage may read while answering one query. Nothing in it changes."""
+
+    request_id: str
+    query: Query
+    user: UserState
+    snapshot: Snapshot
+    tables: Tables
+    deadline: Deadline
+    mask: RowMask | None = None  # rows that the filters allow; None allows all
+    release_id: str | None = None  # None serves fused order

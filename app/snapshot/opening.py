@@ -1,0 +1,49 @@
+"""Open what the manifest vouches for: verify every byte, then map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from app.corpus.analyzer import Analyzer
+from app.corpus.documents import Documents
+from app.corpus.encoder import Encoder
+from app.corpus.schema import Schema
+from app.domain.dotted import load
+from app.domain.errors import CorruptArtifact
+from app.snapshot.artifact import verify
+from app.snapshot.snapshot import Snapshot
+from app.snapshot.tables import Tables
+
+
+def open_snapshot(path: Path) -> Snapshot:
+    """Verify and map one snapshot. Raises CorruptArtifact naming the file that is wrong."""
+    manifest = verify(path, "snapshot")
+    documents = Documents.open(path / "documents", Schema.from_json(manifest["schema"]))
+    analyzer = Analyzer.open(path / "analyzer")
+    if analyzer.id != manifest["analyzer_id"]:
+        raise CorruptArtifact(
+            f"{path} was built with analyzer {manifest['analyzer_id']}, this build is "
+            f"{analyzer.id}; run: duolu reindex"
+        )
+    return Snapshot(
+        id=manifest["id"],
+        path=path,
+        documents=documents,
+        analyzer=analyzer,
+        encoder=_open_encoder(path / "encoder", manifest["encoder"]),
+        log_seq=manifest["log_seq"],
+        manifest=manifest,
+    )
+
+
+def open_tables(path: Path, documents: Documents) -> Tables:
+    """Verify and map the tables onto the rows of `documents`."""
+    return Tables.open(path, verify(path, "tables"), documents)
+
+
+def _open_encoder(path: Path, fact: dict[str, Any] | None) -> Encoder | None:
+    if fact is None:
+        return None
+    encoder: Encoder = load(fact["kind"]).open(path)
+    return encoder

@@ -1,0 +1,38 @@
+"""The versions that served lately: while one swaps, others still ask by the versions before."""
+
+from __future__ import annotations
+
+from app.domain.errors import VersionUnknown
+from app.snapshot.snapshot import Snapshot
+from app.snapshot.tables import Tables
+
+KEPT = (
+    3  # a reindex publishes a snapshot and then its tables: two steps away from the versions before
+)
+
+
+class Recent:
+    """Pairs of snapshot and tables, oldest first. Mapped files: keeping one costs little memory."""
+
+    def __init__(self) -> None:
+        self._pairs: tuple[
+            tuple[Snapshot, Tables], ...
+        ] = ()  # replaced whole, so reads need no lock
+
+    def add(self, snapshot: Snapshot, tables: Tables) -> None:
+        others = [p for p in self._pairs if (p[0].id, p[1].id) != (snapshot.id, tables.id)]
+        self._pairs = (*others[1 - KEPT :], (snapshot, tables))
+
+    def find(
+        self, snapshot_id: str, log_seq: int, tables_id: str | None
+    ) -> tuple[Snapshot, Tables]:
+        """Return the pair of these versions. Raises VersionUnknown naming what is held instead."""
+        for snapshot, tables in reversed(self._pairs):
+            held = (snapshot.id, snapshot.log_seq, tables.id)
+            if held == (snapshot_id, log_seq, tables_id):
+                return snapshot, tables
+        known = "; ".join(f"{s.id} at {s.log_seq} with tables {t.id}" for s, t in self._pairs)
+        raise VersionUnknown(
+            f"snapshot {snapshot_id} at {log_seq} with tables {tables_id} is not held here; "
+            f"held: {known or 'nothing yet'}; it follows what is published within a second"
+        )

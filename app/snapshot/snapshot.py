@@ -1,0 +1,29 @@
+"""One immutable, versioned view of the catalogue. A request pins exactly one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.corpus.analyzer import Analyzer
+from app.corpus.documents import Documents
+from app.corpus.encoder import Encoder
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    id: str  # e.g. "20260131T040000Z-9f3c21aa"; sorts by time
+    path: Path  # each channel owns the sub-directory of its own name
+    documents: Documents
+    analyzer: Analyzer  # the very object that indexed analyses the query
+    encoder: Encoder | None
+    log_seq: int  # the document log up to which it was built
+    manifest: Mapping[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.documents)
+
+    def part(self, channel: str) -> Path:
+        return self.path / channel

@@ -1,0 +1,136 @@
+"""Where artifacts of one kind live. Publishing is one rename; nobody ever reads half of one.
+
+root/
+  CURRENT          the id that serves, one line
+  HISTORY          ids that served, oldest first: what `rollback` goes back to
+  ID/              immutable once CURRENT has named it
+  .building-ID/    being written; never opened, removed by the next build
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from app.domain.errors import InvalidInput, NothingServes, UnknownName
+from app.snapshot.artifact import (
+    MANIFEST,
+    publish_directory,
+    read_manifest,
+    remove_directory,
+    verify,
+    write_pointer,
+)
+
+
+def new_id(now_ms: int) -> str:
+    """An id that sorts by time, e.g. "20260131T040000Z-9f3c21aa"."""
+    moment = datetime.fromtimestamp(now_ms / 1e3, UTC)
+    return f"{moment:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactStore:
+    """Snapshots, tables, or the releases of one model."""
+
+    root: Path
+    kind: str  # "snapshot", "tables" or "release"
+
+    def ids(self) -> list[str]:
+        """Return finished artifacts, oldest first."""
+        if not self.root.is_dir():
+            return []
+        return sorted(
+            p.name for p in self.root.iterdir()
+            if not p.name.startswith(".") and (p / MANIFEST).is_file()
+        )  # fmt: skip
+
+    def current_id(self) -> str | None:
+        """Return the id that serves, None when nothing was published yet."""
+        try:
+            return (self.root / "CURRENT").read_text("utf-8").strip() or None
+        except FileNotFoundError:
+            return None
+
+    def require_current(self) -> str:
+        current = self.current_id()
+        if current is None:
+            raise NothingServes(f"no {self.kind} published under {self.root}; {_first(self.kind)}")
+        return current
+
+    def path(self, artifact_id: str) -> Path:
+        """Return the directory of a finished artifact."""
+        if artifact_id not in self.ids():
+            known = ", ".join(self.ids()[-5:]) or "none"
+            raise UnknownName(self.kind, artifact_id, f"newest under {self.root}: {known}")
+        return self.root / artifact_id
+
+    def manifest(self, artifact_id: str) -> dict[str, Any]:
+        return read_manifest(self.path(artifact_id), self.kind)
+
+    def verify(self, artifact_id: str) -> dict[str, Any]:
+        """Read every file through; raise CorruptArtifact naming the one that is wrong."""
+        return verify(self.path(artifact_id), self.kind)
+
+    def building(self, artifact_id: str) -> Path:
+        """Make an empty directory to build in; what interrupted builds left is removed."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        for left in self.root.glob(".building-*"):
+            remove_directory(left)
+        directory = self.root / f".building-{artifact_id}"
+        directory.mkdir()
+        return directory
+
+    def finish(self, built: Path, artifact_id: str) -> Path:
+        """Give a sealed directory its name. It does not serve yet."""
+        final = self.root / artifact_id
+        publish_directory(built, final)
+        return final
+
+    def publish(self, artifact_id: str) -> None:
+        """Point CURRENT at a finished artifact."""
+        self.path(artifact_id)
+        history = [h for h in self.history() if h != artifact_id]
+        write_pointer(self.root / "HISTORY", "\n".join([*history, artifact_id]))
+        write_pointer(self.root / "CURRENT", artifact_id)
+
+    def history(self) -> list[str]:
+        """Return ids that served and still exist, oldest first."""
+        try:
+            lines = (self.root / "HISTORY").read_text("utf-8").split()
+        except FileNotFoundError:
+            return []
+        alive = set(self.ids())
+        return [line for line in lines if line in alive]
+
+    def rollback(self, artifact_id: str | None = None) -> str:
+        """Serve the given id again, or the one that served before the current. Returns it."""
+        if artifact_id is None:
+            current, history = self.current_id(), self.history()
+            before = history[: history.index(current)] if current in history else history
+            if not before:
+                raise InvalidInput(f"no earlier {self.kind} under {self.root} to go back to")
+            artifact_id = before[-1]
+            write_pointer(self.root / "CURRENT", artifact_id)
+        else:
+            self.publish(artifact_id)
+        return artifact_id
+
+    def gc(self, keep: int, is_pinned: Callable[[str], bool] = lambda _: False) -> list[str]:
+        """Remove all but the newest `keep`, the current one and pinned ones. Returns removed."""
+        current, ids = self.current_id(), self.ids()
+        doomed = [i for i in ids[: max(0, len(ids) - keep)] if i != current and not is_pinned(i)]
+        for artifact_id in doomed:
+            remove_directory(self.root / artifact_id)
+        return doomed
+
+
+def _first(kind: str) -> str:
+    return {
+        "snapshot": "run: duolu reindex CATALOGUE",
+        "release": "run: duolu train models/lambdarank/recipe.toml --publish",
+    }.get(kind, "build one first")

@@ -1,0 +1,48 @@
+"""One process that serves and does nothing else, to see what memory it takes.
+
+    python benchmarks/speed_memory.py DATA MODELS QUERIES.jsonl COUNT
+
+Prints its own peak as JSON. Mapped files count as far as they are in memory: the system may drop
+those pages again, so that the figure is what serving touches, not what it must have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+from speed_catalogue import CONFIG, read_asked
+
+from app.bootstrap import Engine
+from app.online.gateway.answer import answer_body
+from app.online.json_body import to_json
+from app.settings import Settings
+
+
+async def answer_all(engine: Engine, queries: Path, count: int) -> int:
+    return sum(
+        [
+            len(to_json(answer_body(await engine.search(asked.request, asked.now_ms))))
+            for asked in read_asked(queries, count)
+        ]
+    )
+
+
+def main() -> None:
+    data, models, queries, count = sys.argv[1:]
+    started = time.perf_counter()
+    engine = Engine(Settings.load(CONFIG, (), {}), Path(data), Path(models))
+    engine.refresh()
+    opened_s = time.perf_counter() - started
+    asyncio.run(answer_all(engine, Path(queries), int(count)))
+    engine.close()
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({"peak_mib": peak_kib / 1024, "open_s": opened_s}))
+
+
+if __name__ == "__main__":
+    main()

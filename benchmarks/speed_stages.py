@@ -1,0 +1,223 @@
+"""One request, stage by stage, and the bare engine calls of the same work: all in this thread.
+
+understand   limits, analysis, query vector, the person's state, filters
+text, vector the channel's own `recall`
+others       the sum of all other channels' `recall`, one after another
+fan-out      the lanes with channels that answer at once: threads, deadlines, wake-ups
+merge        hits to candidates
+features     LocalRanker.matrix
+hop          to the ranker's thread and back
+model        the model's predict: not counted among "everything else"
+select       the page, the count and the ids
+json         the answer as bytes
+whole        Engine.search as served, channels side by side, and json
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, cast
+
+from speed_catalogue import Asked
+from speed_peers import Bare
+
+from app.bootstrap import Answer, Engine, make_context
+from app.domain.arrays import F32
+from app.domain.candidates import CandidateSet, ChannelHits
+from app.domain.query import Deadline
+from app.online.gateway.answer import answer_body
+from app.online.json_body import to_json
+from app.pipeline.select import pick
+from app.pipeline.totals import count_matches
+from app.query.understand import understand
+from app.rank.local import LocalRanker
+from app.recall.channel import RecallChannel
+from app.recall.fanout import Fanout
+from app.snapshot.context import SearchContext
+
+PATIENCE_MS = 3_600_000.0  # an hour: contexts are made before the first round
+OTHERS = ("understand", "others", "fan-out", "merge", "features", "hop", "select", "json")
+"""Everything else but text, vector and the model."""
+
+ENGINES = ("channel lexical", "channel vector")
+"""The two stages that the bare engine calls stand beside."""
+
+Sample: TypeAlias = dict[str, float]
+"""Stage → microseconds, of one query in one round."""
+
+Step: TypeAlias = Callable[[], float]
+"""Does one stage and returns its microseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A channel that has its answer ready: what is left is the fan-out's own cost."""
+
+    hits: ChannelHits
+    is_asked: bool
+
+    def accepts(self, ctx: SearchContext) -> bool:
+        return self.is_asked
+
+    def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
+        return self.hits
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One query with what each stage reads: the output of the stage before it."""
+
+    asked: Asked
+    ctx: SearchContext
+    hits: tuple[ChannelHits, ...]
+    candidates: CandidateSet
+    ready: Fanout
+    matrix: F32  # (n, d)
+    scores: F32  # (n,)
+    answer: Answer
+
+
+class Stages:
+    """All stages of one engine. A context manager: it holds an event loop."""
+
+    def __init__(self, engine: Engine, bare: Bare) -> None:
+        self.engine, self.bare = engine, bare
+        self.serving = engine.acquire()
+        self.search = self.serving.search
+        if not isinstance(self.serving.ranker, LocalRanker):
+            raise TypeError("speed is measured with a ranker in this process; publish a release")
+        self.ranker = self.serving.ranker
+        self.window = engine.settings.merge.max_candidates
+        self.runner = asyncio.Runner()
+
+    def __enter__(self) -> Stages:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.runner.close()
+
+    def prepare(self, asked: Asked) -> Request:
+        ctx = self._context(asked)
+        hits, candidates = self.runner.run(self.search.candidates(ctx))
+        late = [h.channel for h in hits if h.is_missing]
+        if late:
+            raise TimeoutError(f"{', '.join(late)} gave no answer to {asked.request.text!r}")
+        lanes = [
+            replace(lane, channel=cast(RecallChannel, Prepared(h, lane.channel.accepts(ctx))))
+            for lane, h in zip(self.search.fanout.lanes, hits, strict=True)
+        ]
+        matrix = self.ranker.matrix(ctx, candidates)
+        answer = self.runner.run(self.engine.search(asked.request, asked.now_ms))
+        scores = self.ranker.model.predict(matrix)
+        return Request(asked, ctx, hits, candidates, Fanout(lanes), matrix, scores, answer)
+
+    def measure(self, request: Request, order: random.Random) -> Sample:
+        """Time every stage and every bare call of one query once, in an order drawn anew."""
+        steps = list({**self._ours(request), **self._bare(request)}.items())
+        order.shuffle(steps)
+        sample = {name: step() for name, step in steps}
+        sample["others"] = sum(
+            us for name, us in sample.items() if name.startswith("channel ") and name not in ENGINES
+        )
+        return sample
+
+    def _ours(self, request: Request) -> dict[str, Step]:
+        ctx, candidates, asked = request.ctx, request.candidates, request.asked
+        lanes = [lane for lane in self.search.fanout.lanes if lane.channel.accepts(ctx)]
+        return {
+            **{
+                f"channel {lane.name}": _clocked(lane.channel.recall, ctx, lane.k) for lane in lanes
+            },
+            "understand": _clocked(self._context, asked),
+            "fan-out": self._awaited(request.ready.recall, ctx),
+            "merge": _clocked(self.search.merger.merge, request.hits, self.window),
+            "features": _clocked(self.ranker.matrix, ctx, candidates),
+            "hop": self._awaited(self._hop, ctx),
+            "model": _clocked(self.ranker.model.predict, request.matrix),
+            "select": _clocked(self._select, request),
+            "json": _clocked(_body, request.answer),
+            "whole": self._awaited(self._whole, asked),
+        }
+
+    def _bare(self, request: Request) -> dict[str, Step]:
+        query, k = request.ctx.query, {lane.name: lane.k for lane in self.search.fanout.lanes}
+        calls = {
+            **self.bare.text(query.terms, k["lexical"]),
+            **self.bare.vector(query.vector, k["vector"]),
+        }
+        return {f"bare {name}": _clocked(call) for name, call in calls.items()}
+
+    def _context(self, asked: Asked) -> SearchContext:
+        query = understand(asked.request, self.serving.snapshot, asked.now_ms, self.window)
+        deadline = Deadline.after_ms(PATIENCE_MS)
+        return make_context(self.serving, query, deadline, self.serving.release_id)
+
+    async def _hop(self, ctx: SearchContext) -> None:
+        """The way of LocalRanker.rank, with nothing to do at its end."""
+        loop = asyncio.get_running_loop()
+        call = loop.run_in_executor(self.ranker.threads, _do_nothing)
+        await asyncio.wait_for(call, ctx.deadline.remaining_s())
+
+    def _select(self, request: Request) -> None:
+        query, candidates = request.ctx.query, request.candidates
+        picked = pick(candidates.rows, request.scores, query.offset, query.limit)
+        rows = candidates.rows[picked]
+        count_matches(request.ctx, request.hits, len(candidates))
+        strings = request.ctx.snapshot.documents.ids.strings
+        tuple(strings[int(row)] for row in rows)
+
+    async def _whole(self, asked: Asked) -> None:
+        _body(await self.engine.search(asked.request, asked.now_ms))
+
+    def _awaited(self, call: Callable[..., Any], *arguments: Any) -> Step:
+        """Time a call inside the event loop: a server's is already running."""
+
+        async def timed() -> float:
+            started = time.perf_counter_ns()
+            await call(*arguments)
+            return (time.perf_counter_ns() - started) / 1e3
+
+        return lambda: self.runner.run(timed())
+
+
+def sample_all(
+    stages: Stages, asked: Sequence[Asked], rounds: int, seed: int
+) -> list[list[Sample]]:
+    """Return for each query its samples, one a round. The first round is warm-up and not kept."""
+    order = random.Random(seed)
+    requests = [stages.prepare(a) for a in asked]
+    samples: list[list[Sample]] = [[] for _ in requests]
+    for turn in range(rounds + 1):
+        places = list(range(len(requests)))
+        order.shuffle(places)
+        for at in places:
+            sample = stages.measure(requests[at], order)
+            if turn:
+                samples[at].append(sample)
+    return samples
+
+
+def per_query(samples: Sequence[Sequence[Sample]]) -> list[Sample]:
+    """Each query's stages in their quietest round: what the work takes, and no neighbour's."""
+    return [{stage: min(s[stage] for s in q) for stage in q[0]} for q in samples]
+
+
+def _clocked(call: Callable[..., Any], *arguments: Any) -> Step:
+    def timed() -> float:
+        started = time.perf_counter_ns()
+        call(*arguments)
+        return (time.perf_counter_ns() - started) / 1e3
+
+    return timed
+
+
+def _body(answer: Answer) -> bytes:
+    return to_json(answer_body(answer))
+
+
+def _do_nothing() -> None:
+    return None

@@ -1,0 +1,112 @@
+"""Which process ranks makes no difference: the same scores, to the bit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.domain.errors import VersionUnknown
+from app.domain.user import UserState
+from app.rank.local import LocalRanker
+from app.rank.release import open_release
+from app.rank.remote import RemoteRanker
+from app.snapshot.opening import open_snapshot
+from app.snapshot.store import ArtifactStore
+from tests.builders import city_rows
+from tests.builders.rank_calls import make_call
+from tests.builders.releases import make_wide_release
+from tests.builders.servers import SNAPSHOT_ID, publish_snapshot, ranker
+
+RELEASE = "20260101T000001Z-wide"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("data")
+    publish_snapshot(city_rows(120), directory)
+    store = ArtifactStore(directory / "models" / "lambdarank", "release")
+    make_wide_release(open_snapshot(directory / "snapshots" / SNAPSHOT_ID), store, RELEASE)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def url(data) -> Iterator[str]:
+    with ranker(data) as client:
+        yield str(client.base_url)
+
+
+@pytest.fixture(scope="module")
+def local(data) -> Iterator[LocalRanker]:
+    release = open_release(data / "models" / "lambdarank" / RELEASE)
+    with ThreadPoolExecutor(1) as threads:
+        yield LocalRanker(release.features, release.model, threads)
+
+
+@pytest.fixture(scope="module")
+def snapshot(data):
+    return open_snapshot(data / "snapshots" / SNAPSHOT_ID)
+
+
+def ask(url: str, ctx, candidates):
+    async def once():
+        remote = RemoteRanker(url, 5_000)
+        try:
+            return await remote.rank(ctx, candidates)
+        finally:
+            await remote.close()
+
+    return asyncio.run(once())
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("text", ["老灶 火锅", "north garden tea", "unheard of", ""])
+def test_a_remote_ranker_scores_as_a_local_one(url, local, snapshot, text, seed):
+    ctx, candidates = make_call(snapshot, RELEASE, text, seed)
+    here = local.score(ctx, candidates)
+    assert np.unique(here).size > 10
+    assert ask(url, ctx, candidates).tobytes() == here.tobytes()
+
+
+def test_a_stranger_without_a_place_is_scored_alike(url, local, snapshot):
+    ctx, candidates = make_call(snapshot, RELEASE)
+    ctx = replace(ctx, user=UserState.stranger(), query=replace(ctx.query, origin=None))
+    assert ask(url, ctx, candidates).tobytes() == local.score(ctx, candidates).tobytes()
+
+
+def test_a_single_candidate_and_every_candidate_are_scored_alike(url, local, snapshot):
+    for n in (1, 120):
+        ctx, candidates = make_call(snapshot, RELEASE, n=n)
+        assert len(candidates) == n
+        assert ask(url, ctx, candidates).tobytes() == local.score(ctx, candidates).tobytes()
+
+
+def test_features_travel_as_they_were_computed(url, local, snapshot, data):
+    from app.online.ranker.work import rank
+    from app.rank.call import decode_call, encode_call
+    from tests.builders.servers import make_engine
+
+    ctx, candidates = make_call(snapshot, RELEASE)
+    engine = make_engine(data)
+    call = replace(decode_call(encode_call(ctx, candidates, 1e3)), features=50)
+    reply = rank(engine, call, ctx.deadline)
+    engine.close()
+    matrix = local.matrix(ctx, candidates)
+    assert reply.feature_names == local.features.names
+    assert reply.features.tobytes() == matrix[reply.places].tobytes()
+
+
+def test_rows_never_meet_another_snapshot(url, snapshot):
+    ctx, candidates = make_call(snapshot, RELEASE)
+    for other in (
+        replace(ctx, snapshot=replace(snapshot, id="20250101T000000Z-other")),
+        replace(ctx, snapshot=replace(snapshot, log_seq=9)),
+        replace(ctx, tables=replace(ctx.tables, id="20250101T000000Z-other")),
+        replace(ctx, release_id="20250101T000000Z-other"),
+    ):
+        with pytest.raises(VersionUnknown, match=r"other|at 9"):
+            ask(url, other, candidates)

@@ -1,0 +1,153 @@
+"""The log keeps every event once, in order of arrival, whole, and for ever."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.corpus import event_log
+from app.corpus.event_columns import EventColumns
+from app.corpus.event_log import EventLog
+from app.corpus.ubi import event_from_json, event_to_json
+from app.domain.events import Event, Session
+from app.offline.sessions import events_of, sessions_of
+
+NOW_MS = 1_760_000_000_000
+
+
+def click(n: int, ts_ms: int = NOW_MS, **more: object) -> Event:
+    return Event(f"e{n}", "click", ts_ms, object_id=f"d{n}", **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> EventLog:
+    return EventLog.open(tmp_path / "events.db")
+
+
+def test_events_are_numbered_in_order_of_arrival(log: EventLog) -> None:
+    assert log.last_seq() == 0
+    assert log.append([click(1), click(2)]) == (1, 2, 0)
+    assert log.append([click(3)]) == (3, 1, 0)
+    assert log.last_seq() == 3
+
+
+def test_an_event_delivered_twice_is_kept_once(log: EventLog) -> None:
+    log.append([click(1)])
+    again = log.append([click(1), click(2), click(2)])
+    assert (again.first_seq, again.accepted, again.duplicates) == (log.last_seq(), 1, 2)
+    assert log.append([click(1)]) == (log.last_seq(), 0, 1)
+    assert [e.event_id for e in log.read()] == ["e1", "e2"]
+
+
+def test_an_append_larger_than_a_batch_is_one_answer(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_log, "APPEND_BATCH", 3)
+    log.append([click(0)])
+    assert log.append([click(n) for n in range(8)])[1:] == (7, 1)
+
+
+def test_nothing_to_append_is_no_error(log: EventLog) -> None:
+    assert log.append([]) == (0, 0, 0)
+    assert len(EventColumns.load(log)) == 0
+    assert list(sessions_of(EventColumns.load(log))) == []
+
+
+def test_reading_chooses_by_seq_time_and_action(log: EventLog) -> None:
+    log.append([click(1, 30), click(2, 10), Event("p", "purchase", 20, object_id="d")])
+    assert [e.event_id for e in log.read(after_seq=1)] == ["e2", "p"]
+    assert [e.event_id for e in log.read(before_ts=30)] == ["e2", "p"]
+    assert [e.event_id for e in log.read(actions=["purchase"])] == ["p"]
+    assert EventColumns.load(log, up_to_seq=2).ts_ms.tolist() == [10, 30]
+
+
+def test_what_is_appended_is_there_when_the_log_is_opened_again(tmp_path: Path) -> None:
+    path = tmp_path / "a folder?" / "events.db"
+    first = EventLog.open(path)
+    first.append([click(1)])
+    first.close()
+    assert [e.event_id for e in EventLog.open(path).read()] == ["e1"]
+
+
+def test_every_commit_is_synchronous(log: EventLog) -> None:
+    with log._engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_many_writers_lose_and_double_nothing(log: EventLog) -> None:
+    def write(worker: int) -> None:
+        for n in range(20):
+            log.append([click(n), click(1000 * (worker + 1) + n)])
+
+    threads = [threading.Thread(target=write, args=(w,)) for w in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    kept = [e.event_id for e in log.read()]
+    assert len(kept) == len(set(kept)) == 20 + 4 * 20
+
+
+ids = st.none() | st.text(
+    st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=5
+)
+events = st.builds(
+    Event,
+    event_id=st.uuids().map(str),
+    action_name=st.sampled_from(["impression", "dwell", "link_identity", "点击"]),
+    ts_ms=st.integers(0, NOW_MS),
+    query_id=ids,
+    client_id=ids,
+    user_id=ids,
+    object_id=ids,
+    position=st.none() | st.integers(1, 1000),
+    query=ids,
+    shown=st.lists(ids.filter(bool), unique=True, max_size=4).map(tuple),
+    positions_known=st.booleans(),
+    attributes=st.dictionaries(
+        st.sampled_from(["dwell_ms", "browser", "段"]), st.integers(0, 9) | st.text("ab火")
+    ),
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(events, max_size=8, unique_by=lambda e: e.event_id))
+def test_an_event_comes_back_from_log_and_json_as_it_went_in(
+    tmp_path_factory: pytest.TempPathFactory, given_events: list[Event]
+) -> None:
+    log = EventLog.open(tmp_path_factory.mktemp("log") / "events.db")
+    log.append(given_events)
+    assert list(log.read()) == given_events
+    assert [event_from_json(event_to_json(e), NOW_MS) for e in given_events] == given_events
+    log.close()
+
+
+def test_a_session_comes_back_from_the_log_as_it_went_in(log: EventLog) -> None:
+    sessions = [
+        Session("r1", 10, "火锅", ("a", "b", "c"), ("b",), ("b",), "u1", "c1", 31.2, 121.5),
+        Session("r2", 20, "", ("x",), positions_known=False),
+    ]
+    log.append(e for s in reversed(sessions) for e in events_of(s))
+    assert list(sessions_of(EventColumns.load(log))) == sessions
+
+
+def test_single_impressions_and_pages_make_one_shown_list(log: EventLog) -> None:
+    log.append(
+        [
+            Event("1", "impression", 5, query_id="r", object_id="b", position=2, query="q"),
+            Event("2", "impression", 6, query_id="r", object_id="a", position=1, user_id="u"),
+            Event("3", "impression", 7, query_id="r", shown=("c", "d"), position=3),
+            Event("4", "click", 9, query_id="r", object_id="d"),
+            Event("5", "click", 8, query_id="r", object_id="c"),
+            Event("6", "click", 9, query_id="elsewhere", object_id="c"),
+            Event("7", "impression", 9, object_id="no request"),
+        ]
+    )
+    assert list(sessions_of(EventColumns.load(log))) == [
+        Session("r", 5, "q", ("a", "b", "c", "d"), ("c", "d"), user_id="u")
+    ]

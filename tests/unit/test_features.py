@@ -1,0 +1,103 @@
+"""The feature language, and what each feature owes."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from app.domain.errors import InvalidInput
+from app.features.catalog import CATALOG
+from app.features.feature import Catalog, FeatureSet, feature, template
+
+NOW_MS = 1_700_000_000_000.0
+
+
+def test_a_feature_is_computed_from_its_parameters():
+    age = FeatureSet(CATALOG, ["doc_age_hours", "doc_age_log"])
+    assert age.inputs == ("doc_published_at", "query_now_ms")
+    published = np.array([NOW_MS - 3.6e6, np.nan])
+    out = age.matrix({"query_now_ms": NOW_MS, "doc_published_at": published}, 2)
+    np.testing.assert_allclose(out[0], [1.0, np.log(2.0)], rtol=1e-6)
+    assert np.isnan(out[1]).all()
+
+
+def test_a_template_reads_the_inputs_of_its_field():
+    found = CATALOG.find("bm25(title)")
+    assert found.inputs == ("pair_bm25[title]",)
+    assert CATALOG.find("over_lowest(price)").inputs == ("doc_number[price]", "query_number_low")
+
+
+def test_a_star_is_one_feature_a_field():
+    names = CATALOG.expand(["bm25(*)", "cosine"], {"text": ["title", "text"]})
+    assert names == ("bm25(title)", "bm25(text)", "cosine")
+
+
+def test_an_unknown_feature_is_named():
+    with pytest.raises(InvalidInput, match="'bm26\\(title\\)'"):
+        CATALOG.expand(["bm26(title)"], {})
+    with pytest.raises(InvalidInput, match="the model reads nonsense"):
+        FeatureSet(CATALOG, ["nonsense"])
+
+
+def test_two_features_of_one_name_are_refused():
+    def make():
+        @feature(unit="x")
+        def same(doc_a):
+            """A."""
+            return doc_a
+
+        return SimpleNamespace(same=same)
+
+    with pytest.raises(ValueError, match="defined twice"):
+        Catalog.collect(make(), make())
+
+
+def test_a_feature_without_docstring_is_refused():
+    with pytest.raises(TypeError, match="docstring"):
+
+        @template(unit="x", over="text")
+        def silent(doc_a):
+            return doc_a
+
+
+def test_a_feature_that_reads_itself_is_refused():
+    @feature(unit="x")
+    def first(second):
+        """A."""
+        return second
+
+    @feature(unit="x")
+    def second(first):
+        """B."""
+        return first
+
+    catalog = Catalog.collect(SimpleNamespace(first=first, second=second))
+    with pytest.raises(InvalidInput, match="reads itself"):
+        FeatureSet(catalog, ["first"])
+
+
+def every_feature():
+    whole = list(CATALOG.features.values())
+    return whole + [t.of("x") for t in CATALOG.templates.values()]
+
+
+@pytest.mark.parametrize("one", every_feature(), ids=lambda f: f.name)
+def test_missing_in_is_missing_out_never_a_number_by_accident(one):
+    """NaN in every input: a comparison or a maximum could quietly turn it into 0."""
+    features = FeatureSet(CATALOG, [one.name])
+    inputs = {name: np.full(3, np.nan) for name in features.inputs}
+    assert np.isnan(features.matrix(inputs, 3)).all()
+
+
+@pytest.mark.parametrize("one", every_feature(), ids=lambda f: f.name)
+def test_a_rows_value_depends_on_no_other_row(one):
+    features = FeatureSet(CATALOG, [one.name])
+    rng = np.random.default_rng(3)
+    inputs = {
+        name: (2.5 if name.startswith(("query_", "user_", "list_")) else rng.uniform(0.1, 9, 64))
+        for name in features.inputs
+    }
+    whole = features.matrix(inputs, 64)
+    order = rng.permutation(64)[:20]
+    few = {n: v if isinstance(v, float) else v[order] for n, v in inputs.items()}
+    np.testing.assert_array_equal(features.matrix(few, 20), whole[order])
