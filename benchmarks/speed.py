@@ -21,7 +21,7 @@ import typer
 from results_file import write
 from speed_catalogue import City, prepare
 from speed_peers import Bare
-from speed_stages import PATIENCE_MS, Sample, Stages, per_query, sample_all
+from speed_stages import PATIENCE_MS, Sample, Stages, by_stage, per_query, sample_all
 
 from app.bootstrap import Engine
 from app.settings import Settings
@@ -66,7 +66,7 @@ def time_stages(
     for size, city in cities.items():
         raw = _stages_of(city, queries, rounds)
         typical[size] = per_query(raw)
-        samples[f"stages {size}"] = raw
+        samples[f"stages {size}"] = by_stage(raw)
         spread = table.spread(typical[size])
         samples[f"spread {size}"] = spread
         print(f"\n{size:,} documents, {len(raw)} queries, {rounds} rounds: µs")

@@ -33,8 +33,11 @@ from app.recall.block_scan import (
 )
 from app.recall.postings import BLOCK, COMMON_EVERY, GRAIN, HIGHEST, WORDS, Postings
 
-BUCKETS = 4096
-"""Score ranges in which the best rows are counted, to know a floor before they are sorted."""
+RANGES = 4096
+"""Score ranges in which good rows are counted, to know a floor before they are sorted."""
+
+SPARE = 8
+"""So many times k good rows may be held before the best k of them are singled out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,10 @@ def search(
     lists = open_lists(postings, terms)
     scratch = open_scratch(lists)
     planes = np.zeros((at_least, WORDS), np.uint64)
-    keys, held, floor, total = np.empty(4 * k + BLOCK, np.int64), 0, 0, 0
-    seen, level = np.zeros(BUCKETS, np.int32), np.zeros(2, np.int64)
+    keys, held, floor, total = np.empty(SPARE * k + BLOCK, np.int64), 0, 0, 0
+    seen, level, shift = np.zeros(RANGES, np.int32), np.zeros(2, np.int64), 0
+    while terms.size * HIGHEST >> shift >= RANGES:
+        shift += 1
     block = next_block(lists, scratch.stops, -1)
     while block * BLOCK < postings.n:
         added, rest = split(lists, block, floor, at_least, by_mask)
@@ -97,27 +102,26 @@ def search(
                 lists, added, scratch, size, flags, at_least, floor, keys, held
             )
             total += matching if by_mask else 0
-            floor = max(floor, _raise_floor(keys[before:held], k, terms.size, seen, level))
-        if held >= 4 * k:
+            floor = max(floor, _raise_floor(keys[before:held], k, shift, seen, level))
+        if held >= SPARE * k:
             held, floor = _keep_best(keys, held, k)
         block = next_block(lists, scratch.stops, block)
     return keys[:held], total
 
 
 @njit(cache=True, nogil=True)
-def _raise_floor(keys: I64, k: int, terms: int, seen: I32, level: I64) -> int:
+def _raise_floor(keys: I64, k: int, shift: int, seen: I32, level: I64) -> int:
     """Count new keys by score range; return a score that no row need reach: k are above it.
 
     `level` keeps the lowest range that may still be among the best, and how many are in or above.
     """
-    width = terms * HIGHEST // BUCKETS + 1
     for key in keys:
-        seen[(key >> 32) // width] += 1
+        seen[key >> (32 + shift)] += 1
     level[1] += keys.size
     while level[1] - seen[level[0]] >= k:
         level[1] -= seen[level[0]]
         level[0] += 1
-    return level[0] * width - 1
+    return (level[0] << shift) - 1
 
 
 @njit(cache=True, nogil=True)

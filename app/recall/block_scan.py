@@ -47,8 +47,8 @@ class Block(NamedTuple):
     cursors: I64  # (t,) this block's postings of each list that is added up
     stops: I64  # (t,)
     values: I32  # (BLOCK,) sums, all 0 between blocks
-    rows: Rows  # (BLOCK,) picked
-    picked: I32  # (BLOCK,) their values
+    rows: Rows  # (BLOCK + 1,) picked
+    picked: I32  # (BLOCK + 1,) their values
 
 
 @njit(cache=True, nogil=True)
@@ -79,8 +79,8 @@ def open_scratch(lists: Lists) -> Block:
         lists.starts.copy(),
         lists.starts.copy(),
         np.zeros(BLOCK, np.int32),
-        np.empty(BLOCK, np.int32),
-        np.empty(BLOCK, np.int32),
+        np.empty(BLOCK + 1, np.int32),
+        np.empty(BLOCK + 1, np.int32),
     )
 
 
@@ -118,21 +118,29 @@ def split(
 @njit(cache=True, nogil=True)
 def add_up(lists: Lists, added: int, block: int, scratch: Block) -> int:
     """Add the block's postings of the first lists to its rows; return how many there were."""
-    postings = 0
+    first, postings = block * BLOCK, 0
     for i in range(added):
-        slot, word = lists.slots[i], block * WORDS
-        start, stop = scratch.stops[i], lists.ends[i]
-        if slot >= 0:
-            start = lists.starts[i] + lists.ranks[slot, word]
-            if word + WORDS < lists.ranks.shape[1]:
-                stop = lists.starts[i] + lists.ranks[slot, word + WORDS]
-        at = start
-        while at < stop and lists.rows[at] < (block + 1) * BLOCK:
-            scratch.values[lists.rows[at] - block * BLOCK] += ONE_TERM + lists.impacts[at]
-            at += 1
-        scratch.cursors[i], scratch.stops[i] = start, at
-        postings += at - start
+        start, stop = _find_stretch(lists, i, block, scratch.stops[i])
+        for at in range(start, stop):
+            scratch.values[lists.rows[at] - first] += ONE_TERM + lists.impacts[at]
+        scratch.cursors[i], scratch.stops[i] = start, stop
+        postings += stop - start
     return postings
+
+
+@njit(cache=True, nogil=True)
+def _find_stretch(lists: Lists, i: int, block: int, stop: int) -> tuple[int, int]:
+    """Return where the block's postings of a list begin and end; a rare list goes on at `stop`."""
+    slot, word = lists.slots[i], block * WORDS
+    if slot < 0:
+        at = stop
+        while at < lists.ends[i] and lists.rows[at] < (block + 1) * BLOCK:
+            at += 1
+        return stop, at
+    start = lists.starts[i] + lists.ranks[slot, word]
+    if word + WORDS < lists.ranks.shape[1]:
+        return start, lists.starts[i] + lists.ranks[slot, word + WORDS]
+    return start, lists.ends[i]
 
 
 @njit(cache=True, nogil=True)
@@ -151,10 +159,9 @@ def pick_from_block(
             best = score if score > best else best
         if best > above:
             for i in range(64):
-                if values[word, i] >= enough and values[word, i] & SCORE > above:
-                    scratch.rows[size] = block * BLOCK + word * 64 + i
-                    scratch.picked[size] = values[word, i]
-                    size += 1
+                value = values[word, i]
+                scratch.rows[size], scratch.picked[size] = block * BLOCK + word * 64 + i, value
+                size += (value >= enough) & (value & SCORE > above)  # no branch to mispredict
         for i in range(64):
             values[word, i] = 0
         word += 1
@@ -171,9 +178,8 @@ def pick_touched(
         for at in range(scratch.cursors[i], scratch.stops[i]):
             row = lists.rows[at]
             value = scratch.values[row - block * BLOCK]
-            if value >= enough and value & SCORE > above:
-                scratch.rows[size], scratch.picked[size] = row, value
-                size += 1
+            scratch.rows[size], scratch.picked[size] = row, value
+            size += (value >= enough) & (value & SCORE > above)
             scratch.values[row - block * BLOCK] = 0
     return size
 

@@ -6,22 +6,20 @@ from app.domain.errors import VersionUnknown
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 
-KEPT = (
-    3  # a reindex publishes a snapshot and then its tables: two steps away from the versions before
-)
+KEPT = 3
+"""A reindex publishes a snapshot and then its tables: two steps from the versions before."""
 
 
 class Recent:
     """Pairs of snapshot and tables, oldest first. Mapped files: keeping one costs little memory."""
 
     def __init__(self) -> None:
-        self._pairs: tuple[
-            tuple[Snapshot, Tables], ...
-        ] = ()  # replaced whole, so reads need no lock
+        # Replaced whole, so that reading needs no lock.
+        self._pairs: tuple[tuple[Snapshot, Tables], ...] = ()
 
     def add(self, snapshot: Snapshot, tables: Tables) -> None:
         others = [p for p in self._pairs if (p[0].id, p[1].id) != (snapshot.id, tables.id)]
-        self._pairs = (*others[1 - KEPT :], (snapshot, tables))
+        self._pairs = (*others, (snapshot, tables))[-KEPT:]
 
     def find(
         self, snapshot_id: str, log_seq: int, tables_id: str | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,6 +72,12 @@ def test_every_link_in_a_document_leads_somewhere(document):
 
 def test_every_make_target_says_what_it_does():
     assert not [name for name, said in targets().items() if not said]
+
+
+def test_the_makefile_means_one_thing():
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not done.stderr
+    assert done.stdout.count("\n") == len(targets())
 
 
 def options_in(rest: str) -> set[str]:

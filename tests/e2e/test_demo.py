@@ -17,7 +17,7 @@ import pytest
 from scripts.demo import RECIPE, Demo, city, greeting, index, learn, people, prepare
 
 ROOT = Path(__file__).parents[2]
-SMALL = ("--documents", "400", "--users", "60", "--sessions", "1200", "--queries", "0")
+SMALL = ("--documents", "300", "--users", "50", "--sessions", "600", "--queries", "0")
 
 
 @pytest.fixture(scope="module")

@@ -207,5 +207,5 @@ def test_a_misspelt_key_is_refused_by_name(tmp_path):
 
 def test_the_beam_widens_as_the_filter_narrows():
     assert beam_width(200, 10_000, 10_000) == 200
-    assert beam_width(200, 2_500, 10_000) == 400
-    assert beam_width(200, 0, 10_000) == 20_000
+    assert beam_width(200, 625, 10_000) == 1_600
+    assert beam_width(200, 0, 10_000) == 200_000
