@@ -21,6 +21,7 @@ from app.domain.errors import DuoluError, NothingServes, UnknownName
 from app.domain.query import Deadline, Query
 from app.merge.merger import Merger
 from app.pipeline.search import Search, SearchResult
+from app.pipeline.warm import warm
 from app.query.understand import SearchRequest, understand
 from app.rank.local import LocalRanker
 from app.rank.ranker import Ranker
@@ -233,7 +234,10 @@ class Engine:
 
     def _wire(self, snapshot: Snapshot, tables: Tables) -> Search:
         lanes = open_lanes(self.settings, snapshot, tables, self._threads)
-        return Search(Fanout(lanes), make_merger(self.settings), self.settings.merge.max_candidates)
+        merger, most = make_merger(self.settings), self.settings.merge.max_candidates
+        search = Search(Fanout(lanes), merger, most)
+        warm(search, snapshot, tables)
+        return search
 
 
 def open_lanes(

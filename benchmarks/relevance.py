@@ -23,6 +23,7 @@ from results_file import write
 
 from app.corpus.event_columns import EventColumns
 from app.corpus.event_log import EventLog
+from app.corpus.ragged import hash64
 from app.offline.confidence import difference_interval, mean_interval
 from app.offline.datasets import convert
 from app.offline.datasets.dataset import Dataset, Part
@@ -56,7 +57,9 @@ class Measured:
 def main(
     sets: Annotated[str, typer.Option(help="Which data sets, by comma.")] = ",".join(SETS),
     work: Annotated[Path, typer.Option(help="Where snapshots are built.")] = Path("data/bench"),
-    switch_off: Annotated[bool, typer.Option(help="Also measure without each channel.")] = True,
+    switch_off: Annotated[
+        int, typer.Option(help="Queries on which each channel is switched off in turn; 0 = none.")
+    ] = 400,
 ) -> None:
     """Train on one part, measure on the other, print the table."""
     source = os.environ.get("DUOLU_DATASETS")
@@ -75,7 +78,7 @@ def main(
     typer.echo(f"written: {write('relevance', rows, samples)}")
 
 
-def run_set(dataset: Dataset, work: Path, switch_off: bool) -> dict[str, Measured]:
+def run_set(dataset: Dataset, work: Path, switch_off: int) -> dict[str, Measured]:
     """Measure every variant over the set's folds, each held out once."""
     place = workplace(dataset, work)
     report = reindex([str(dataset.catalog)], place.settings, place.data, now_ms=NOW_MS)
@@ -91,7 +94,7 @@ def run_set(dataset: Dataset, work: Path, switch_off: bool) -> dict[str, Measure
 
 
 def run_split(
-    place: Workplace, training: Part | None, test: Part, switch_off: bool
+    place: Workplace, training: Part | None, test: Part, switch_off: int
 ) -> dict[str, dict[str, np.ndarray]]:
     """Train on the training part alone and measure on the test part."""
     snapshot = place.snapshot()
@@ -113,30 +116,35 @@ def run_split(
         recipe.sampling.time_blocks,
     )  # fmt: skip
     asked = from_qrels(read_queries(test.queries), read_qrels(test.qrels), NOW_MS)
-    variants = list(untrained(timeline.channels, switch_off))
     with ThreadPoolExecutor(1) as threads:
+        ranker = None
         if judged:
             trained = train(
                 judged, timeline, recipe, place.settings, place.stores.releases,
                 now_ms=NOW_MS, recipe_file=RECIPE,
             )  # fmt: skip
             release = open_release(place.stores.releases.path(trained.release_id))
-            variants += ranked(
-                LocalRanker(release.features, release.model, threads), timeline.channels, switch_off
-            )
+            ranker = LocalRanker(release.features, release.model, threads)
             typer.echo(f"  {trained.rounds} trees; {dict(list(trained.features.items())[:8])}")
-        comparison = measure(asked, timeline, variants, METRICS, SEED)
-    return {v: dict(e.values) for v, e in comparison.evaluations.items()}
+        found = measure(asked, timeline, whole(ranker), METRICS, SEED).evaluations
+        some = sorted(asked, key=lambda j: hash64(j.qid))[:switch_off]
+        if some:
+            off = switched_off(timeline.channels, ranker)
+            found = {**found, **measure(some, timeline, off, METRICS, SEED).evaluations}
+    return {v: dict(e.values) for v, e in found.items()}
 
 
-def untrained(channels: Sequence[str], switch_off: bool) -> list[Variant]:
-    off = [Variant(f"fused −{c}", None, _but(channels, c)) for c in channels] if switch_off else []
-    return [Variant("lexical", None, ("lexical",)), Variant("fused"), *off]
+def whole(ranker: LocalRanker | None) -> list[Variant]:
+    """Text alone, every channel fused, every channel ranked."""
+    variants = [Variant("lexical", None, ("lexical",)), Variant("fused")]
+    return [*variants, Variant("ranked", ranker)] if ranker else variants
 
 
-def ranked(ranker: LocalRanker, channels: Sequence[str], switch_off: bool) -> list[Variant]:
-    off = [Variant(f"ranked −{c}", ranker, _but(channels, c)) for c in channels]
-    return [Variant("ranked", ranker), *(off if switch_off else [])]
+def switched_off(channels: Sequence[str], ranker: LocalRanker | None) -> list[Variant]:
+    """The best that is there without each channel in turn, and with all of them beside it."""
+    name = "ranked" if ranker else "fused"
+    off = [Variant(f"{name} without {c}", ranker, _but(channels, c)) for c in channels]
+    return [Variant(f"{name} with all (sample)", ranker), *off]
 
 
 def _but(channels: Sequence[str], left_out: str) -> tuple[str, ...]:
@@ -154,13 +162,15 @@ def table(name: str, found: dict[str, Measured]) -> list[dict[str, Any]]:
             i = mean_interval(m.values[metric], SEED)
             cells.append(f"{metric} {i}")
             rows.append(_row(name, variant, metric, i, judged, m.values[metric].size))
-        typer.echo(f"  {variant:<20} {'  '.join(cells)}  judged@10 {judged:.2f}")
-    for variant, baseline in (("ranked", "lexical"), ("ranked", "fused"), ("fused", "lexical")):
+        typer.echo(f"  {variant:<26} {'  '.join(cells)}  judged@10 {judged:.2f}")
+    pairs = [("ranked", "lexical"), ("ranked", "fused"), ("fused", "lexical")]
+    pairs += [(v, v.split(" without ")[0] + " with all (sample)") for v in found if "without" in v]
+    for variant, baseline in pairs:
         if variant in found:
             ours, theirs = found[variant].values["nDCG@10"], found[baseline].values["nDCG@10"]
             i = difference_interval(ours, theirs, SEED)
             label = f"{variant} − {baseline}"
-            typer.echo(f"  {label:<20} nDCG@10 {i} (paired)")
+            typer.echo(f"  {label:<26} nDCG@10 {i} (paired)")
             rows.append(_row(name, label, "nDCG@10", i, None, ours.size))
     return rows
 

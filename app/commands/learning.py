@@ -41,6 +41,9 @@ def train_command(
     publish: Annotated[
         bool, typer.Option("--publish", help="Serve the model if the gate passes; else exit 3.")
     ] = False,
+    max_groups: Annotated[
+        int | None, typer.Option(min=1, help="Learn from so many lists at most; default: recipe.")
+    ] = None,
     data: o.Data = o.DATA,
     models: o.Models = o.MODELS,
     config: o.Config = o.CONFIG,
@@ -54,7 +57,8 @@ def train_command(
     place = o.workplace(data, models, config, overrides)
     trained = train_model(
         place, recipe, JudgedBy(sessions, queries, qrels),
-        now_ms=int(time.time() * 1e3), publish_it=publish, progress=o.progress(),
+        now_ms=int(time.time() * 1e3), publish_it=publish, max_groups=max_groups,
+        progress=o.progress(),
     )  # fmt: skip
     result = {
         "release_id": trained.release_id, "published": publish, "groups": trained.groups,

@@ -36,7 +36,7 @@ class Split(_Part):
 class Sampling(_Part):
     """Bounds on a large log, always by whole query groups."""
 
-    max_groups: int = Field(20_000, gt=0)
+    max_groups: int = Field(10_000, gt=0)
     time_blocks: int = Field(6, ge=2, description="tables are rebuilt before each block")
 
 
@@ -61,7 +61,7 @@ class Recipe(_Part):
     objective: Literal["lambdarank", "rank_xendcg"] = "lambdarank"
     seed: int = 7
     rounds: int = Field(600, gt=0)
-    early_stopping: int = Field(50, gt=0)
+    early_stopping: int = Field(30, gt=0)
     features: tuple[str, ...]
     parameters: dict[str, Any] = {}
     negatives: Negatives = Negatives()
@@ -87,6 +87,13 @@ class Recipe(_Part):
             raise InvalidInput(f"{path}: {where}: {first['msg'].lower()}") from None
         CATALOG.expand(recipe.features, {})
         return recipe
+
+    def limited(self, max_groups: int | None) -> Recipe:
+        """The same recipe on fewer lists: for a first look, or a demo."""
+        if max_groups is None:
+            return self
+        sampling = self.sampling.model_copy(update={"max_groups": max_groups})
+        return self.model_copy(update={"sampling": sampling})
 
     def feature_names(self, schema: Schema, channels: tuple[str, ...]) -> tuple[str, ...]:
         """Expand `template(*)` over the fields of this catalogue."""

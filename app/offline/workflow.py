@@ -123,11 +123,12 @@ def train_model(
     *,
     now_ms: int,
     publish_it: bool,
+    max_groups: int | None = None,
     progress: Progress | None = None,
 ) -> Trained:
     """Train from the labels and write a release; publish it if asked and the gate passes."""
     labels.check()
-    recipe = Recipe.load(recipe_file)
+    recipe = Recipe.load(recipe_file).limited(max_groups)
     snapshot = place.snapshot()
     if labels.sessions is not None:
         import_log(place, (), (str(labels.sessions),), now_ms, progress)

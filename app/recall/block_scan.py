@@ -107,7 +107,7 @@ def split(
     added, rest = lists.slots.size, np.int64(0)
     while added > 0 and lists.slots[added - 1] >= 0:
         more = rest + lists.peaks[lists.slots[added - 1], block]
-        is_hopeless = more <= floor or lists.slots.size - added < at_least - 1
+        is_hopeless = more <= floor + 300 or lists.slots.size - added < at_least - 1
         if not by_mask and not (is_hopeless and lists.is_long[added - 1]):
             break
         rest = more

@@ -7,13 +7,14 @@ distinct (field, row, term), and the chunk.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 
 from app.corpus.bm25 import idf, length_norm, saturate
-from app.corpus.documents import Documents, TokenColumn
+from app.corpus.documents import TokenColumn
 from app.domain.arrays import F32, I32, I64, U16, U64, Rows
 from app.recall.postings import BLOCK, COMMON_EVERY, GRAIN, WORDS, Postings
 
@@ -29,9 +30,8 @@ class WeightedField:
     b: float  # length normalisation: 0 none, 1 full
 
 
-def invert(documents: Documents, fields: list[WeightedField], k1: float) -> Postings:
-    """Build the postings of all `fields` together."""
-    n, terms = len(documents), len(documents.terms)
+def invert(n: int, terms: int, fields: Sequence[WeightedField], k1: float) -> Postings:
+    """Build the postings of all `fields` together, over `n` rows and a vocabulary of `terms`."""
     room = np.zeros(terms + 1, np.int64)
     for field in fields:
         room[1:] += field.column.df
@@ -52,7 +52,7 @@ def invert(documents: Documents, fields: list[WeightedField], k1: float) -> Post
 def _invert_chunk(
     first: int,
     last: int,
-    fields: list[WeightedField],
+    fields: Sequence[WeightedField],
     scratch: tuple[I32, F32],
     out: tuple[I64, Rows, F32],
 ) -> None:

@@ -108,9 +108,11 @@ class FailingChannel:
 
 
 class StuckChannel(FailingChannel):
-    """A channel that holds every search until it is released."""
+    """A channel that holds every search while `released` is cleared, and counts its calls."""
 
     released = threading.Event()
+    released.set()
+    calls = 0
 
     @classmethod
     def open(
@@ -119,5 +121,6 @@ class StuckChannel(FailingChannel):
         return cls()
 
     def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
+        StuckChannel.calls += 1
         self.released.wait(30)
         return ChannelHits.nothing("stuck")

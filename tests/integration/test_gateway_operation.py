@@ -52,6 +52,13 @@ def test_a_gateway_is_alive_before_a_snapshot_and_ready_within_seconds_of_one(tm
         assert client.get("/v1/search", params={"q": "tea"}).status_code == 200
 
 
+def test_every_channel_was_called_before_the_first_search(data):
+    StuckChannel.calls = 0
+    with gateway(data, *STUCK) as client:
+        assert client.get("/readyz").status_code == 200
+        assert StuckChannel.calls > 0
+
+
 def test_a_newer_snapshot_takes_over_without_a_restart(tmp_path):
     publish_snapshot(city_rows(20), tmp_path)
     with gateway(tmp_path) as client:
@@ -112,9 +119,9 @@ def test_when_every_asked_channel_is_down_there_is_no_empty_200(data):
 
 
 def test_one_search_too_many_is_sent_away_at_once(data):
-    StuckChannel.released.clear()
     with gateway(data, *STUCK) as client, ThreadPoolExecutor(1) as pool:
         try:
+            StuckChannel.released.clear()
             first = pool.submit(client.get, "/v1/search", params={"q": "tea"})
             until(lambda: "duolu_searches_in_flight 1.0" in client.get("/metrics").text)
             answer = client.get("/v1/search", params={"q": "tea"})

@@ -50,7 +50,7 @@ class LexicalChannel:
             WeightedField(documents.tokens[f.name], f.weight, options.b)
             for f in documents.schema.searched
         ]
-        invert(documents, fields, options.k1).save(part)
+        invert(len(documents), len(documents.terms), fields, options.k1).save(part)
 
     @classmethod
     def open(cls, snapshot: Snapshot, tables: Tables, part: Path, config: ChannelConfig) -> Self:

@@ -1,0 +1,95 @@
+"""Runs a search's stages once before it serves: compiling and first page faults cost nobody a
+deadline. On a fresh machine the first call of a compiled loop takes seconds, a channel has 0.1.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import Future
+
+import numpy as np
+
+from app.corpus.documents import Documents
+from app.corpus.masks import row_mask
+from app.corpus.schema import NUMERIC, FieldType
+from app.domain.candidates import ChannelHits, ChannelStatus
+from app.domain.filters import Filter, OneOf, Range, Within
+from app.domain.query import Deadline, GeoPoint, Query
+from app.domain.user import UserState
+from app.pipeline.search import Search
+from app.recall.fanout import Lane
+from app.snapshot.context import SearchContext
+from app.snapshot.snapshot import Snapshot
+from app.snapshot.tables import Tables, preference
+
+log = logging.getLogger(__name__)
+
+PATIENCE_MS = 60_000.0
+RADIUS_KM = 50.0
+TERMS = 3
+
+
+def warm(search: Search, snapshot: Snapshot, tables: Tables) -> None:
+    """Ask every channel what it accepts, with and without a mask, and merge.
+
+    On the lanes' own threads: a channel that is stuck or broken costs itself and is logged.
+    """
+    for ctx in _samples(snapshot, tables):
+        lanes = [lane for lane in search.fanout.lanes if lane.channel.accepts(ctx)]
+        calls = [lane.threads.submit(lane.channel.recall, ctx, lane.k) for lane in lanes]
+        hits = [_await(lane, call, ctx) for lane, call in zip(lanes, calls, strict=True)]
+        search.merger.merge(hits, search.max_candidates)
+
+
+def _await(lane: Lane, call: Future[ChannelHits], ctx: SearchContext) -> ChannelHits:
+    try:
+        return call.result(ctx.deadline.remaining_s())
+    except Exception:  # every search will say so again, as `degraded`
+        log.exception("warming failed: channel %s, snapshot %s", lane.name, ctx.snapshot.id)
+        return ChannelHits.nothing(lane.name, ChannelStatus.FAILED)
+
+
+def _samples(snapshot: Snapshot, tables: Tables) -> Iterator[SearchContext]:
+    """A search for the first document, from where it lies, by somebody who liked it."""
+    if not len(snapshot):
+        return
+    place = _place_of_first(snapshot.documents)
+    terms = _terms_of_first(snapshot.documents)
+    vector = snapshot.encoder.encode(terms) if snapshot.encoder and terms else None
+    query = Query(" ".join(terms), terms, tables.as_of_ms, origin=place, vector=vector)
+    user, deadline = _admirer_of_first(snapshot.documents, tables), Deadline.after_ms(PATIENCE_MS)
+    for filter_ in _one_of_each_kind(snapshot.documents):
+        row_mask(filter_, snapshot.documents)
+    near = row_mask(Within(place.lat, place.lon, RADIUS_KM), snapshot.documents)
+    for mask in (None, near):
+        yield SearchContext("warm", query, user, snapshot, tables, deadline, mask)
+
+
+def _place_of_first(documents: Documents) -> GeoPoint:
+    if documents.has_places:
+        lat, lon = float(documents.numbers["lat"][0]), float(documents.numbers["lon"][0])
+        if np.isfinite(lat) and np.isfinite(lon):
+            return GeoPoint(lat, lon)
+    return GeoPoint(0.0, 0.0)
+
+
+def _one_of_each_kind(documents: Documents) -> Iterator[Filter]:
+    schema = documents.schema
+    for numeric in schema.of_type(*NUMERIC)[:1]:
+        yield Range(numeric.name, 0.0)
+    for keyword in schema.of_type(FieldType.KEYWORD)[:1]:
+        names = documents.keywords[keyword.name].names.strings
+        yield OneOf(keyword.name, tuple(names[i] for i in range(min(1, len(names)))))
+
+
+def _terms_of_first(documents: Documents) -> tuple[str, ...]:
+    columns = (column.tokens[0] for column in documents.tokens.values())
+    ids = next((tokens for tokens in columns if tokens.size), ())
+    return tuple(dict.fromkeys(documents.terms.strings[int(i)] for i in ids))[:TERMS]
+
+
+def _admirer_of_first(documents: Documents, tables: Tables) -> UserState:
+    rows, gains = np.zeros(1, np.int32), np.ones(1, np.float32)
+    tastes = {name: preference(documents, name, rows, gains) for name in documents.keywords}
+    return UserState("warm", rows, np.full(1, tables.as_of_ms, np.int64), gains, tastes)
