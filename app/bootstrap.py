@@ -21,7 +21,7 @@ from app.domain.errors import DuoluError, NothingServes, UnknownName
 from app.domain.query import Deadline, Query
 from app.merge.merger import Merger
 from app.pipeline.search import Search, SearchResult
-from app.pipeline.warm import warm
+from app.pipeline.warm import warm, warm_ranker
 from app.query.understand import SearchRequest, understand
 from app.rank.local import LocalRanker
 from app.rank.ranker import Ranker
@@ -88,7 +88,7 @@ class Engine:
         self.stores = Stores.under(settings, data, models)
         self.serving: Serving | None = None
         self.recent = Recent()  # what served lately: a ranker answers older gateways from it
-        self.problems: dict[str, str] = {}  # artifact id → why it does not serve
+        self.problems: dict[str, str] = {}  # artifact (and what it was opened on) → why not
         self._threads = {
             name: ThreadPoolExecutor(channel.threads, f"recall-{name}")
             for name, channel in settings.channels.items()
@@ -148,6 +148,10 @@ class Engine:
         self.serving = fresh
         return changed
 
+    def problem_of(self, artifact_id: str) -> str | None:
+        """Return why an artifact does not serve, None where nothing was wrong with it."""
+        return next((p for p in self.problems.values() if p.startswith(artifact_id)), None)
+
     async def disconnect(self) -> None:
         """Close the connections that belong to the running event loop."""
         if self._remote is not None:
@@ -178,10 +182,8 @@ class Engine:
         now = self.serving
         if snapshot_id is None or (now and now.snapshot.id == snapshot_id):
             return now.snapshot if now else None
-        return self._try(snapshot_id, now.snapshot if now else None, self._load_snapshot)
-
-    def _load_snapshot(self, snapshot_id: str) -> Snapshot:
-        return open_snapshot(self.stores.snapshots.path(snapshot_id))
+        path = self.stores.snapshots.root / snapshot_id
+        return self._try(snapshot_id, now.snapshot if now else None, lambda: open_snapshot(path))
 
     def _open_tables(self, tables_id: str | None, snapshot: Snapshot) -> Tables:
         now = self.serving
@@ -191,12 +193,11 @@ class Engine:
         fallback = now.tables if now and same_snapshot else Tables.empty(len(snapshot))
         if tables_id is None:
             return fallback
-        tables = self._try(
-            tables_id,
+        return self._try(
+            f"{tables_id} on {snapshot.id}",
             fallback,
-            lambda i: open_tables(self.stores.tables.path(i), snapshot.documents),
+            lambda: open_tables(self.stores.tables.path(tables_id), snapshot.documents),
         )
-        return tables or fallback
 
     def _open_current_release(
         self, release_id: str | None, snapshot: Snapshot
@@ -205,7 +206,11 @@ class Engine:
         now = self.serving
         for candidate in (release_id, now.release_id if now else None):
             if candidate is not None:
-                ranker = self._try(candidate, None, lambda i: self.local_ranker(i, snapshot))
+                ranker = self._try(
+                    f"{candidate} on {snapshot.id}",
+                    None,
+                    lambda i=candidate: self.local_ranker(i, snapshot),  # type: ignore[misc]
+                )
                 if ranker is not None:
                     return candidate, ranker
         return None, None
@@ -217,19 +222,20 @@ class Engine:
             release = open_release(self.stores.releases.path(release_id))
             refuse_if_foreign(release, snapshot)
             ranker = LocalRanker(release.features, release.model, self.rank_threads)
+            warm_ranker(ranker, snapshot)
             kept = list(self._rankers.items())[-3:]
             self._rankers = dict([*kept, (key, ranker)])
         return self._rankers[key]
 
-    def _try(self, artifact_id: str, fallback: T, opened: Callable[[str], T]) -> T:
+    def _try(self, what: str, fallback: T, opened: Callable[[], T]) -> T:
         """Open an artifact once; keep why it failed, and do not try that one again each second."""
-        if artifact_id in self.problems:
+        if what in self.problems:
             return fallback
         try:
-            return opened(artifact_id)
+            return opened()
         except (DuoluError, OSError, ValueError, KeyError) as error:
-            log.exception("%s does not serve", artifact_id)
-            self.problems[artifact_id] = f"{artifact_id}: {error}"
+            log.exception("%s does not serve", what)
+            self.problems[what] = f"{what}: {error}"
             return fallback
 
     def _wire(self, snapshot: Snapshot, tables: Tables) -> Search:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from enum import StrEnum
 from typing import Annotated
 
@@ -11,6 +12,8 @@ import typer
 from app.bootstrap import Engine
 from app.commands import options as o
 from app.domain.errors import InvalidInput
+from app.online.access import refuse_open_host
+from app.online.workers import supervise
 
 
 class Role(StrEnum):
@@ -29,6 +32,7 @@ def serve_command(
     host: Annotated[str, typer.Option(help="Any host but loopback needs DUOLU_KEY.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
+    fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     data: o.Data = o.DATA,
     models: o.Models = o.MODELS,
     config: o.Config = o.CONFIG,
@@ -46,13 +50,17 @@ def serve_command(
             "--role indexer needs the document log, which this version does not have"
         )
     key = os.environ.get("DUOLU_KEY") or None
+    refuse_open_host(host, key)
+    typer.echo(f"{role} on http://{host}:{port}; Ctrl-C ends it", err=True)
+    if workers > 1:
+        raise typer.Exit(supervise(sys.argv[1:], host, port, workers))
     engine = Engine(place.settings, data, models, key)
     engine.refresh()
     if role == Role.RANKER:
         from app.online.ranker.main import serve as serve_ranker
 
-        serve_ranker(engine, place.settings, host, port, key)
+        serve_ranker(engine, place.settings, host, port, key, fd)
     else:
         from app.online.gateway.main import serve as serve_gateway
 
-        serve_gateway(engine, place.settings, host, port, key)
+        serve_gateway(engine, place.settings, host, port, key, fd)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numba import njit
 
 from app.domain.arrays import F32, F64
 from app.domain.candidates import CandidateSet, ChannelHits
@@ -34,15 +35,19 @@ class ConvexMerger:
         )
 
 
+@njit(cache=True, nogil=True)
 def normalised(scores: F32) -> F64:
-    """Map each column of (n, c) scores to [0, 1], 0 where NaN."""
-    if not scores.size:
-        return np.zeros(scores.shape)
-    known = ~np.isnan(scores)
-    high = np.where(known, scores, -np.inf).max(axis=0)
-    low = np.minimum(np.where(known, scores, np.inf).min(axis=0), 0.0)
-    used = np.isfinite(high)
-    low, high = np.where(used, low, 0.0), np.where(used, high, 0.0)
-    span = np.where(high > low, high - low, 1.0)
-    flat = used & (high <= low)  # all scores equal and at the floor: each counts in full
-    return np.where(known, np.where(flat, 1.0, (scores - low) / span), 0.0)
+    """Map each column of (n, c) scores to [0, 1], 0 where NaN.
+
+    A column whose scores are all equal and at its floor counts in full.
+    """
+    out = np.zeros(scores.shape)
+    for c in range(scores.shape[1]):
+        low, high = 0.0, -np.inf
+        for i in range(scores.shape[0]):
+            score = np.float64(scores[i, c])
+            low, high = min(low, score), max(high, score)  # NaN is never the smaller or larger
+        for i in range(scores.shape[0]):
+            if not np.isnan(scores[i, c]):
+                out[i, c] = (scores[i, c] - low) / (high - low) if high > low else 1.0
+    return out

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 from app.domain.arrays import F32, F64, I16, I64, Rows
 from app.domain.candidates import CandidateSet, ChannelHits
@@ -22,17 +23,12 @@ class Union:
 
     @classmethod
     def of(cls, hits: Sequence[ChannelHits]) -> Union:
-        sizes = [h.rows.size for h in hits]
-        rows, slot = np.unique(_join([h.rows for h in hits], np.int32), return_inverse=True)
-        scores = np.full((rows.size, len(hits)), np.nan, np.float32)
-        ranks = np.zeros((rows.size, len(hits)), np.int16)
-        start = 0
-        for c, (h, size) in enumerate(zip(hits, sizes, strict=True)):
-            mine = slot[start : start + size]
-            scores[mine, c] = h.scores
-            ranks[mine, c] = np.arange(1, size + 1, dtype=np.int16)
-            start += size
-        return cls(tuple(h.channel for h in hits), rows, scores, ranks)
+        starts = np.zeros(len(hits) + 1, np.int64)
+        np.cumsum([h.rows.size for h in hits], out=starts[1:])
+        rows = np.concatenate([h.rows for h in hits] or [np.empty(0, np.int32)])
+        scores = np.concatenate([h.scores for h in hits] or [np.empty(0, np.float32)])
+        order = np.argsort(rows, kind="stable")
+        return cls(tuple(h.channel for h in hits), *unite(rows, scores, order, starts))
 
     def best(self, fused: F64, limit: int) -> CandidateSet:
         """Keep the `limit` best by (-fused, row). `fused`: (n,)."""
@@ -43,8 +39,27 @@ class Union:
         )
 
 
-def _join(parts: Sequence[Rows], dtype: type[np.int32]) -> Rows:
-    return np.concatenate(parts) if parts else np.empty(0, dtype)
+@njit(cache=True, nogil=True)
+def unite(rows: Rows, scores: F32, order: I64, starts: I64) -> tuple[Rows, F32, I16]:
+    """Fold hits that were sorted by row into (n,), (n, c), (n, c). starts: (c + 1,) of each list."""
+    n = 0
+    for i in range(order.size):
+        if i == 0 or rows[order[i]] != rows[order[i - 1]]:
+            n += 1
+    channels = starts.size - 1
+    united = np.empty(n, np.int32)
+    by_channel = np.full((n, channels), np.nan, np.float32)
+    ranks = np.zeros((n, channels), np.int16)
+    slot = -1
+    for i in range(order.size):
+        hit = order[i]
+        if i == 0 or rows[hit] != rows[order[i - 1]]:
+            slot += 1
+            united[slot] = rows[hit]
+        c = np.searchsorted(starts, hit, side="right") - 1
+        by_channel[slot, c] = scores[hit]
+        ranks[slot, c] = hit - starts[c] + 1
+    return united, by_channel, ranks
 
 
 def weight_vector(channels: Sequence[str], weights: dict[str, float]) -> F64:

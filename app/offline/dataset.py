@@ -41,6 +41,10 @@ class TrainingSet:
             tuple(self.qids[g] for g in groups),
         )
 
+    def columns(self, keep: I64) -> TrainingSet:
+        """Keep some features, in the order given."""
+        return TrainingSet(self.features[:, keep], self.labels, self.sizes, self.qids)
+
     @classmethod
     def empty(cls, d: int) -> TrainingSet:
         nothing = np.empty(0, np.int32)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from app.domain.errors import GateRefused, InvalidInput
 from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
@@ -69,23 +71,23 @@ def train(
         advance(fitted.rounds)
     with progress.stage("evaluate", len(parts.test), "queries") as advance:
         comparison = _measure(parts.test, timeline, features, fitted, recipe, advance)
-    final = fitted
     if recipe.split.refit:
         with progress.stage("refit", None, "rounds") as advance:
-            test = timeline.assemble(
-                parts.test, features, recipe.negatives, recipe.seed, lambda _: None
+            rows.append(
+                timeline.assemble(
+                    parts.test, features, recipe.negatives, recipe.seed, lambda _: None
+                )
             )
-            rows.append(test)
-            final = refit(TrainingSet.join(rows), recipe, names, fitted, threads)
-            advance(final.rounds)
+            fitted, features = _refit(TrainingSet.join(rows), recipe, features, fitted, threads)
+            advance(fitted.rounds)
     groups = {"fit": len(rows[0]), "valid": len(rows[1]), "test": len(parts.test)}
-    gains = _gain_shares(names, final)
+    gains = _gain_shares(features.names, fitted)
     release_id = write_release(
-        releases, final, features, timeline, parts, comparison, gains, groups,
+        releases, fitted, features, timeline, parts, comparison, gains, groups,
         recipe=recipe, recipe_file=recipe_file, now_ms=now_ms,
     )  # fmt: skip
     return Trained(
-        release_id, comparison, gains, groups, sum(int(r.sizes.sum()) for r in rows), final.rounds
+        release_id, comparison, gains, groups, sum(int(r.sizes.sum()) for r in rows), fitted.rounds
     )
 
 
@@ -105,6 +107,20 @@ def publish(trained: Trained, recipe: Recipe, releases: ArtifactStore) -> None:
             "stays unpublished"
         )
     releases.publish(trained.release_id)
+
+
+def _refit(
+    rows: TrainingSet, recipe: Recipe, features: FeatureSet, fitted: Fitted, threads: int
+) -> tuple[Fitted, FeatureSet]:
+    """Train on all rows with the rounds found, on the features that the first model split on.
+
+    The others would be computed for every candidate of every search, for nothing.
+    """
+    used = np.flatnonzero(fitted.gains() > 0)
+    if not used.size:
+        used = np.arange(len(features.names))
+    names = tuple(features.names[j] for j in used)
+    return refit(rows.columns(used), recipe, names, fitted, threads), FeatureSet(CATALOG, names)
 
 
 def _measure(

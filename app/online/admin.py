@@ -58,7 +58,7 @@ def _listing(engine: Engine, store: ArtifactStore, serving: str | None) -> dict[
         {
             "id": artifact_id,
             "serving": artifact_id == serving,
-            "problem": engine.problems.get(artifact_id),
+            "problem": engine.problem_of(artifact_id),
         }
         for artifact_id in reversed(store.ids())
     ]

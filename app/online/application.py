@@ -50,12 +50,15 @@ def create(
     return app
 
 
-def run(app: FastAPI, host: str, port: int, key: str | None) -> None:
-    """Serve until told to stop. Refuses an open host without a key."""
+def run(app: FastAPI, host: str, port: int, key: str | None, fd: int | None = None) -> None:
+    """Serve until told to stop; on the listening socket `fd` where one is handed down.
+
+    Refuses an open host without a key.
+    """
     refuse_open_host(host, key)
     write_log_lines_to_stderr()
     uvicorn.run(
-        app, host=host, port=port, access_log=False, log_level="warning", server_header=False,
+        app, host=host, port=port, fd=fd, access_log=False, log_level="warning", server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )  # fmt: skip
 

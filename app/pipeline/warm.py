@@ -13,11 +13,12 @@ import numpy as np
 from app.corpus.documents import Documents
 from app.corpus.masks import row_mask
 from app.corpus.schema import NUMERIC, FieldType
-from app.domain.candidates import ChannelHits, ChannelStatus
+from app.domain.candidates import CandidateSet, ChannelHits, ChannelStatus
 from app.domain.filters import Filter, OneOf, Range, Within
 from app.domain.query import Deadline, GeoPoint, Query
 from app.domain.user import UserState
 from app.pipeline.search import Search
+from app.rank.local import LocalRanker
 from app.recall.fanout import Lane
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 PATIENCE_MS = 60_000.0
 RADIUS_KM = 50.0
 TERMS = 3
+WARM_ROWS = 8
 
 
 def warm(search: Search, snapshot: Snapshot, tables: Tables) -> None:
@@ -40,6 +42,20 @@ def warm(search: Search, snapshot: Snapshot, tables: Tables) -> None:
         calls = [lane.threads.submit(lane.channel.recall, ctx, lane.k) for lane in lanes]
         hits = [_await(lane, call, ctx) for lane, call in zip(lanes, calls, strict=True)]
         search.merger.merge(hits, search.max_candidates)
+
+
+def warm_ranker(ranker: LocalRanker, snapshot: Snapshot) -> None:
+    """Score the first documents: golden rows check the features, but look no input up."""
+    rows = np.arange(min(WARM_ROWS, len(snapshot)), dtype=np.int32)
+    candidates = CandidateSet(
+        rows,
+        np.zeros(rows.size, np.float32),
+        (),
+        np.empty((rows.size, 0), np.float32),
+        np.empty((rows.size, 0), np.int16),
+    )
+    for ctx in _samples(snapshot, Tables.empty(len(snapshot))):
+        ranker.score(ctx, candidates)
 
 
 def _await(lane: Lane, call: Future[ChannelHits], ctx: SearchContext) -> ChannelHits:

@@ -53,11 +53,8 @@ class Block(NamedTuple):
 
 @njit(cache=True, nogil=True)
 def open_lists(postings: Postings, terms: I32) -> Lists:
-    """Order the terms by their number of postings and find the bitmaps of the common ones."""
-    sizes = postings.offsets[terms + 1] - postings.offsets[terms]
-    order = np.argsort(sizes)
-    terms, sizes = terms[order], sizes[order]
-    starts = postings.offsets[terms]
+    """Find the terms' postings, and the bitmaps of the common ones."""
+    starts, ends = postings.offsets[terms], postings.offsets[terms + 1]
     slots = np.full(terms.size, -1, np.int32)
     is_long = np.zeros(terms.size, np.bool_)
     before = 0
@@ -65,10 +62,10 @@ def open_lists(postings: Postings, terms: I32) -> Lists:
         at = np.searchsorted(postings.common, terms[i])
         if at < postings.common.size and postings.common[at] == terms[i]:
             slots[i] = at
-        is_long[i] = sizes[i] > LOOK_UP_COST * before
-        before += sizes[i]
+        is_long[i] = ends[i] - starts[i] > LOOK_UP_COST * before
+        before += ends[i] - starts[i]
     return Lists(
-        postings.rows, postings.impacts, starts, starts + sizes, slots, is_long,
+        postings.rows, postings.impacts, starts, ends, slots, is_long,
         postings.bits, postings.ranks, postings.peaks,
     )  # fmt: skip
 
@@ -97,9 +94,7 @@ def next_block(lists: Lists, stops: I64, block: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def split(
-    lists: Lists, block: int, floor: int, at_least: int, by_mask: bool
-) -> tuple[int, int]:
+def split(lists: Lists, block: int, floor: int, at_least: int, by_mask: bool) -> tuple[int, int]:
     """Return how many lists are added up in this block, and what the others bring at most.
 
     No row that only the others hold can be among the best: it is too poor, or has too few terms.
@@ -107,7 +102,7 @@ def split(
     added, rest = lists.slots.size, np.int64(0)
     while added > 0 and lists.slots[added - 1] >= 0:
         more = rest + lists.peaks[lists.slots[added - 1], block]
-        is_hopeless = more <= floor + 300 or lists.slots.size - added < at_least - 1
+        is_hopeless = more <= floor or lists.slots.size - added < at_least - 1
         if not by_mask and not (is_hopeless and lists.is_long[added - 1]):
             break
         rest = more
