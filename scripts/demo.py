@@ -7,6 +7,7 @@ where its result is there already and newer than what it was made from.
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -175,7 +176,7 @@ def duolu(demo: Demo, command: str, *arguments: str) -> tuple[str, ...]:
 
 
 def shown(command: Sequence[str]) -> str:
-    return " ".join([Path(command[0]).name, *command[1:]])
+    return shlex.join([Path(command[0]).name, *command[1:]])
 
 
 def serving(store: ArtifactStore) -> dict[str, Any] | None:

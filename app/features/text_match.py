@@ -136,7 +136,7 @@ def _shortest_window(at: I32, which: I32, hits: int, matched: int, inside: I32) 
 
     Widens to the right, and gives up on the left what stands again further right.
     """
-    shortest, left, terms = at[hits - 1] - at[0] + 1, 0, 0
+    shortest, left, terms = int(at[hits - 1] - at[0]) + 1, 0, 0
     for right in range(hits):
         terms += inside[which[right]] == 0
         inside[which[right]] += 1
@@ -144,7 +144,7 @@ def _shortest_window(at: I32, which: I32, hits: int, matched: int, inside: I32) 
             inside[which[left]] -= 1
             left += 1
         if terms == matched:
-            shortest = min(shortest, at[right] - at[left] + 1)
+            shortest = min(shortest, int(at[right] - at[left]) + 1)
     for h in range(hits):
         inside[which[h]] = 0
     return shortest

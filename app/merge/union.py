@@ -41,7 +41,7 @@ class Union:
 
 @njit(cache=True, nogil=True)
 def unite(rows: Rows, scores: F32, order: I64, starts: I64) -> tuple[Rows, F32, I16]:
-    """Fold hits that were sorted by row into (n,), (n, c), (n, c). starts: (c + 1,) of each list."""
+    """Fold hits, taken in `order` of row, into (n,), (n, c), (n, c). `starts`: (c + 1,)."""
     n = 0
     for i in range(order.size):
         if i == 0 or rows[order[i]] != rows[order[i - 1]]:

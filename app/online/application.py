@@ -58,7 +58,8 @@ def run(app: FastAPI, host: str, port: int, key: str | None, fd: int | None = No
     refuse_open_host(host, key)
     write_log_lines_to_stderr()
     uvicorn.run(
-        app, host=host, port=port, fd=fd, access_log=False, log_level="warning", server_header=False,
+        app, host=host, port=port, fd=fd, access_log=False, log_level="warning",
+        server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )  # fmt: skip
 

@@ -79,12 +79,12 @@ def search(
     lists = open_lists(postings, terms)
     scratch = open_scratch(lists)
     planes = np.zeros((at_least, WORDS), np.uint64)
-    keys, held = np.empty(SPARE * k + BLOCK, np.int64), np.int64(0)
-    floor = total = np.int64(0)
+    keys = np.empty(SPARE * k + BLOCK, np.int64)
+    held = total = floor = int(np.int64(0))  # a plain 0 would compile everything twice
     seen, level, shift = np.zeros(RANGES, np.int32), np.zeros(2, np.int64), 0
     while terms.size * HIGHEST >> shift >= RANGES:
         shift += 1
-    block = next_block(lists, scratch.stops, np.int64(-1))
+    block = next_block(lists, scratch.stops, int(np.int64(-1)))
     while block * BLOCK < postings.n:
         added, rest = split(lists, block, floor, at_least, by_mask)
         few = add_up(lists, added, block, scratch) <= FEW
@@ -93,7 +93,7 @@ def search(
                 lists.rows, scratch.cursors, scratch.stops, lists.bits, lists.slots, words,
                 block, planes,
             )  # fmt: skip
-        enough, word = (at_least - terms.size + added) * ONE_TERM, np.int64(0)
+        enough, word = (at_least - terms.size + added) * ONE_TERM, int(np.int64(0))
         while word < WORDS:
             above = max(floor - rest, 0)
             if by_mask:
@@ -126,7 +126,7 @@ def _raise_floor(keys: I64, k: int, shift: int, seen: I32, level: I64) -> int:
     while level[1] - seen[level[0]] >= k:
         level[1] -= seen[level[0]]
         level[0] += 1
-    return (level[0] << shift) - 1
+    return int((level[0] << shift) - 1)
 
 
 @njit(cache=True, nogil=True)
@@ -152,4 +152,4 @@ def _keep_best(keys: I64, held: int, k: int) -> tuple[int, int]:
             low = i
         else:
             break
-    return k, keys[k - 1] >> 32
+    return k, int(keys[k - 1] >> 32)

@@ -76,4 +76,5 @@ def count_ones(word: np.uint64) -> np.int64:
 @njit(cache=True, nogil=True)
 def lowest_bit(word: np.uint64) -> np.int64:
     """Return the place of the lowest bit that is set, 0 to 63."""
-    return count_ones((word & (~word + np.uint64(1))) - np.uint64(1))
+    place: np.int64 = count_ones((word & (~word + np.uint64(1))) - np.uint64(1))
+    return place

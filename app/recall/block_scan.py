@@ -84,12 +84,12 @@ def open_scratch(lists: Lists) -> Block:
 @njit(cache=True, nogil=True)
 def next_block(lists: Lists, stops: I64, block: int) -> int:
     """Return the next block in which a list has postings; common ones have them everywhere."""
-    nearest = np.int64(LAST_ROW)
+    nearest = LAST_ROW
     for i in range(stops.size):
         if lists.slots[i] >= 0:
             return block + 1
         if stops[i] < lists.ends[i]:
-            nearest = min(nearest, np.int64(lists.rows[stops[i]]))
+            nearest = min(nearest, int(lists.rows[stops[i]]))
     return nearest // BLOCK
 
 
@@ -99,9 +99,9 @@ def split(lists: Lists, block: int, floor: int, at_least: int, by_mask: bool) ->
 
     No row that only the others hold can be among the best: it is too poor, or has too few terms.
     """
-    added, rest = lists.slots.size, np.int64(0)
+    added, rest = lists.slots.size, 0
     while added > 0 and lists.slots[added - 1] >= 0:
-        more = rest + lists.peaks[lists.slots[added - 1], block]
+        more = rest + int(lists.peaks[lists.slots[added - 1], block])
         is_hopeless = more <= floor or lists.slots.size - added < at_least - 1
         if not by_mask and not (is_hopeless and lists.is_long[added - 1]):
             break

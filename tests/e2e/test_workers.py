@@ -21,7 +21,8 @@ def port():
 
 
 def children(pid):
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
+    listed = ["ps", "-o", "pid=", "--ppid", str(pid)]
+    found = subprocess.run(listed, capture_output=True, text=True, check=False)
     return [int(p) for p in found.stdout.split()]
 
 

@@ -72,7 +72,7 @@ def test_nothing_published_says_what_to_run(store):
 
 def test_an_unknown_id_names_those_there_are(store):
     make(store, "a")
-    with pytest.raises(UnknownName, match="newest under .*: a"):
+    with pytest.raises(UnknownName, match=r"newest under .*: a"):
         store.publish("z")
 
 

@@ -1,12 +1,13 @@
 """Lexical: documents that hold the query's words, by BM25 over weighted fields (BM25F).
 
-Any word may be missing (OR) unless `minimum_should_match` asks for more; rows whose words stand
-together as in the query are lifted within the first `phrase_window`.
+Any word may be missing (OR) unless `minimum_should_match` asks for more. The best PHRASE_WINDOW
+rows are then lifted by what stands in them side by side as in the query.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -14,12 +15,14 @@ import numpy as np
 
 from app.corpus.bm25 import K1, B
 from app.corpus.documents import Documents
-from app.domain.arrays import I32
+from app.domain.arrays import I32, I64
 from app.domain.candidates import ChannelHits
-from app.recall.best_rows import best_rows
+from app.domain.filters import RowMask
+from app.recall.best_rows import Matches, best_rows
 from app.recall.channel import ChannelConfig
 from app.recall.indexing import WeightedField, invert
 from app.recall.options import read_options
+from app.recall.phrases import PhraseField, phrase_bonus, phrase_fields
 from app.recall.postings import Postings
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
@@ -27,27 +30,38 @@ from app.snapshot.tables import Tables
 
 NAME = "lexical"
 
+PHRASE_WINDOW = 200
+"""Rows looked at for phrases, whatever k is, so that a smaller k stays a prefix of a larger one."""
+
+WHOLE = 1000
+"""Up to so many matches, all are looked at: a filter then only leaves rows out."""
+
 
 @dataclass(frozen=True, slots=True)
 class LexicalOptions:
     k1: float = K1  # how soon more of the same word counts no more
     b: float = B  # length normalisation: 0 none, 1 full
-    minimum_should_match: float = 0.0  # share of the query's known terms, rounded down
+    field_b: Mapping[str, float] = field(default_factory=dict)  # the same, of single fields
+    minimum_should_match: float = 0.0  # share of the query's known terms, rounded down; 0 any
+    phrase_boost: float = 0.25  # of what neighbouring words earn; 0 looks for none
 
 
 @dataclass(frozen=True, slots=True)
 class LexicalChannel:
-    """The inverted index and how to ask it. The score is BM25F in nats."""
+    """The inverted index and how to ask it. The score is in nats."""
 
     documents: Documents
     postings: Postings
+    phrases: tuple[PhraseField, ...]
     options: LexicalOptions
 
     @classmethod
     def build(cls, documents: Documents, part: Path, config: ChannelConfig) -> None:
         options = read_options(LexicalOptions, NAME, config)
         fields = [
-            WeightedField(documents.tokens[f.name], f.weight, options.b)
+            WeightedField(
+                documents.tokens[f.name], f.weight, options.field_b.get(f.name, options.b)
+            )
             for f in documents.schema.searched
         ]
         invert(len(documents), len(documents.terms), fields, options.k1).save(part)
@@ -56,18 +70,37 @@ class LexicalChannel:
     def open(cls, snapshot: Snapshot, tables: Tables, part: Path, config: ChannelConfig) -> Self:
         options = read_options(LexicalOptions, NAME, config)
         postings = Postings.open(part, len(snapshot))
-        any_term = np.arange(min(1, len(snapshot.documents.terms)), dtype=np.int32)
-        best_rows(postings, any_term, 1, 1)  # compiles here, not in the first query
-        return cls(snapshot.documents, postings, options)
+        channel = cls(snapshot.documents, postings, phrase_fields(snapshot.documents), options)
+        any_terms = np.arange(min(2, len(snapshot.documents.terms)), dtype=np.int32)
+        channel.find(any_terms, 1, None)  # compiles here, not in the first query
+        return channel
 
     def accepts(self, ctx: SearchContext) -> bool:
         return bool(ctx.query.terms)
 
     def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
-        terms = self.documents.terms.find_all(ctx.query.terms)
-        known = terms[terms >= 0]
-        matches = best_rows(self.postings, known, self._at_least(known), k, ctx.mask)
+        matches = self.find(self.documents.terms.find_all(ctx.query.terms), k, ctx.mask)
         return ChannelHits(NAME, matches.rows, matches.scores, total=matches.total)
 
-    def _at_least(self, known: I32) -> int:
-        return max(1, int(known.size * self.options.minimum_should_match))
+    def find(self, terms: I32, k: int, mask: RowMask | None) -> Matches:
+        """Find the best `k` rows for term ids in the query's order, -1 where unknown."""
+        known = terms[terms >= 0]
+        at_least = max(1, int(known.size * self.options.minimum_should_match))
+        if known.size < 2 or not self.options.phrase_boost:
+            return best_rows(self.postings, known, at_least, k, mask)
+        found = best_rows(self.postings, known, at_least, max(k, PHRASE_WINDOW), mask)
+        if found.rows.size < found.total <= WHOLE:
+            found = best_rows(self.postings, known, at_least, WHOLE, mask)
+        return self._lift(found, terms, k)
+
+    def _lift(self, found: Matches, terms: I32, k: int) -> Matches:
+        """Add the phrase bonus to the first rows and order them anew; the rest stays below."""
+        first = slice(None if found.total <= WHOLE else PHRASE_WINDOW)
+        df = np.where(terms < 0, 0, self.postings.offsets[terms + 1] - self.postings.offsets[terms])
+        bonus = phrase_bonus(
+            self.phrases, found.rows[first], terms, df, self.postings.n, self.options.k1
+        )
+        scores = found.scores.copy()
+        scores[first] += np.float32(self.options.phrase_boost) * bonus
+        order = np.lexsort((found.rows, -scores))[:k]
+        return Matches(found.rows[order], scores[order], found.total)
