@@ -13,7 +13,7 @@ ARGS ?=
 PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest check format bench bench-relevance lock test-compose clean
+.PHONY: help setup demo test pytest check format docs bench bench-relevance lock test-compose clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,8 +37,8 @@ demo: setup ## Catalogue, index, model and service on 127.0.0.1:8000. Your own: 
 
 test: check pytest ## Everything that must hold, as CI runs it
 
-pytest: setup ## The tests alone. Some: make pytest ARGS="-k geo"
-	$(BIN)/python -m pytest $(ARGS)
+pytest: setup ## The tests alone. Some, in one process: make pytest ARGS="-n 0 -k geo"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: setup ## Style, types and import rules
 	$(BIN)/ruff check .
@@ -49,6 +49,9 @@ check: setup ## Style, types and import rules
 format: setup ## Let ruff put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: setup ## Write docs/configuration.md and docs/features.md from the code
+	$(BIN)/python scripts/generate_docs.py
 
 bench: setup ## Speed and memory, stage by stage, up to a million documents: an hour (docs/performance.md)
 	$(BIN)/python benchmarks/speed.py $(ARGS)

@@ -27,17 +27,21 @@ class _Section(BaseModel):
 class FieldSettings(_Section):
     """One field of the catalogue."""
 
-    type: Literal["text", "keyword", "number", "bool", "time", "geo"]
+    type: Literal["text", "keyword", "number", "bool", "time", "geo"] = Field(
+        description="text is analysed; keyword is exact, one value or many"
+    )
     weight: float = Field(0.0, ge=0, description="of its BM25; 0 = not searched")
-    analyzer: Literal["default", "whitespace"] = "default"
-    facet: bool = False
+    analyzer: Literal["default", "whitespace"] = Field(
+        "default", description="of text; whitespace splits what was tokenised beforehand"
+    )
+    facet: bool = Field(False, description="counted by value in answers; not built yet")
 
 
 class AttributeSettings(_Section):
     """Keys that the catalogue has and [fields] does not name."""
 
     weight: float = Field(0.3, ge=0, description="of attributes that hold words; 0 = not searched")
-    max_attributes: int = Field(64, ge=0, le=512)
+    max_attributes: int = Field(64, ge=0, le=512, description="further keys are only shown")
 
 
 class ChannelSettings(BaseModel):
@@ -46,11 +50,11 @@ class ChannelSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     kind: str = Field(description="dotted path, e.g. app.recall.channels.geo:GeoChannel")
-    enabled: bool = True
+    enabled: bool = Field(True, description="false: neither built nor asked")
     k: int = Field(200, gt=0, le=1000, description="hits asked for")
-    timeout_ms: float = Field(100.0, gt=0)
+    timeout_ms: float = Field(100.0, gt=0, description="then the answer goes without it")
     weight: float = Field(1.0, ge=0, description="in the merge; 0 = only adds candidates")
-    threads: int = Field(2, gt=0, le=64)
+    threads: int = Field(2, gt=0, le=64, description="its own; nobody else waits for them")
 
     @property
     def own(self) -> dict[str, Any]:
@@ -61,18 +65,18 @@ class ChannelSettings(BaseModel):
 class EncoderSettings(_Section):
     """The text encoder, trained on the catalogue at reindex."""
 
-    enabled: bool = True
-    kind: str = "app.corpus.svd:SvdEncoder"
-    dim: int = Field(64, ge=8, le=1024)
-    seed: int = 7
+    enabled: bool = Field(True, description="false: no vectors, and the vector channel is silent")
+    kind: str = Field("app.corpus.svd:SvdEncoder", description="dotted path of the encoder")
+    dim: int = Field(64, ge=8, le=1024, description="length of a vector")
+    seed: int = Field(7, description="of the training's random numbers")
 
 
 class MergeSettings(_Section):
     """Which merger turns the channels' hits into candidates."""
 
-    kind: str = "app.merge.convex:ConvexMerger"
-    max_candidates: int = Field(500, gt=0, le=5000)
-    options: dict[str, Any] = {}
+    kind: str = Field("app.merge.convex:ConvexMerger", description="dotted path of the merger")
+    max_candidates: int = Field(500, gt=0, le=5000, description="kept for ranking")
+    options: dict[str, Any] = Field({}, description="the merger's own keys, see below")
 
 
 class RankSettings(_Section):
@@ -80,24 +84,24 @@ class RankSettings(_Section):
 
     model: str = Field("lambdarank", description="folder under models/")
     url: str | None = Field(None, description="ranker service; unset ranks in process")
-    timeout_ms: float = Field(200.0, gt=0)
+    timeout_ms: float = Field(200.0, gt=0, description="of the service; then fused order")
 
 
 class ServiceSettings(_Section):
     """Limits of one gateway process."""
 
     timeout_ms: float = Field(1000.0, gt=0, le=60_000, description="deadline of a search")
-    max_concurrent: int = Field(64, gt=0)
-    cors_origins: tuple[str, ...] = ()
+    max_concurrent: int = Field(64, gt=0, description="searches at once; more are answered 503")
+    cors_origins: tuple[str, ...] = Field((), description="web pages that may ask from a browser")
 
 
 class ReindexSettings(_Section):
     """How a catalogue becomes a snapshot."""
 
-    max_errors: int = Field(100, ge=0)
-    max_field_bytes: int = Field(1_000_000, gt=0)
+    max_errors: int = Field(100, ge=0, description="bad rows left out; more publish nothing")
+    max_field_bytes: int = Field(1_000_000, gt=0, description="of one value; longer is a bad row")
     workers: int = Field(0, ge=0, description="processes; 0 = one a core")
-    keep_snapshots: int = Field(3, ge=2)
+    keep_snapshots: int = Field(3, ge=2, description="newest that served, for rollback")
 
 
 class Settings(_Section):

@@ -126,11 +126,13 @@ def run_split(
             release = open_release(place.stores.releases.path(trained.release_id))
             ranker = LocalRanker(release.features, release.model, threads)
             typer.echo(f"  {trained.rounds} trees; {dict(list(trained.features.items())[:8])}")
-        found = measure(asked, timeline, whole(ranker), METRICS, SEED).evaluations
+        depth = place.settings.merge.max_candidates
+        found = measure(asked, timeline, whole(ranker), METRICS, SEED, depth=depth).evaluations
         some = sorted(asked, key=lambda j: hash64(j.qid))[:switch_off]
         if some:
             off = switched_off(timeline.channels, ranker)
-            found = {**found, **measure(some, timeline, off, METRICS, SEED).evaluations}
+            sampled = measure(some, timeline, off, METRICS, SEED, depth=depth)
+            found = {**found, **sampled.evaluations}
     return {v: dict(e.values) for v, e in found.items()}
 
 

@@ -153,9 +153,10 @@ def greeting(demo: Demo, port: int) -> str:
     else:
         learned = "its model learned from a sample of the sessions; from all of them"
     sessions = "FILE" if demo.own else demo.sessions
+    who = "" if demo.own else " -d lat=27.5 -d lon=122.48 -d user_id=u000032"
     return f"""
 ── serve {demo.catalogue} on {url}
-   curl -G '{url}/v1/search' --data-urlencode 'q={query}'
+   curl -G '{url}/v1/search' --data-urlencode 'q={query}'{who}
    {learned}: duolu train --sessions {sessions} --publish
    {url}/docs shows every call; Ctrl-C ends the service"""
 

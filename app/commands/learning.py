@@ -63,12 +63,13 @@ def train_command(
     result = {
         "release_id": trained.release_id, "published": publish, "groups": trained.groups,
         "rows": trained.rows, "rounds": trained.rounds, "features": trained.features,
-        "queries": trained.comparison.queries, "metrics": trained.comparison.to_json(),
+        "features_varying": trained.varying, "queries": trained.comparison.queries,
+        "metrics": trained.comparison.to_json(),
     }  # fmt: skip
     best = [f"  {share:6.1%}  {name}" for name, share in list(trained.features.items())[:12]]
     lines = [
         *metric_lines(trained.comparison),
-        "features by gain:",
+        f"{len(trained.features)} features used of {trained.varying} that vary, by gain:",
         *best,
         f"release {trained.release_id}: {trained.rounds} trees from {trained.rows:,} rows"
         + (", published" if publish else "; serve it: duolu publish " + trained.release_id),

@@ -136,8 +136,10 @@ class Dictionary:
         wanted = np.fromiter((hash64(t) for t in texts), np.uint64, len(texts))
         at = np.searchsorted(self.hashes, wanted)
         near = np.minimum(at, self.hashes.size - 1)
-        for i in np.flatnonzero((at < self.hashes.size) & (self.hashes[near] == wanted)):
-            found[i] = self.find(texts[int(i)])
+        for i in np.flatnonzero(self.hashes[near] == wanted).tolist():
+            ordinal, text = int(self.order[near[i]]), texts[i]
+            is_it = self.strings.raw(ordinal) == text.encode()
+            found[i] = ordinal if is_it else self.find(text)
         return found
 
     def join(self, others: Dictionary) -> I32:

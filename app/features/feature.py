@@ -13,10 +13,11 @@ for, so that the recipe's `bm25(title)` reads pair_bm25[title].
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,9 @@ from app.domain.errors import InvalidInput
 Compute = Callable[..., Any]
 Inputs = Mapping[str, Any]
 """Input name → a scalar of the request, or an (n,) column of the candidates."""
+
+REQUEST_SCOPES = ("query_", "user_", "list_")
+"""Inputs of these are scalars."""
 
 INPUT_SCOPES = ("query", "user", "doc", "pair", "hit", "list")
 
@@ -131,20 +135,64 @@ class FeatureSet:
 
     def __init__(self, catalog: Catalog, names: Sequence[str]) -> None:
         self.names = tuple(names)
-        self._plan = _order(catalog, self.names)
-        computed = {f.name for f in self._plan}
-        self.inputs = tuple(sorted({i for f in self._plan for i in f.inputs} - computed))
+        plan = _order(catalog, self.names)
+        computed = {f.name for f in plan}
+        self.inputs = tuple(sorted({i for f in plan for i in f.inputs} - computed))
+        source: dict[str, str] = {}  # feature → the input that it is, where it is one as it stands
+        self._steps: list[_Step] = []
+        for f in plan:
+            reads = [source.get(i, i) for i in f.inputs]
+            if _returns_its_input(f):
+                source[f.name] = reads[0]
+            else:
+                self._steps.append(_Step(f.name, f.compute, reads, _scalars(reads, computed)))
+        self._columns = [source.get(name, name) for name in self.names]
 
     def matrix(self, inputs: Inputs, n: int) -> F32:
-        """Return (n, d) float32 in C order, columns in the order of `names`, NaN for missing."""
+        """Return (n, d) float32 in C order, columns in the order of `names`, NaN for missing.
+
+        A feature that reads a scalar that is missing is missing itself, and is not computed.
+        """
         values: dict[str, Any] = dict(inputs)
         with np.errstate(all="ignore"):  # NaN and infinity are answers here
-            for f in self._plan:
-                values[f.name] = f.compute(*[values[i] for i in f.inputs])
-            out = np.empty((n, len(self.names)), np.float32)
-            for j, name in enumerate(self.names):
-                out[:, j] = values[name]
-        return out
+            for name, compute, reads, scalars in self._steps:
+                if scalars and any(math.isnan(values[i]) for i in scalars):
+                    values[name] = np.nan
+                else:
+                    values[name] = compute(*[values[i] for i in reads])
+            missing = np.full(n, np.nan, np.float32)
+            columns = [_column(values[name], missing) for name in self._columns]
+            flat = np.concatenate(columns, dtype=np.float32, casting="same_kind")
+        return np.ascontiguousarray(flat.reshape(len(columns), n).T)
+
+
+class _Step(NamedTuple):
+    """One feature to compute. A tuple: there are dozens a request."""
+
+    name: str
+    compute: Compute
+    reads: Sequence[str]
+    scalars: Sequence[str]  # those of `reads` that are one for all candidates
+
+
+def _returns_its_input(f: Feature) -> bool:
+    """Tell whether the function hands on its only input untouched, by handing it a mere object."""
+    anything = object()
+    try:
+        return len(f.inputs) == 1 and f.compute(anything) is anything
+    except (TypeError, AttributeError):  # no number: something was to be computed
+        return False
+
+
+def _scalars(names: Iterable[str], computed: Collection[str]) -> list[str]:
+    return [i for i in names if i.startswith(REQUEST_SCOPES) and i not in computed]
+
+
+def _column(value: Any, missing: F32) -> Any:
+    """Return an (n,) column of what may be one scalar for all."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return value
+    return missing if math.isnan(value) else np.full(missing.size, value)
 
 
 def _doc(fn: Compute) -> str:

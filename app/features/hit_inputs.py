@@ -5,18 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import njit
 
-from app.features.lookup import Inputs, unknown
+from app.domain.arrays import F32, I16
+from app.features.lookup import NAN, Inputs, unknown
 
 
 def hit_input(lookup: Inputs, base: str, field: str) -> Any:
     candidates = lookup.candidates
     if base == "hit_channels":
-        return (candidates.ranks > 0).sum(axis=1).astype(np.float32)
+        return count_channels(candidates.ranks)
     asked = field in candidates.channels
     column = candidates.channels.index(field) if asked else -1
     if base == "hit_score":
-        return candidates.scores[:, column] if asked else lookup.missing
+        return candidates.scores[:, column] if asked else NAN
     if base == "hit_rank":
-        return candidates.ranks[:, column] if asked else np.zeros(lookup.rows.size, np.float32)
+        return candidates.ranks[:, column] if asked else 0.0
     raise unknown(base, field)
+
+
+@njit(cache=True, nogil=True)
+def count_channels(ranks: I16) -> F32:
+    """How many channels returned each row. (n, c) to (n,)"""
+    out = np.zeros(ranks.shape[0], np.float32)
+    for i in range(ranks.shape[0]):
+        for j in range(ranks.shape[1]):
+            out[i] += ranks[i, j] > 0
+    return out

@@ -13,20 +13,24 @@ list's list_* values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
-
-import numpy as np
 
 from app.domain.candidates import CandidateSet
 from app.features.document_inputs import document_input
 from app.features.hit_inputs import hit_input
 from app.features.list_inputs import list_input
+from app.features.lookup import Inputs
 from app.features.pair_inputs import pair_input
 from app.features.request_inputs import query_input, user_input
+from app.features.row_slots import index_rows
 from app.snapshot.context import SearchContext
 
-_SCOPES = {
+Source = Callable[[Inputs, str, str], Any]
+"""Takes the lookup, the input's name and the field in its brackets ("" without)."""
+
+_SCOPES: Mapping[str, Source] = {
     "query": query_input,
     "user": user_input,
     "doc": document_input,
@@ -48,20 +52,15 @@ class Lookup:
         self.ctx = ctx
         self.candidates = candidates
         self.rows = candidates.rows
+        self.table = index_rows(candidates.rows)
         self.memo: dict[str, Any] = dict(list_values or {})
 
     def get(self, name: str) -> Any:
-        """Return a scalar or an (n,) column."""
+        """Return a scalar or an (n,) column; a scalar NaN where no candidate has it."""
         if name not in self.memo:
-            scope = name.partition("_")[0]
-            base, _, field = name.removesuffix("]").partition("[")
-            self.memo[name] = _SCOPES[scope](self, base, field)
+            source, base, field = _source(name)
+            self.memo[name] = source(self, base, field)
         return self.memo[name]
-
-    @property
-    def missing(self) -> Any:
-        """A column of NaN. (n,)"""
-        return np.full(self.rows.size, np.nan, np.float32)
 
 
 def gather(
@@ -73,3 +72,10 @@ def gather(
     """Look up each named input. `list_values`: of the whole list, when `candidates` is a slice."""
     lookup = Lookup(ctx, candidates, list_values)
     return {name: lookup.get(name) for name in names}
+
+
+@lru_cache(4096)
+def _source(name: str) -> tuple[Source, str, str]:
+    """Take `pair_bm25[title]` apart: who knows it, "pair_bm25" and "title"."""
+    base, _, field = name.removesuffix("]").partition("[")
+    return _SCOPES[base.partition("_")[0]], base, field

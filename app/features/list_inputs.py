@@ -6,10 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from app.domain.arrays import F32
-from app.features.lookup import Inputs, unknown
-
-NAN = float("nan")
+from app.features.lookup import NAN, Inputs, unknown
 
 
 def list_input(lookup: Inputs, base: str, field: str) -> Any:
@@ -27,16 +24,15 @@ def list_input(lookup: Inputs, base: str, field: str) -> Any:
         case "list_nearest_km":
             return _nearest(lookup.get("pair_distance_km"))
         case "list_nearest_match_km":
-            coverage = lookup.get("pair_any_coverage")
-            return _nearest(lookup.get("pair_distance_km")[coverage >= _best(coverage)])
+            coverage, kilometres = lookup.get("pair_any_coverage"), lookup.get("pair_distance_km")
+            return _nearest(np.where(coverage >= _best(coverage), kilometres, NAN))
     raise unknown(base, field)
 
 
-def _best(values: F32) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.max()) if known.size else NAN
+def _best(values: Any) -> float:
+    """The highest of what is known; NaN when nothing is."""
+    return float(np.fmax.reduce(values, axis=None, initial=NAN))
 
 
-def _nearest(kilometres: F32) -> float:
-    known = kilometres[~np.isnan(kilometres)]
-    return float(known.min()) if known.size else NAN
+def _nearest(kilometres: Any) -> float:
+    return float(np.fmin.reduce(kilometres, axis=None, initial=NAN))

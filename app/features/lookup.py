@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from app.domain.arrays import Rows
+from app.domain.arrays import I32, Rows
 from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidInput
 from app.snapshot.context import SearchContext
+
+NAN = float("nan")
+"""Missing for every candidate alike."""
 
 
 class Inputs(Protocol):
@@ -16,12 +19,10 @@ class Inputs(Protocol):
     ctx: SearchContext
     candidates: CandidateSet
     rows: Rows  # (n,)
+    table: I32  # where each row stands among `rows`, see row_slots
     memo: dict[str, Any]
 
     def get(self, name: str) -> Any: ...
-
-    @property
-    def missing(self) -> Any: ...
 
 
 def unknown(base: str, field: str) -> InvalidInput:

@@ -125,7 +125,7 @@ def query_known(query_known_share: Any) -> Any:
 def between(doc_number: Any, query_number_low: Any, query_number_high: Any) -> Any:
     """1 when the value lies between the lowest and highest number typed; NaN without a number."""
     inside = (doc_number >= query_number_low) & (doc_number <= query_number_high)
-    return np.where(np.isnan(doc_number + query_number_low), np.nan, inside)
+    return np.where(np.isnan(doc_number + query_number_low + query_number_high), np.nan, inside)
 
 
 @template(unit="ratio", over="number")

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from app.domain.arrays import F32, I32
-from app.features.lookup import Inputs, unknown
+from app.features.lookup import NAN, Inputs, unknown
 from app.snapshot.tables import memory_key
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
-NAN = float("nan")
 
 
 def query_input(lookup: Inputs, base: str, field: str) -> Any:
@@ -23,10 +22,11 @@ def query_input(lookup: Inputs, base: str, field: str) -> Any:
         case "query_term_count":
             return float(len(query.terms))
         case "query_term_ids":
-            return lookup.ctx.snapshot.documents.terms.find_all(query.terms)
+            terms = lookup.ctx.snapshot.documents.terms
+            return np.array([terms.find(t) for t in query.terms], np.int32)
         case "query_known_share":
             ids = lookup.get("query_term_ids")
-            return float(np.mean(ids >= 0)) if ids.size else NAN
+            return np.count_nonzero(ids >= 0) / ids.size if ids.size else NAN
         case "query_idf_mean":
             idf = query_idf(lookup)
             return float(idf.mean()) if idf.size else NAN
@@ -35,8 +35,10 @@ def query_input(lookup: Inputs, base: str, field: str) -> Any:
             return float(gains.sum()) if gains.size else NAN
         case "query_memory":
             return _memory(lookup)
+        case "query_numbers":
+            return [float(n) for n in NUMBER.findall(query.text)]
         case "query_number_low" | "query_number_high":
-            numbers = [float(n) for n in NUMBER.findall(query.text)]
+            numbers = lookup.get("query_numbers")
             best = min if base.endswith("low") else max
             return best(numbers) if numbers else NAN
     raise unknown(base, field)
@@ -58,12 +60,12 @@ def query_idf(lookup: Inputs) -> F32:
     """Idf of the query's known terms, by the field that holds each most often. (t,)"""
     documents = lookup.ctx.snapshot.documents
     ids: I32 = lookup.get("query_term_ids")
-    known = ids[ids >= 0]
-    n = len(documents)
-    df = np.zeros(known.size, np.int64)
-    for column in documents.tokens.values():
-        df = np.maximum(df, column.df[known])
-    return np.log1p((n - df + 0.5) / (df + 0.5)).astype(np.float32)
+    fields = [column.df for column in documents.tokens.values()]
+    # A few numbers of each array: one by one is quicker than whole arrays.
+    df = np.array(
+        [max((f.item(i) for f in fields), default=0) for i in ids.tolist() if i >= 0], np.int64
+    )
+    return np.log1p((len(documents) - df + 0.5) / (df + 0.5)).astype(np.float32)
 
 
 def _memory(lookup: Inputs) -> Any:

@@ -16,7 +16,7 @@ class RrfMerger:
     """Cormack, Clarke & Büttcher, SIGIR 2009. fused(row) = Σ weight[c] / (k + rank_c(row))."""
 
     weights: dict[str, float] = field(default_factory=dict)
-    k: float = 60.0
+    k: float = 60.0  # the larger, the less a first place is worth over the next
 
     def merge(self, hits: Sequence[ChannelHits], limit: int) -> CandidateSet:
         """Return at most `limit` candidates, ordered by (-fused, row). Pure and deterministic."""

@@ -45,6 +45,12 @@ class TrainingSet:
         """Keep some features, in the order given."""
         return TrainingSet(self.features[:, keep], self.labels, self.sizes, self.qids)
 
+    def varying(self) -> int:
+        """How many features are not the same in every row."""
+        first = self.features[:1]
+        same = (self.features == first) | (np.isnan(self.features) & np.isnan(first))
+        return int(np.count_nonzero(~same.all(axis=0)))
+
     @classmethod
     def empty(cls, d: int) -> TrainingSet:
         nothing = np.empty(0, np.int32)

@@ -76,19 +76,20 @@ def measure(
     metrics: tuple[str, ...],
     seed: int,
     advance: Callable[[int], object] = lambda _: None,
+    depth: int = DEPTH,
 ) -> Comparison:
-    """Answer every query in every variant and score the answers."""
+    """Answer every query in every variant, `depth` documents each, and score the answers."""
     runs: dict[str, dict[str, list[str]]] = {v.name: {} for v in variants}
     for replay, block in timeline.replays(judged):
         for one in block:
             for variant in variants:
-                runs[variant.name][one.qid] = answer(replay, one, variant)
+                runs[variant.name][one.qid] = answer(replay, one, variant, depth)
             advance(1)
     qrels = {j.qid: j.grades for j in judged}
     return Comparison({n: evaluate(r, qrels, metrics) for n, r in runs.items()}, metrics, seed)
 
 
-def answer(replay: Replay, one: Judged, variant: Variant, depth: int = DEPTH) -> list[str]:
+def answer(replay: Replay, one: Judged, variant: Variant, depth: int) -> list[str]:
     """Document ids of one answer, best first."""
     request = replace(one.request, limit=depth)
     return list(replay.search(request, one.now_ms, variant.ranker, variant.channels).ids)

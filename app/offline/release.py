@@ -36,6 +36,7 @@ def write_release(
     comparison: Comparison,
     gains: Mapping[str, float],
     groups: Mapping[str, int],
+    varying: int,
     *,
     recipe: Recipe,
     recipe_file: Path,
@@ -49,7 +50,7 @@ def write_release(
     shutil.copyfile(recipe_file, built / "recipe.toml")
     _write_goldens(built, fitted, features, timeline, parts)
     (built / "report.md").write_text(
-        report(release_id, comparison, gains, groups, fitted, recipe, timeline), "utf-8"
+        report(release_id, comparison, gains, groups, varying, fitted, recipe, timeline), "utf-8"
     )
     seal(built, "release", _facts(release_id, features, timeline, comparison, groups, now_ms))
     releases.finish(built, release_id)

@@ -15,6 +15,7 @@ def report(
     comparison: Comparison,
     gains: Mapping[str, float],
     groups: Mapping[str, int],
+    varying: int,
     fitted: Fitted,
     recipe: Recipe,
     timeline: Timeline,
@@ -24,7 +25,8 @@ def report(
     head = [
         f"# Release {release_id}",
         "",
-        f"{recipe.objective}, {fitted.rounds} trees, {len(gains)} features; trained on snapshot "
+        f"{recipe.objective}, {fitted.rounds} trees, {len(gains)} features of {varying} that are "
+        "not constant over the training rows; trained on snapshot "
         f"{snapshot.id} with tables {timeline.tables.id}.",
         f"Query groups: {', '.join(f'{n} {c}' for n, c in groups.items())}.",
         "",

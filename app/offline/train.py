@@ -39,6 +39,7 @@ class Trained:
     groups: dict[str, int]  # query groups in each part
     rows: int
     rounds: int
+    varying: int  # features that were not constant over the rows to fit on
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -80,15 +81,15 @@ def train(
             )
             fitted, features = _refit(TrainingSet.join(rows), recipe, features, fitted, threads)
             advance(fitted.rounds)
+    varying = rows[0].varying()
     groups = {"fit": len(rows[0]), "valid": len(rows[1]), "test": len(parts.test)}
     gains = _gain_shares(features.names, fitted)
     release_id = write_release(
-        releases, fitted, features, timeline, parts, comparison, gains, groups,
+        releases, fitted, features, timeline, parts, comparison, gains, groups, varying,
         recipe=recipe, recipe_file=recipe_file, now_ms=now_ms,
     )  # fmt: skip
-    return Trained(
-        release_id, comparison, gains, groups, sum(int(r.sizes.sum()) for r in rows), fitted.rounds
-    )
+    count = sum(int(part.sizes.sum()) for part in rows)
+    return Trained(release_id, comparison, gains, groups, count, fitted.rounds, varying)
 
 
 def publish(trained: Trained, recipe: Recipe, releases: ArtifactStore) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
+from numba import njit
 
 from app.corpus.documents import Documents
 from app.domain.arrays import F32, F64, Rows
@@ -41,17 +43,27 @@ class Bands:
 
     def taste(self, rows: Rows) -> Taste:
         """Fit to what a person acted on, shrunk towards the catalogue as by one more action."""
-        seen = self.values[:, rows].astype(np.float64)
-        count = np.isfinite(seen).sum(axis=1)
-        means = np.nansum(seen, axis=1) / (count + 1)
-        off = np.nansum(np.square(seen - means[:, None]), axis=1)
-        return Taste(means, np.where(count > 0, np.sqrt((off + 1) / (count + 1)), np.inf))
+        return Taste(*_mean_and_deviation(self.values, rows))
 
-    def fit(self, rows: Rows, taste: Taste) -> F64:
-        """Return Π exp(−z² / 2) of each row, in [0, 1]; a missing value counts as z = 1. (m,)"""
-        z = (self.values[:, rows] - taste.means[:, None]) / taste.deviations[:, None]
-        squares = np.where(np.isnan(z), np.isfinite(taste.deviations)[:, None], np.square(z))
-        return np.asarray(np.exp(-squares.sum(axis=0) / 2), np.float64)
+
+@njit(cache=True, nogil=True)
+def _mean_and_deviation(values: F32, rows: Rows) -> tuple[F64, F64]:
+    """The catalogue's own centre, 0, and spread, 1, count as one action."""
+    means, deviations = np.zeros(len(values)), np.full(len(values), np.inf)
+    for band in range(len(values)):
+        count, total, off = 0, 0.0, 0.0
+        for row in rows:
+            x = float(values[band, row])
+            if math.isfinite(x):
+                count, total = count + 1, total + x
+        means[band] = total / (count + 1)
+        for row in rows:
+            x = float(values[band, row])
+            if math.isfinite(x):
+                off += (x - means[band]) ** 2
+        if count:
+            deviations[band] = math.sqrt((off + 1) / (count + 1))
+    return means, deviations
 
 
 def _centre_and_spread(known: F64) -> tuple[float, float]:

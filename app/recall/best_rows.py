@@ -2,8 +2,8 @@
 
 Rows are taken BLOCK at a time. A common term whose best impact in the block cannot lift a row past
 the k-th best so far is not added up there, only looked up for the rows that other terms brought
-(MaxScore: Turtle & Flood 1995; by blocks: Ding & Suel 2011). Rows are counted apart from that, as
-bitmaps, 64 at a time, so the count is exact and common words stay cheap.
+(MaxScore: Turtle & Flood 1995; by blocks: Ding & Suel 2011). Where rows are passed unseen they are
+counted as bitmaps, 64 at a time, so the count is exact and common words stay cheap.
 """
 
 from __future__ import annotations
@@ -55,11 +55,10 @@ def best_rows(
     """Find the best `k` rows that hold at least `at_least` (≥ 1) of the distinct `terms` (≤ 64)."""
     if not terms.size or (mask is not None and not mask.count):
         return Matches(np.empty(0, np.int32), np.empty(0, np.float32), 0)
-    sizes = postings.offsets[terms + 1] - postings.offsets[terms]
-    terms = terms[np.argsort(sizes)]
     flags, words, by_mask = np.empty(0, np.bool_), np.empty(0, np.uint64), False
     if mask is not None:
         flags, words = mask.allowed, pack(mask.allowed)
+        sizes = postings.offsets[terms + 1] - postings.offsets[terms]
         common = sizes[sizes * COMMON_EVERY >= postings.n]
         by_mask = bool(mask.count * LOOK_UP_COST < common.sum())
     keys, total = search(postings, terms, flags, words, by_mask, at_least, k)
@@ -68,14 +67,20 @@ def best_rows(
     return Matches(rows, ((keys >> 32) * GRAIN).astype(np.float32), total)
 
 
+def in_order(rows: Rows, scores: F32) -> tuple[Rows, F32]:
+    """Order by (-score, row). Positive floats sort as the integers that their bits are."""
+    keys = (scores.view(np.int32).astype(np.int64) << 32) | (LAST_ROW - rows)
+    keys = np.sort(keys)[::-1]
+    return (LAST_ROW - (keys & LAST_ROW)).astype(np.int32), (keys >> 32).astype(np.int32).view(
+        np.float32
+    )
+
+
 @njit(cache=True, nogil=True)
 def search(
     postings: Postings, terms: I32, flags: Bools, words: U64, by_mask: bool, at_least: int, k: int
 ) -> tuple[I64, int]:
-    """Return keys, the k best among them, and the number of rows that match.
-
-    `terms` come rarest first.
-    """
+    """Return keys, the k best among them, and the number of rows that match."""
     lists = open_lists(postings, terms)
     scratch = open_scratch(lists)
     planes = np.zeros((at_least, WORDS), np.uint64)
@@ -88,7 +93,8 @@ def search(
     while block * BLOCK < postings.n:
         added, rest = split(lists, block, floor, at_least, by_mask)
         few = add_up(lists, added, block, scratch) <= FEW
-        if not by_mask:
+        is_seen = by_mask or (few and added == terms.size)
+        if not is_seen:
             total += count_block(
                 lists.rows, scratch.cursors, scratch.stops, lists.bits, lists.slots, words,
                 block, planes,
@@ -99,7 +105,9 @@ def search(
             if by_mask:
                 size, word = pick_allowed(words, block, scratch), WORDS
             elif few:
-                size, word = pick_touched(lists, added, block, scratch, enough, above), WORDS
+                size, matching = pick_touched(lists, added, block, scratch, enough, above, flags)
+                word = WORDS
+                total += matching if is_seen else 0
             else:
                 size, word = pick_from_block(word, block, scratch, enough, above)
             before = held

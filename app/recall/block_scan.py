@@ -53,8 +53,16 @@ class Block(NamedTuple):
 
 @njit(cache=True, nogil=True)
 def open_lists(postings: Postings, terms: I32) -> Lists:
-    """Find the terms' postings, and the bitmaps of the common ones."""
-    starts, ends = postings.offsets[terms], postings.offsets[terms + 1]
+    """Order the terms by their number of postings and find the bitmaps of the common ones."""
+    starts, ends = np.empty(terms.size, np.int64), np.empty(terms.size, np.int64)
+    terms = terms.copy()
+    for i in range(terms.size):
+        term, size = terms[i], postings.offsets[terms[i] + 1] - postings.offsets[terms[i]]
+        j = i
+        while j > 0 and ends[j - 1] - starts[j - 1] > size:
+            terms[j], starts[j], ends[j] = terms[j - 1], starts[j - 1], ends[j - 1]
+            j -= 1
+        terms[j], starts[j], ends[j] = term, postings.offsets[term], postings.offsets[term + 1]
     slots = np.full(terms.size, -1, np.int32)
     is_long = np.zeros(terms.size, np.bool_)
     before = 0
@@ -165,18 +173,23 @@ def pick_from_block(
 
 @njit(cache=True, nogil=True)
 def pick_touched(
-    lists: Lists, added: int, block: int, scratch: Block, enough: int, above: int
-) -> int:
-    """Pick the same rows by the postings that were added up: they are few."""
-    size = 0
+    lists: Lists, added: int, block: int, scratch: Block, enough: int, above: int, flags: Bools
+) -> tuple[int, int]:
+    """Pick the same rows by the postings that were added up: they are few.
+
+    Also returns how many allowed rows of `enough` terms there were.
+    """
+    size = matching = 0
     for i in range(added):
         for at in range(scratch.cursors[i], scratch.stops[i]):
             row = lists.rows[at]
             value = scratch.values[row - block * BLOCK]
             scratch.rows[size], scratch.picked[size] = row, value
             size += (value >= enough) & (value & SCORE > above)
+            if value >= enough:
+                matching += flags.size == 0 or flags[row]
             scratch.values[row - block * BLOCK] = 0
-    return size
+    return size, matching
 
 
 @njit(cache=True, nogil=True)

@@ -10,16 +10,18 @@ histories.*             what each person acted on, newest first: ordinals, times
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numba import njit
 
 from app.corpus.documents import Documents
 from app.corpus.ragged import Dictionary, Ragged, open_array, save_array
-from app.domain.arrays import F32, I32, I64, Rows
+from app.domain.arrays import F32, F64, I32, I64, Rows
 from app.domain.user import Preference, UserState
 
 COUNTERS = ("impressions", "clicks", "gain", "recent_gain")
@@ -227,21 +229,48 @@ class Tables:
 def preference(documents: Documents, field: str, rows: Rows, gains: F32) -> Preference:
     """Share of the gains that went to each value of a keyword field."""
     codes = documents.keywords[field].codes
-    lengths = codes.offsets[rows + 1] - codes.offsets[rows]
-    seen = np.concatenate([codes[r] for r in rows]) if rows.size else np.empty(0, np.int32)
-    share = np.repeat(gains / np.maximum(lengths, 1), lengths)
-    values, slot = np.unique(seen, return_inverse=True)
-    weights = np.bincount(slot, share, minlength=values.size)
-    total = weights.sum()
-    return Preference(
-        values.astype(np.int32), (weights / total if total else weights).astype(np.float32)
-    )
+    return Preference(*_shares(codes.offsets, codes.values, rows, gains))
 
 
-def _log_price(documents: Documents, rows: Rows) -> Any:
+@njit(cache=True, nogil=True)
+def _shares(offsets: I64, codes: I32, rows: Rows, gains: F32) -> tuple[I32, F32]:
+    """Return the codes of the rows, ascending, and each one's share; a row's gain is split."""
+    size = 0
+    for row in rows:
+        size += offsets[row + 1] - offsets[row]
+    keys, parts, at = np.empty(size, np.int32), np.empty(size, np.float32), 0
+    for i in range(rows.size):
+        start, end = offsets[rows[i]], offsets[rows[i] + 1]
+        for place in range(start, end):
+            keys[at], parts[at] = codes[place], gains[i] / np.float32(end - start)
+            at += 1
+    order, count, total = np.argsort(keys, kind="mergesort"), 0, 0.0
+    values, weights = np.empty(size, np.int32), np.zeros(size, np.float64)
+    for i in order:
+        if count == 0 or values[count - 1] != keys[i]:
+            values[count] = keys[i]
+            count += 1
+        weights[count - 1] += parts[i]
+        total += parts[i]
+    if total > 0.0:
+        weights /= total
+    return values[:count].copy(), weights[:count].astype(np.float32)
+
+
+def _log_price(documents: Documents, rows: Rows) -> F64:
     """Mean and deviation of log(1 + price) over what was acted on; NaN when unknown. (2,)"""
     if "price" not in documents.numbers:
         return np.full(2, np.nan)
-    prices = documents.numbers["price"][rows]
-    prices = np.log1p(prices[np.isfinite(prices) & (prices >= 0)])
-    return np.array([prices.mean(), prices.std()]) if prices.size else np.full(2, np.nan)
+    return np.asarray(_mean_and_deviation(documents.numbers["price"], rows), np.float64)
+
+
+@njit(cache=True, nogil=True)
+def _mean_and_deviation(prices: F64, rows: Rows) -> F64:
+    logs, count = np.empty(rows.size, np.float64), 0
+    for row in rows:
+        if math.isfinite(prices[row]) and prices[row] >= 0.0:
+            logs[count] = math.log1p(prices[row])
+            count += 1
+    if count == 0:
+        return np.full(2, np.nan)
+    return np.array([logs[:count].mean(), logs[:count].std()])

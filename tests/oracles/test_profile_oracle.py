@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from app.domain.filters import RowMask
 from app.domain.user import UserState
 from app.recall.bands import Bands
-from app.recall.channels.profile import ProfileChannel
-from app.recall.preference_scan import FieldTaste, essential_worth
+from app.recall.channels.profile import EVERYTHING, ProfileChannel
+from app.recall.preference_scan import most_possible, rows_of, scan
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables, preference
 from tests.builders import NOW_MS, city_rows, make_context, make_snapshot
@@ -110,6 +110,19 @@ def test_profile_is_its_formula(snapshot, tables, size, share):
         assert channel.recall(context, k).rows.tolist() == hits.rows[:k].tolist()
 
 
+@pytest.mark.parametrize("head", [1, 20, 150])
+@pytest.mark.parametrize("k", [1, 30, 1000])
+def test_lists_go_on_where_the_head_ends(snapshot, tables, head, k):
+    channel = ProfileChannel.open(snapshot, tables, snapshot.path, {})
+    for seed in range(4):
+        user = person(snapshot, 12, seed)
+        whole = channel.recall(make_context(snapshot, tables=tables, user=user), k)
+        who = channel._person(user)
+        rows, scores = rows_of(scan(channel.index, who, channel.bands.values, EVERYTHING, k, head))
+        assert rows.tolist() == whole.rows.tolist()
+        assert scores == pytest.approx(whole.scores)
+
+
 def test_equal_matches_come_by_popularity_and_then_by_row(tmp_path):
     rows = [{"id": str(i), "title": "t", "category": "a"} for i in range(200)]
     snapshot = make_snapshot(rows, tmp_path / "s", channels=())
@@ -140,16 +153,13 @@ def naive_most(values: list[float]) -> float:
 VALUES = st.lists(st.floats(0.01, 1), min_size=1, max_size=6).map(lambda v: sorted(v)[::-1])
 
 
-@given(st.lists(VALUES, min_size=1, max_size=3), st.floats(0, 3))
-def test_values_left_unread_cannot_reach_the_floor_and_one_more_could(fields, floor):
-    tastes = [FieldTaste(None, np.arange(len(v)), np.array(v)) for v in fields]
-    worth = essential_worth(tastes, floor)
-    weaker = sum(naive_most([v for v in values if v < worth]) for values in fields)
-    assert weaker == 0 or weaker < floor
-    stronger = [v for values in fields for v in values if v > worth]
-    if stronger:
-        upto = sum(naive_most([v for v in values if v <= worth]) for values in fields)
-        assert upto * (1 + 1e-5) >= floor
+@given(st.lists(VALUES, min_size=1, max_size=3), st.integers(0, 20))
+def test_no_row_matches_more_than_its_bound_and_one_could_match_that(fields, start):
+    pairs = sorted(((w, f) for f, ws in enumerate(fields) for w in ws), reverse=True)
+    worths = np.array([w for w, _ in pairs])
+    left = [[w for w, g in pairs[start:] if g == f] for f in range(len(fields))]
+    bound = most_possible(worths, np.array([f for _, f in pairs], np.int32), start)
+    assert bound == pytest.approx(sum(map(naive_most, left)))
 
 
 def test_strangers_and_people_without_preferences_are_not_asked(snapshot, tables):

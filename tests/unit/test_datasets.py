@@ -1,83 +1,16 @@
 """Adapters read the published formats and divide by question and by time, never by row."""
 
-import gzip
-import hashlib
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from app.corpus.ubi import event_from_json
-from app.domain.errors import InvalidInput, UnknownName
-from app.offline.datasets import ADAPTERS, Dataset, convert
-from app.offline.split import split_by_text, split_by_time, text_fold
+from app.domain.errors import InvalidInput
+from app.offline.datasets import convert
+from app.offline.split import text_fold
 from app.offline.trec import Topic, read_qrels, read_queries
+from tests.builders.published import put, put_judged, put_ratings, put_rows, rows_of
 
 SECOND = 1_000
 NOW_MS = 1_900_000_000_000
-
-
-def put(path, text):
-    """Write a file as it is published, packed where its name says so."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
-
-
-def put_rows(path, rows):
-    put(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-
-
-def rows_of(path):
-    raw = path.read_bytes()
-    text = gzip.decompress(raw) if path.suffix == ".gz" else raw
-    return [json.loads(line) for line in text.splitlines()]
-
-
-def put_judged(folder, texts, ids=("862", "8844")):
-    put_rows(folder / "catalog.jsonl.gz", [{"id": i, "title": f"film {i}"} for i in ids])
-    put_rows(
-        folder / "queries.jsonl.gz", [{"qid": f"q{n}", "text": t} for n, t in enumerate(texts)]
-    )
-    put(folder / "qrels.txt.gz", "".join(f"q{n} 0 {ids[0]} 1\n" for n in range(len(texts))))
-
-
-def put_ratings(root, ratings, links=(("1", "862"), ("2", "8844"), ("3", "999"), ("4", ""))):
-    folder = root / "ml_latest_small"
-    lines = [f"{movie},0,{tmdb}" for movie, tmdb in links]
-    put(folder / "links.csv.gz", "\n".join(["movieId,imdbId,tmdbId", *lines, ""]))
-    lines = [",".join(map(str, rating)) for rating in ratings]
-    put(folder / "ratings.csv.gz", "\r\n".join(["userId,movieId,rating,timestamp", *lines, ""]))
-
-
-@given(st.text(st.characters(codec="utf-8")), st.integers(1, 9))
-def test_the_fold_of_a_text_is_that_of_its_sha1(text, folds):
-    assert text_fold(text, folds) == int(hashlib.sha1(text.encode()).hexdigest(), 16) % folds
-
-
-def test_known_texts_stay_in_their_folds():
-    assert [text_fold(text) for text in ("insidious 2 netflix", "火锅", "")] == [3, 2, 0]
-
-
-@given(st.lists(st.sampled_from(["a", "b", "c", "火锅", "hot pot"])), st.integers(0, 4))
-def test_one_text_never_stands_on_both_sides(texts, held_out):
-    items = list(enumerate(texts))
-    train, test = split_by_text(items, lambda item: item[1], held_out)
-    assert not {text for _, text in train} & {text for _, text in test}
-    assert sorted(train + test) == items
-    assert train == sorted(train)
-    assert test == sorted(test)
-
-
-@given(st.lists(st.tuples(st.integers(0, 5), st.text(max_size=2))), st.integers(1, 6))
-def test_what_is_held_out_by_time_is_the_last_part_whatever_the_row_order(items, parts):
-    train, test = split_by_time(items, lambda item: item, parts)
-    assert train + test == sorted(items)
-    assert len(test) == len(items) // parts
-    assert split_by_time(reversed(items), lambda item: item, parts) == (train, test)
 
 
 def test_msrd_holds_out_one_fold_and_keeps_qrels_with_their_queries(tmp_path):
@@ -248,7 +181,7 @@ def test_a_bad_listing_is_named_by_file_and_line(tmp_path):
         convert("airbnb_bj_sh", tmp_path, tmp_path / "out")
 
 
-def test_vaswani_abstracts_are_titles_and_every_query_is_test(tmp_path):
+def test_vaswani_abstracts_are_text_and_every_query_is_test(tmp_path):
     source = tmp_path / "vaswani"
     document = "<DOC>\n<DOCNO>{0}</DOCNO>\ncompact memories  have\nflexible {0}\n</DOC>\n"
     put(source / "doc-text.trec.gz", document.format(1) + document.format(2))
@@ -257,10 +190,10 @@ def test_vaswani_abstracts_are_titles_and_every_query_is_test(tmp_path):
     )
     put(source / "qrels.gz", "7 0 2 1\n")
     dataset = convert("vaswani", tmp_path, tmp_path / "out")
-    title = "compact memories have flexible"
+    text = "compact memories have flexible"
     assert rows_of(dataset.catalog) == [
-        {"id": "1", "title": f"{title} 1"},
-        {"id": "2", "title": f"{title} 2"},
+        {"id": "1", "title": "1", "text": f"{text} 1"},
+        {"id": "2", "title": "2", "text": f"{text} 2"},
     ]
     (split,) = dataset.splits
     assert read_queries(split.test.queries) == [Topic("7", "WAVE GUIDES")]
@@ -271,69 +204,3 @@ def test_a_file_that_is_not_the_collection_is_refused(tmp_path):
     put(tmp_path / "vaswani/doc-text.trec", "hello\n")
     with pytest.raises(InvalidInput, match=r"doc-text\.trec holds no TREC records"):
         convert("vaswani", tmp_path, tmp_path / "out")
-
-
-def test_a_data_set_opens_as_it_was_saved_even_after_a_move(tmp_path):
-    put_judged(tmp_path / "crosswoz", ["a", "b"])
-    saved = convert("crosswoz", tmp_path, tmp_path / "out")
-    assert Dataset.open(tmp_path / "out") == saved
-    moved = (tmp_path / "out").rename(tmp_path / "elsewhere")
-    opened = Dataset.open(moved)
-    assert opened.splits[3].train.queries == moved / "fold3/queries.train.jsonl"
-    assert opened.whole.sizes() == {"queries": 2, "qrels": 2, "relevant": 2}
-
-
-def test_a_conversion_that_failed_is_no_data_set(tmp_path):
-    put_judged(tmp_path / "msrd", ["a"])
-    convert("msrd", tmp_path, tmp_path / "out")
-    put(tmp_path / "msrd/qrels.txt.gz", "q0 0 862\n")
-    with pytest.raises(InvalidInput, match=r"qrels\.txt\.gz:1"):
-        convert("msrd", tmp_path, tmp_path / "out")
-    with pytest.raises(InvalidInput, match="no data set in"):
-        Dataset.open(tmp_path / "out")
-
-
-@pytest.mark.parametrize("description", ["{", "[]", '{"name": "x"}'])
-def test_a_description_that_is_none_is_refused(tmp_path, description):
-    put(tmp_path / "dataset.json", description)
-    with pytest.raises(InvalidInput, match="is not a description"):
-        Dataset.open(tmp_path)
-
-
-@pytest.mark.parametrize("name", ADAPTERS)
-def test_a_missing_source_says_which_file_and_how_to_name_the_folder(tmp_path, name):
-    with pytest.raises(
-        InvalidInput, match=r"no .*\[\.gz\] under .*; pass --source or set DUOLU_DATA"
-    ):
-        convert(name, tmp_path, tmp_path / "out")
-
-
-def test_an_unknown_data_set_lists_the_known_ones(tmp_path):
-    with pytest.raises(UnknownName, match="unknown data set 'msdr'; known: msrd, "):
-        convert("msdr", tmp_path, tmp_path / "out")
-
-
-def test_the_script_prints_sizes_and_fails_in_one_line(tmp_path):
-    put_judged(tmp_path / "crosswoz", ["a", "b"])
-    root = Path(__file__).parents[2]
-    command = [sys.executable, str(root / "scripts/datasets.py"), "crosswoz"]
-    environment = {"DUOLU_DATASETS": str(tmp_path), "PYTHONPATH": str(root)}
-    done = subprocess.run(
-        [*command, "--out", str(tmp_path / "out")],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "whole: 2 queries, 2 qrels, 2 relevant" in done.stdout
-    put(tmp_path / "crosswoz/queries.jsonl.gz", "{\n")
-    failed = subprocess.run(
-        [*command, "--out", str(tmp_path / "out")],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert failed.returncode == 1
-    assert failed.stderr.count("\n") == 1
-    assert "queries.jsonl.gz:1: not JSON" in failed.stderr

@@ -1,4 +1,4 @@
-"""The synthetic city: its files keep the promised formats and repeat, its clicks are biased."""
+"""The synthetic city: its files keep the promised formats, and equal options repeat them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from app.domain.errors import InvalidInput
-from app.offline.demo import clicks
 from app.offline.demo.city import CENTRE, distance_km
 from app.offline.demo.coinage import coin
 from app.offline.demo.files import NAMES as FILES
-from app.offline.demo.generate import DemoOptions, draw_log, draw_world, write_demo
-from app.offline.demo.grades import grades_of
-from app.offline.demo.utility import attractiveness, match
-from app.offline.demo.visits import Intent
+from app.offline.demo.generate import DemoOptions, write_demo
 
 SMALL = DemoOptions(documents=1_500, users=80, sessions=1_500, queries=60, days=10)
 
@@ -48,16 +44,6 @@ def catalogue(demo):
 @pytest.fixture(scope="module")
 def sessions(demo):
     return lines(demo / "sessions.jsonl")
-
-
-@pytest.fixture(scope="module")
-def world():
-    return draw_world(SMALL)
-
-
-@pytest.fixture(scope="module")
-def log(world):
-    return draw_log(SMALL, world)
 
 
 def test_every_file_has_as_many_lines_as_asked_for(demo, catalogue, sessions):
@@ -202,39 +188,6 @@ def test_held_out_queries_come_after_the_sessions_and_are_graded(demo, catalogue
     assert len({(qid, doc) for qid, _, doc, _ in graded}) == len(graded)
 
 
-def test_grades_rise_with_attractiveness():
-    assert grades_of(np.array([0.0, 0.44, 0.45, 0.7, 0.9, 1.0])).tolist() == [0, 0, 1, 2, 3, 3]
-
-
-def test_equally_attractive_documents_are_clicked_as_often_as_their_position_is_examined():
-    equal = np.full((40_000, 10), 0.5, np.float32)
-    rates = clicks.draw_clicks(np.random.default_rng(0), equal).mean(axis=0)
-    np.testing.assert_allclose(rates, 0.5 * clicks.examination(10), atol=0.01)
-    assert (np.diff(clicks.examination(10)) < 0).all()
-
-
-def test_in_the_log_position_biases_clicks_among_equals(log):
-    """Documents of like attractiveness are clicked far less often at the end of the page."""
-    clicked = clicks.draw_clicks(np.random.default_rng(0), log.attractiveness)
-    alike = (log.attractiveness > 0.5) & (log.attractiveness < 0.9)
-    first, last = (clicked[:, at][alike[:, at]].mean() for at in (slice(0, 2), slice(7, 10)))
-    assert first > 2 * last
-
-
-def test_at_the_same_position_the_better_document_is_clicked_more(log):
-    clicked = clicks.draw_clicks(np.random.default_rng(0), log.attractiveness)[:, 0]
-    wanted = log.attractiveness[:, 0]
-    assert clicked[wanted > 0.6].mean() > 3 * clicked[wanted < 0.3].mean()
-
-
-def test_the_shown_order_leaves_much_to_learn(log):
-    """The best possible order of the same pages earns a quarter more clicks."""
-    seen = clicks.examination(10)
-    shown = (log.attractiveness * seen).sum()
-    best = (np.sort(log.attractiveness, axis=1)[:, ::-1] * seen).sum()
-    assert best > 1.25 * shown
-
-
 def test_people_come_back_to_what_they_clicked(sessions):
     """A user's clicks repeat more than the same clicks dealt out to random users."""
     pairs = [(r["user_id"], doc) for r in sessions if "user_id" in r for doc in r["clicked"]]
@@ -243,23 +196,6 @@ def test_people_come_back_to_what_they_clicked(sessions):
     repeats = len(pairs) - len(set(pairs))
     by_chance = len(pairs) - len(set(zip(dealt, (doc for _, doc in pairs), strict=True)))
     assert repeats > 1.5 * by_chance > 0
-
-
-def test_a_document_that_meets_the_whole_query_matches_fully(world, log):
-    """A name query is met by the shop in mind, and not by a shop of another name."""
-    named = np.flatnonzero(log.visits.intent == Intent.NAME)[:50]
-    target = log.visits.target[named]
-    assert (match(world, log.visits, named, target) == 1).all()
-    words = world.documents.word
-    others = np.array([np.flatnonzero(words != words[t])[0] for t in target])
-    assert (match(world, log.visits, named, others) < 1).all()
-
-
-def test_attractiveness_is_a_chance_that_rises_with_utility():
-    chance = attractiveness(np.linspace(-9, 9, 50))
-    assert (np.diff(chance) > 0).all()
-    assert chance.min() >= 0
-    assert chance.max() <= 1
 
 
 def test_without_sessions_and_queries_only_the_catalogue_is_written(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from app.domain.errors import InvalidInput
 from app.features.catalog import CATALOG
-from app.features.feature import Catalog, FeatureSet, feature, template
+from app.features.feature import REQUEST_SCOPES, Catalog, FeatureSet, feature, template
 
 NOW_MS = 1_700_000_000_000.0
 
@@ -85,8 +85,60 @@ def every_feature():
 def test_missing_in_is_missing_out_never_a_number_by_accident(one):
     """NaN in every input: a comparison or a maximum could quietly turn it into 0."""
     features = FeatureSet(CATALOG, [one.name])
-    inputs = {name: np.full(3, np.nan) for name in features.inputs}
+    inputs = {
+        name: np.nan if name.startswith(REQUEST_SCOPES) else np.full(3, np.nan)
+        for name in features.inputs
+    }
     assert np.isnan(features.matrix(inputs, 3)).all()
+
+
+@pytest.mark.parametrize("one", every_feature(), ids=lambda f: f.name)
+def test_a_feature_of_which_one_scalar_is_missing_would_have_computed_nan(one):
+    """It is not computed then: that saves time and may not change an answer."""
+    rng = np.random.default_rng(3)
+    values = {
+        i: 2.5 if i.startswith(REQUEST_SCOPES) else rng.uniform(0.1, 9, 8) for i in one.inputs
+    }
+    for scalar in (i for i in one.inputs if i.startswith(REQUEST_SCOPES)):
+        assert np.isnan(one.compute(**values_of(one, {**values, scalar: np.nan}))).all()
+
+
+def values_of(one, values):
+    """By parameter, for a template's inputs have the field in their names."""
+    return {name.partition("[")[0]: value for name, value in values.items()}
+
+
+def test_a_feature_that_is_an_input_as_it_stands_is_that_input_even_through_another():
+    @feature(unit="x")
+    def first(doc_a):
+        """A."""
+        return doc_a
+
+    @feature(unit="x")
+    def second(first):
+        """B."""
+        return first
+
+    @feature(unit="x")
+    def third(second):
+        """C."""
+        return second + 1
+
+    catalog = Catalog.collect(SimpleNamespace(first=first, second=second, third=third))
+    features = FeatureSet(catalog, ["third", "second", "first"])
+    assert features.inputs == ("doc_a",)
+    np.testing.assert_array_equal(
+        features.matrix({"doc_a": np.array([1.0, 5.0])}, 2), [[2, 1, 1], [6, 5, 5]]
+    )
+
+
+def test_a_scalar_fills_its_column_and_the_matrix_is_in_c_order():
+    features = FeatureSet(CATALOG, ["candidates", "cosine", "hit_rank(lexical)"])
+    inputs = {"list_size": 3.0, "pair_cosine": np.nan, "hit_rank[lexical]": np.int16([1, 0, 2])}
+    out = features.matrix(inputs, 3)
+    assert out.dtype == np.float32
+    assert out.flags.c_contiguous
+    np.testing.assert_array_equal(out, [[3, np.nan, 1], [3, np.nan, 0], [3, np.nan, 2]])
 
 
 @pytest.mark.parametrize("one", every_feature(), ids=lambda f: f.name)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from app.domain.errors import InvalidQuery
 from app.domain.query import GeoPoint
-from app.online.problems import Problem
 from app.online.gateway.schemas import (
     NOT_BUILT,
     SearchBody,
@@ -17,6 +16,7 @@ from app.online.gateway.schemas import (
     request_of_body,
     request_of_params,
 )
+from app.online.problems import Problem
 from app.query.understand import SearchRequest
 
 

@@ -21,7 +21,7 @@ queries = st.lists(st.integers(0, 5), max_size=6, unique=True)
 
 def matches(tokens: list[list[int]], terms: list[int]) -> np.ndarray:
     rows = np.arange(len(tokens), dtype=np.int32)
-    return match_field(column(tokens, VOCABULARY), rows, np.array(terms, np.int32), N)
+    return match_field(column(tokens, VOCABULARY), rows, np.array(terms, np.int32), N).T
 
 
 def one(tokens: list[int], terms: list[int]) -> dict[str, float]:
@@ -83,7 +83,7 @@ def test_a_rows_matches_depend_on_no_other_row(
     together = match_field(field, rows, ids, N)
     some = np.random.default_rng(seed).permutation(rows)[: 1 + seed % len(rows)]
     alone = match_field(field, some, ids, N)
-    assert np.array_equal(alone.view(np.int32), together[some].view(np.int32))
+    assert np.array_equal(alone.view(np.int32), together[:, some].view(np.int32))
 
 
 def test_an_unknown_term_is_asked_for_and_never_found() -> None:

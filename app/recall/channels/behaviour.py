@@ -14,15 +14,17 @@ position counts from 1 at the newest: sittings differ in length, and the last fe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeAlias
 
 import numpy as np
+from numba import njit
 
 from app.corpus.documents import Documents
-from app.domain.arrays import F32, F64, I32, Rows
+from app.domain.arrays import F32, F64, I32, I64, Rows
 from app.domain.candidates import ChannelHits
 from app.domain.user import UserState
 from app.recall.channel import ChannelConfig
@@ -87,28 +89,33 @@ class BehaviourChannel:
             weights = action_weights(ctx.user, ctx.query.now_ms, options)
             weights *= options.history_weight if terms else 1.0
             ordinals = self.tables.ordinal_of[ctx.user.rows[: weights.size]]
-            known = ordinals >= 0
-            yield _similar(self.tables.neighbours, ordinals[known], weights[known])
+            yield _similar(self.tables.neighbours, ordinals, weights)
 
     def _sum(self, votes: list[Votes]) -> tuple[Rows, F32]:
-        """Add up the votes of each document that is still there. Rows ascending."""
+        """Add up the votes of each document that is still there."""
         if not votes:
             return np.empty(0, np.int32), np.empty(0, np.float32)
-        rows = self.tables.row_of[np.concatenate([ordinals for ordinals, _ in votes])]
-        values = np.concatenate([v for _, v in votes])
-        here = rows >= 0
-        unique, slot = np.unique(rows[here], return_inverse=True)
-        return unique, np.bincount(slot, values[here], unique.size).astype(np.float32)
+        ordinals = np.concatenate([ordinals for ordinals, _ in votes])
+        return _add_up(self.tables.row_of, ordinals, np.concatenate([v for _, v in votes]))  # type: ignore[no-any-return]
 
 
 def action_weights(user: UserState, now_ms: int, options: BehaviourOptions) -> F64:
     """Return how much each of the newest actions says, summing to 1. (m,) m ≤ max_history"""
     newest = slice(options.max_history)
-    age_days = np.maximum(now_ms - user.times_ms[newest], 0) / DAY_MS
-    fresh = np.exp2(-age_days / max(options.half_life_days, 1e-9))
-    kept = options.long_term + (1 - options.long_term) * fresh
-    weights = user.weights[newest] * kept / np.sqrt(np.arange(1, age_days.size + 1))
-    return np.asarray(weights / max(weights.sum(), 1e-300), np.float64)
+    half_life_ms = max(options.half_life_days, 1e-9) * DAY_MS
+    return _weights(  # type: ignore[no-any-return]
+        user.times_ms[newest], user.weights[newest], now_ms, half_life_ms, options.long_term
+    )
+
+
+@njit(cache=True, nogil=True)
+def _weights(times_ms: I64, gains: F32, now_ms: int, half_life_ms: float, long_term: float) -> F64:
+    weights, total = np.empty(gains.size, np.float64), 0.0
+    for i in range(gains.size):
+        fresh = 2.0 ** (-max(now_ms - times_ms[i], 0) / half_life_ms)
+        weights[i] = gains[i] * (long_term + (1 - long_term) * fresh) / math.sqrt(i + 1)
+        total += weights[i]
+    return weights / max(total, 1e-300)
 
 
 def _shares(memory: Memory, text: str, weight: float) -> Votes:
@@ -119,8 +126,45 @@ def _shares(memory: Memory, text: str, weight: float) -> Votes:
 
 def _similar(neighbours: Neighbours, ordinals: I32, weights: F64) -> Votes:
     """Return the neighbours of each ordinal, by similarity × weight."""
-    starts, ends = neighbours.others.offsets[ordinals], neighbours.others.offsets[ordinals + 1]
-    lengths = ends - starts
-    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    at = np.repeat(starts, lengths) + within
-    return neighbours.others.values[at], neighbours.scores[at] * np.repeat(weights, lengths)
+    others = neighbours.others
+    return _gather(others.offsets, others.values, neighbours.scores, ordinals, weights)  # type: ignore[no-any-return]
+
+
+@njit(cache=True, nogil=True)
+def _gather(offsets: I64, others: I32, scores: F32, ordinals: I32, weights: F64) -> Votes:
+    """Skips what the tables do not know: an ordinal below 0."""
+    size = 0
+    for ordinal in ordinals:
+        size += offsets[ordinal + 1] - offsets[ordinal] if ordinal >= 0 else 0
+    found, votes, at = np.empty(size, np.int32), np.empty(size, np.float64), 0
+    for i in range(ordinals.size):
+        if ordinals[i] >= 0:
+            for place in range(offsets[ordinals[i]], offsets[ordinals[i] + 1]):
+                found[at], votes[at] = others[place], scores[place] * weights[i]
+                at += 1
+    return found, votes
+
+
+@njit(cache=True, nogil=True)
+def _add_up(row_of: I32, ordinals: I32, votes: F64) -> tuple[Rows, F32]:
+    """Return each row once with the sum of its votes; -1 is a row that is gone.
+
+    An open hash table (Knuth, TAOCP 3, 6.4, linear probing), at most half full.
+    """
+    slots = 16
+    while slots < 2 * ordinals.size:
+        slots *= 2
+    table = np.full(slots, -1, np.int32)  # row → its place in `rows`
+    rows, sums, size = np.empty(ordinals.size, np.int32), np.empty(ordinals.size, np.float64), 0
+    for i in range(ordinals.size):
+        row = row_of[ordinals[i]]
+        if row < 0:
+            continue
+        slot = (row * 0x9E3779B1 >> 7) & (slots - 1)
+        while table[slot] >= 0 and rows[table[slot]] != row:
+            slot = (slot + 1) & (slots - 1)
+        if table[slot] < 0:
+            table[slot], rows[size], sums[size] = size, row, 0.0
+            size += 1
+        sums[table[slot]] += votes[i]
+    return rows[:size], sums[:size].astype(np.float32)

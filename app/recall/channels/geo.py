@@ -6,16 +6,18 @@ order is by `haversine_km`, the same that features and answers show.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+from numba import njit
 from scipy.spatial import cKDTree
 
 from app.corpus.documents import Documents
 from app.corpus.geometry import chord_of_km, haversine_km, unit_vectors
-from app.domain.arrays import F64, Array, Rows
+from app.domain.arrays import F32, F64, I64, Array, Bools, Rows
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.domain.query import GeoPoint
@@ -27,6 +29,7 @@ from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 
 NAME = "geo"
+EVERYTHING = np.empty(0, np.bool_)
 SCAN_COST = 16  # rows measured one by one in the time of one neighbour from the tree
 
 
@@ -74,9 +77,8 @@ class GeoChannel:
             return ChannelHits.nothing(NAME)
         rows = self._near(origin, k, ctx.mask)
         distance_km = haversine_km(origin.lat, origin.lon, self.lats[rows], self.lons[rows])
-        within = distance_km <= self.radius_km
-        scores = -distance_km[within].astype(np.float32)
-        return ChannelHits(NAME, *top_rows(rows[within], scores, k))
+        near, scores = _within(rows, distance_km, self.radius_km)
+        return ChannelHits(NAME, *top_rows(near, scores, k))
 
     def _near(self, origin: GeoPoint, k: int, mask: RowMask | None) -> Rows:
         """Return allowed rows among which the k nearest are."""
@@ -91,25 +93,45 @@ class GeoChannel:
     def _from_tree(self, origin: GeoPoint, k: int, expected: int, allowed: Array | None) -> Rows:
         """Ask for more and more neighbours, until none that is left out could be among the k."""
         assert self.tree is not None
-        point = unit_vectors(np.array([origin.lat]), np.array([origin.lon]))
+        point = _unit_vector(origin.lat, origin.lon)
         asked = min(expected + expected // 4 + 16, self.rows.size)
         reach = _no_nearer_than(chord_of_km(self.radius_km))
         while True:
             answer = self.tree.query(point, asked, distance_upper_bound=reach)
-            chords, at = np.ravel(answer[0]), np.ravel(answer[1])
-            is_found = np.isfinite(chords)
-            chords, rows = chords[is_found], self.rows[at[is_found]]
-            kept = np.ones(rows.size, np.bool_) if allowed is None else allowed[rows]
-            is_all = asked == self.rows.size or rows.size < asked
-            if is_all or _is_settled(chords, chords[kept], k):
-                found: Rows = rows[kept]
-                return found
+            chords, at = np.atleast_1d(answer[0]), np.atleast_1d(answer[1])  # one is a number
+            rows, kept = _pick(chords, at, self.rows, EVERYTHING if allowed is None else allowed)
+            is_all = asked == self.rows.size or not math.isfinite(chords[-1])
+            if is_all or (kept.size >= k and _no_nearer_than(kept[k - 1]) < chords[-1]):
+                return rows  # type: ignore[no-any-return]
             asked = min(4 * asked, self.rows.size)
 
 
-def _is_settled(chords: F64, kept: F64, k: int) -> bool:
-    """Tell whether whoever is farther than all of `chords` is farther than the k-th kept."""
-    return kept.size >= k and bool(_no_nearer_than(kept[k - 1]) < chords[-1])
+def _unit_vector(lat: float, lon: float) -> tuple[float, float, float]:
+    """Return `unit_vectors` of one point without NumPy's price for it."""
+    north, east = math.radians(lat), math.radians(lon)
+    return math.cos(north) * math.cos(east), math.cos(north) * math.sin(east), math.sin(north)
+
+
+@njit(cache=True, nogil=True)
+def _pick(chords: F64, at: I64, rows: Rows, allowed: Bools) -> tuple[Rows, F64]:
+    """Return the rows found that are allowed (all, where `allowed` is empty), and their chords."""
+    picked, kept, size = np.empty(at.size, np.int32), np.empty(at.size, np.float64), 0
+    for i in range(at.size):
+        if math.isfinite(chords[i]) and (not allowed.size or allowed[rows[at[i]]]):
+            picked[size], kept[size] = rows[at[i]], chords[i]
+            size += 1
+    return picked[:size], kept[:size]
+
+
+@njit(cache=True, nogil=True)
+def _within(rows: Rows, distance_km: F64, radius_km: float) -> tuple[Rows, F32]:
+    """Return the rows in reach, and their scores."""
+    near, scores, size = np.empty(rows.size, np.int32), np.empty(rows.size, np.float32), 0
+    for i in range(rows.size):
+        if distance_km[i] <= radius_km:
+            near[size], scores[size] = rows[i], -distance_km[i]
+            size += 1
+    return near[:size], scores[:size]
 
 
 def _no_nearer_than(chord: float) -> float:

@@ -1,7 +1,8 @@
 """Lexical: documents that hold the query's words, by BM25 over weighted fields (BM25F).
 
-Any word may be missing (OR) unless `minimum_should_match` asks for more. The best PHRASE_WINDOW
-rows are then lifted by what stands in them side by side as in the query.
+Any word may be missing (OR) unless `minimum_should_match` asks for more; a request that is a whole
+sentence is searched without its function words. The best PHRASE_WINDOW rows are then lifted by
+what stands in them side by side as in the query.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import numpy as np
 
 from app.corpus.bm25 import K1, B
 from app.corpus.documents import Documents
-from app.domain.arrays import I32, I64
+from app.corpus.function_words import content_terms, function_words
+from app.domain.arrays import I32
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
-from app.recall.best_rows import Matches, best_rows
+from app.recall.best_rows import Matches, best_rows, in_order
 from app.recall.channel import ChannelConfig
 from app.recall.indexing import WeightedField, invert
 from app.recall.options import read_options
@@ -43,7 +45,7 @@ class LexicalOptions:
     b: float = B  # length normalisation: 0 none, 1 full
     field_b: Mapping[str, float] = field(default_factory=dict)  # the same, of single fields
     minimum_should_match: float = 0.0  # share of the query's known terms, rounded down; 0 any
-    phrase_boost: float = 0.25  # of what neighbouring words earn; 0 looks for none
+    phrase_boost: float = 0.5  # of what neighbouring words earn; 0 looks for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class LexicalChannel:
     documents: Documents
     postings: Postings
     phrases: tuple[PhraseField, ...]
+    function_terms: frozenset[str]
     options: LexicalOptions
 
     @classmethod
@@ -70,7 +73,10 @@ class LexicalChannel:
     def open(cls, snapshot: Snapshot, tables: Tables, part: Path, config: ChannelConfig) -> Self:
         options = read_options(LexicalOptions, NAME, config)
         postings = Postings.open(part, len(snapshot))
-        channel = cls(snapshot.documents, postings, phrase_fields(snapshot.documents), options)
+        channel = cls(
+            snapshot.documents, postings, phrase_fields(snapshot.documents),
+            function_words(snapshot.analyzer), options,
+        )  # fmt: skip
         any_terms = np.arange(min(2, len(snapshot.documents.terms)), dtype=np.int32)
         channel.find(any_terms, 1, None)  # compiles here, not in the first query
         return channel
@@ -79,7 +85,8 @@ class LexicalChannel:
         return bool(ctx.query.terms)
 
     def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
-        matches = self.find(self.documents.terms.find_all(ctx.query.terms), k, ctx.mask)
+        terms = content_terms(ctx.query.terms, self.function_terms)
+        matches = self.find(self.documents.terms.find_all(terms), k, ctx.mask)
         return ChannelHits(NAME, matches.rows, matches.scores, total=matches.total)
 
     def find(self, terms: I32, k: int, mask: RowMask | None) -> Matches:
@@ -95,12 +102,10 @@ class LexicalChannel:
 
     def _lift(self, found: Matches, terms: I32, k: int) -> Matches:
         """Add the phrase bonus to the first rows and order them anew; the rest stays below."""
-        first = slice(None if found.total <= WHOLE else PHRASE_WINDOW)
-        df = np.where(terms < 0, 0, self.postings.offsets[terms + 1] - self.postings.offsets[terms])
-        bonus = phrase_bonus(
-            self.phrases, found.rows[first], terms, df, self.postings.n, self.options.k1
-        )
-        scores = found.scores.copy()
-        scores[first] += np.float32(self.options.phrase_boost) * bonus
-        order = np.lexsort((found.rows, -scores))[:k]
-        return Matches(found.rows[order], scores[order], found.total)
+        first = found.rows if found.total <= WHOLE else found.rows[:PHRASE_WINDOW]
+        bonus = phrase_bonus(self.phrases, first, terms, self.postings, self.options.k1)
+        lifted = found.scores[: first.size] + np.float32(self.options.phrase_boost) * bonus
+        rows, scores = in_order(first, lifted)
+        rows = np.concatenate([rows, found.rows[first.size :]])
+        scores = np.concatenate([scores, found.scores[first.size :]])
+        return Matches(rows[:k], scores[:k], found.total)
