@@ -96,7 +96,8 @@ class Engine:
         }
         self.rank_threads = ThreadPoolExecutor(2, "rank")
         self._rankers: dict[tuple[str, str], LocalRanker] = {}  # (snapshot, release), newest last
-        self._remote = _remote_ranker(settings, key)
+        url, patience_ms = settings.rank.url, settings.rank.timeout_ms
+        self._remote = RemoteRanker(url, patience_ms, key) if url is not None else None
 
     def acquire(self) -> Serving:
         """Pin the current versions, or raise NothingServes."""
@@ -139,7 +140,7 @@ class Engine:
             return False
         tables = self._open_tables(wanted[1], snapshot)
         search = self._wire(snapshot, tables) if self._is_new(snapshot, tables) else now.search  # type: ignore[union-attr]
-        release_id, ranker = self._open_current_release(wanted[2], snapshot)
+        release_id, ranker = self._open_current_release(wanted[2], snapshot, tables)
         fresh = Serving(snapshot, tables, search, ranker and (self._remote or ranker), release_id)
         changed = now is None or (now.snapshot.id, now.tables.id, now.release_id) != (
             snapshot.id, tables.id, release_id,
@@ -200,7 +201,7 @@ class Engine:
         )
 
     def _open_current_release(
-        self, release_id: str | None, snapshot: Snapshot
+        self, release_id: str | None, snapshot: Snapshot, tables: Tables
     ) -> tuple[str | None, Ranker | None]:
         """Return the release and its ranker; the one before where the new one is refused."""
         now = self.serving
@@ -209,20 +210,24 @@ class Engine:
                 ranker = self._try(
                     f"{candidate} on {snapshot.id}",
                     None,
-                    lambda i=candidate: self.local_ranker(i, snapshot),  # type: ignore[misc]
+                    lambda i=candidate: self.local_ranker(i, snapshot, tables),  # type: ignore[misc]
                 )
                 if ranker is not None:
                     return candidate, ranker
         return None, None
 
-    def local_ranker(self, release_id: str, snapshot: Snapshot) -> LocalRanker:
+    def local_ranker(
+        self, release_id: str, snapshot: Snapshot, tables: Tables | None = None
+    ) -> LocalRanker:
         """Open a release for a snapshot, or return the one that is open. Takes its time."""
         key = (snapshot.id, release_id)
         if key not in self._rankers:
             release = open_release(self.stores.releases.path(release_id))
             refuse_if_foreign(release, snapshot)
             ranker = LocalRanker(release.features, release.model, self.rank_threads)
-            warm_ranker(ranker, snapshot)
+            warm_ranker(
+                ranker, snapshot, tables or Tables.empty(len(snapshot)), list(self._threads)
+            )
             kept = list(self._rankers.items())[-3:]
             self._rankers = dict([*kept, (key, ranker)])
         return self._rankers[key]
@@ -291,9 +296,3 @@ def make_context(
         mask=row_mask(query.filters, documents) if query.filters is not None else None,
         release_id=release_id,
     )
-
-
-def _remote_ranker(settings: Settings, key: str | None) -> RemoteRanker | None:
-    if settings.rank.url is None:
-        return None
-    return RemoteRanker(settings.rank.url, settings.rank.timeout_ms, key)

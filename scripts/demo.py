@@ -25,7 +25,7 @@ from app.snapshot.store import ArtifactStore
 
 HOST = "127.0.0.1"
 GATE_REFUSED = 3  # what `duolu train --publish` exits with
-QUICK = ("--max-groups", "2500")  # a minute of learning: enough for a city of 20,000
+QUICK = ("--max-groups", "2000")  # a minute of learning: enough for a city of 20,000
 RECIPE = Path("models/lambdarank/recipe.toml")
 CONFIG = Path("config/search.toml")
 

@@ -5,7 +5,7 @@ deadline. On a fresh machine the first call of a compiled loop takes seconds, a 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 
 import numpy as np
@@ -37,6 +37,7 @@ def warm(search: Search, snapshot: Snapshot, tables: Tables) -> None:
 
     On the lanes' own threads: a channel that is stuck or broken costs itself and is logged.
     """
+    _read_somebody(snapshot, tables)
     for ctx in _samples(snapshot, tables):
         lanes = [lane for lane in search.fanout.lanes if lane.channel.accepts(ctx)]
         calls = [lane.threads.submit(lane.channel.recall, ctx, lane.k) for lane in lanes]
@@ -44,17 +45,28 @@ def warm(search: Search, snapshot: Snapshot, tables: Tables) -> None:
         search.merger.merge(hits, search.max_candidates)
 
 
-def warm_ranker(ranker: LocalRanker, snapshot: Snapshot) -> None:
+def _read_somebody(snapshot: Snapshot, tables: Tables) -> None:
+    """Read one person's state as a search of theirs will."""
+    if tables.histories is not None and len(tables.histories.aliases):
+        kind, _, name = tables.histories.aliases.strings[0].partition(":")
+        ids = (name, None) if kind == "user" else (None, name)
+        tables.user_state(*ids, snapshot.documents, tables.as_of_ms)
+
+
+def warm_ranker(
+    ranker: LocalRanker, snapshot: Snapshot, tables: Tables, channels: Sequence[str]
+) -> None:
     """Score the first documents: golden rows check the features, but look no input up."""
     rows = np.arange(min(WARM_ROWS, len(snapshot)), dtype=np.int32)
+    shape = (rows.size, len(channels))
     candidates = CandidateSet(
         rows,
         np.zeros(rows.size, np.float32),
-        (),
-        np.empty((rows.size, 0), np.float32),
-        np.empty((rows.size, 0), np.int16),
+        tuple(channels),
+        np.full(shape, np.nan, np.float32),
+        np.zeros(shape, np.int16),
     )
-    for ctx in _samples(snapshot, Tables.empty(len(snapshot))):
+    for ctx in _samples(snapshot, tables):
         ranker.score(ctx, candidates)
 
 

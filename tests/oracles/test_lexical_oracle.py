@@ -112,6 +112,17 @@ def test_words_side_by_side_lift_a_row_by_what_the_pair_is_worth(snapshot, table
     assert order == sorted(order)
 
 
+@pytest.mark.parametrize("text", ["noodle garden 亲子", "tea wifi brand3"])
+def test_the_phrase_window_does_not_move_with_k(snapshot, text) -> None:
+    lexical, ctx = channel(snapshot, phrase_boost=0.5), make_context(snapshot, text)
+    longest = lexical.recall(ctx, 1000)
+    for k in (1, 60, PHRASE_WINDOW - 1, PHRASE_WINDOW + 1, 700):
+        hits = lexical.recall(ctx, k)
+        assert hits.rows.tolist() == longest.rows[:k].tolist()
+        assert hits.scores.tolist() == longest.scores[:k].tolist()
+        assert hits.total == longest.total
+
+
 def test_an_unknown_word_is_not_asked_for_by_minimum_should_match(snapshot) -> None:
     both = channel(snapshot, minimum_should_match=1.0)
     with_unknown = both.recall(make_context(snapshot, "noodle xyzzy garden"), 10)
