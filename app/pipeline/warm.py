@@ -49,8 +49,8 @@ def _read_somebody(snapshot: Snapshot, tables: Tables) -> None:
     """Read one person's state as a search of theirs will."""
     if tables.histories is not None and len(tables.histories.aliases):
         kind, _, name = tables.histories.aliases.strings[0].partition(":")
-        ids = (name, None) if kind == "user" else (None, name)
-        tables.user_state(*ids, snapshot.documents, tables.as_of_ms)
+        user, client = (name, None) if kind == "user" else (None, name)
+        tables.user_state(user, client, snapshot.documents, tables.as_of_ms)
 
 
 def warm_ranker(
