@@ -58,6 +58,7 @@ bench: setup ## Speed and memory, stage by stage, up to a million documents: an 
 
 bench-relevance: setup ## nDCG, recall and intervals on real data: DUOLU_DATASETS=DIR (docs/datasets.md)
 	$(BIN)/python benchmarks/relevance.py $(ARGS)
+	$(BIN)/python benchmarks/recall.py
 
 lock: setup ## Pin what pyproject.toml asks for. Newer versions: make lock ARGS=--upgrade
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
