@@ -52,7 +52,9 @@ def write_release(
     (built / "report.md").write_text(
         report(release_id, comparison, gains, groups, varying, fitted, recipe, timeline), "utf-8"
     )
-    seal(built, "release", _facts(release_id, features, timeline, comparison, groups, now_ms))
+    seal(
+        built, "release", _facts(release_id, features, timeline, comparison, groups, recipe, now_ms)
+    )
     releases.finish(built, release_id)
     return release_id
 
@@ -63,6 +65,7 @@ def _facts(
     timeline: Timeline,
     comparison: Comparison,
     groups: Mapping[str, int],
+    recipe: Recipe,
     now_ms: int,
 ) -> dict[str, Any]:
     snapshot = timeline.snapshot
@@ -74,6 +77,7 @@ def _facts(
         "trained_on": {"snapshot_id": snapshot.id, "tables_id": timeline.tables.id},
         "built_at_ms": now_ms,
         "groups": dict(groups),
+        "recipe": recipe.model_dump(),  # as it was used: options may have limited the file's
         "metrics": comparison.to_json(),
         "versions": {"lightgbm": version("lightgbm"), "duolu": version("duolu")},
     }

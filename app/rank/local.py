@@ -36,7 +36,8 @@ class LocalRanker:
         """Return (n,) scores, or raise TimeoutError at the request's deadline."""
         loop = asyncio.get_running_loop()
         call = loop.run_in_executor(self.threads, self.score, ctx, candidates)
-        return await asyncio.wait_for(call, ctx.deadline.remaining_s())
+        async with asyncio.timeout(ctx.deadline.remaining_s()):
+            return await call
 
     def score(self, ctx: SearchContext, candidates: CandidateSet) -> F32:
         return self.model.predict(self.matrix(ctx, candidates))
