@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -139,7 +140,8 @@ class Engine:
         if snapshot is None:
             return False
         tables = self._open_tables(wanted[1], snapshot)
-        search = self._wire(snapshot, tables) if self._is_new(snapshot, tables) else now.search  # type: ignore[union-attr]
+        is_same = now and now.snapshot is snapshot and now.tables is tables
+        search = now.search if now and is_same else self._wire(snapshot, tables)
         release_id, ranker = self._open_current_release(wanted[2], snapshot, tables)
         fresh = Serving(snapshot, tables, search, ranker and (self._remote or ranker), release_id)
         changed = now is None or (now.snapshot.id, now.tables.id, now.release_id) != (
@@ -161,10 +163,6 @@ class Engine:
     def close(self) -> None:
         for pool in (*self._threads.values(), self.rank_threads):
             pool.shutdown(wait=False, cancel_futures=True)
-
-    def _is_new(self, snapshot: Snapshot, tables: Tables) -> bool:
-        now = self.serving
-        return now is None or now.snapshot is not snapshot or now.tables is not tables
 
     def _check_channels(self, request: SearchRequest) -> None:
         for name in request.channels or ():
@@ -210,7 +208,7 @@ class Engine:
                 ranker = self._try(
                     f"{candidate} on {snapshot.id}",
                     None,
-                    lambda i=candidate: self.local_ranker(i, snapshot, tables),  # type: ignore[misc]
+                    partial(self.local_ranker, candidate, snapshot, tables),
                 )
                 if ranker is not None:
                     return candidate, ranker

@@ -13,6 +13,7 @@ from app.bootstrap import Engine
 from app.commands import options as o
 from app.domain.errors import InvalidInput
 from app.online.access import refuse_open_host
+from app.online.application import run
 from app.online.workers import supervise
 
 
@@ -57,10 +58,7 @@ def serve_command(
     engine = Engine(place.settings, data, models, key)
     engine.refresh()
     if role == Role.RANKER:
-        from app.online.ranker.main import serve as serve_ranker
-
-        serve_ranker(engine, place.settings, host, port, key, fd)
+        from app.online.ranker.main import create_app as create
     else:
-        from app.online.gateway.main import serve as serve_gateway
-
-        serve_gateway(engine, place.settings, host, port, key, fd)
+        from app.online.gateway.main import create_app as create
+    run(create(engine, place.settings, key), host, port, key, fd)

@@ -39,7 +39,7 @@ class Analyzer:
         self.id = _identity(self.names)
         self._jieba = _dictionary()
         self._known = frozenset(names)
-        self._finder = rjieba.Jieba.empty()  # type: ignore[no-untyped-call]
+        self._finder = rjieba.Jieba.empty()  # type: ignore[no-untyped-call]  # has no types
         for name in names:
             self._finder.add_word(name, 1, None)
         # Without its own cache the stemmer holds no state between calls; lru_cache has a lock.

@@ -22,7 +22,8 @@ def haversine_km(lat: float, lon: float, lats: F64, lons: F64) -> F64:
     Degrees in; NaN where a place is missing. Sinnott, "Virtues of the Haversine" (1984):
     exact to the metre from nought to the antipode, across the antimeridian and at the poles.
     """
-    return _many(lat, lon, np.asarray(lats, np.float64), np.asarray(lons, np.float64))  # type: ignore[no-any-return]
+    km: F64 = _many(lat, lon, np.asarray(lats, np.float64), np.asarray(lons, np.float64))
+    return km
 
 
 def within_km(lat: float, lon: float, radius_km: float, lats: F64, lons: F64) -> Bools:
@@ -30,7 +31,8 @@ def within_km(lat: float, lon: float, radius_km: float, lats: F64, lons: F64) ->
 
     Most are told by their latitude alone, without any sine.
     """
-    return _within(lat, lon, radius_km, lats, lons)  # type: ignore[no-any-return]
+    near: Bools = _within(lat, lon, radius_km, lats, lons)
+    return near
 
 
 def unit_vectors(lats: F64, lons: F64) -> F64:

@@ -64,7 +64,8 @@ def _in_range(node: Range, documents: Documents) -> Bools:
     upper = np.nextafter(node.upper, -np.inf) if node.upper_open else node.upper
     if (node.lower_open and node.lower == np.inf) or (node.upper_open and node.upper == -np.inf):
         return np.zeros(column.size, np.bool_)
-    return _between(column, float(lower), float(upper))  # type: ignore[no-any-return]
+    inside: Bools = _between(column, float(lower), float(upper))
+    return inside
 
 
 @njit(cache=True, nogil=True)

@@ -25,7 +25,8 @@ def open_array(path: Path) -> Array:
     """Map PATH.npy read-only. A plain ndarray: np.memmap makes each small index 5 × dearer."""
     file = path.with_name(path.name + ".npy")
     if file.stat().st_size <= 128:  # a header and nothing else cannot be mapped
-        return np.load(file, allow_pickle=False)  # type: ignore[no-any-return]
+        empty: Array = np.load(file, allow_pickle=False)
+        return empty
     return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
 
 

@@ -6,6 +6,7 @@ import shutil
 import socket
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Literal
 
 from app.domain.errors import DuoluError
@@ -48,8 +49,8 @@ def diagnose(place: Workplace, port: int, now_ms: int) -> list[Finding]:
     except DuoluError as error:
         findings.append(Finding("snapshot", "wrong", str(error)))
     if snapshot is not None:
-        findings.append(_checked("tables", lambda s=snapshot: _tables(place, s)))  # type: ignore[misc]
-        findings.append(_checked("release", lambda s=snapshot: _release(place, s)))  # type: ignore[misc]
+        findings.append(_checked("tables", partial(_tables, place, snapshot)))
+        findings.append(_checked("release", partial(_release, place, snapshot)))
     return [*findings, _disk(place), _port(port)]
 
 

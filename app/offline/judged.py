@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.domain.events import Session
-from app.domain.query import GeoPoint
 from app.offline.recipe import Grades
 from app.offline.trec import Qrels, Topic
-from app.query.understand import SearchRequest
+from app.query.understand import SearchRequest, place
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +43,10 @@ def from_qrels(topics: Iterable[Topic], qrels: Qrels, now_ms: int) -> list[Judge
 
 def request_of(topic: Topic) -> SearchRequest:
     """The search that a topic asks for."""
-    here = topic.lat is not None and topic.lon is not None
     return SearchRequest(
         text=topic.text,
         user_id=topic.user_id,
-        origin=GeoPoint(topic.lat, topic.lon) if here else None,  # type: ignore[arg-type]
+        origin=place(topic.lat, topic.lon),
         filters=topic.filters,
     )
 
@@ -62,11 +60,10 @@ def _judged(session: Session, grades: Grades) -> Judged:
     labels = dict.fromkeys(session.shown, 0)
     labels |= dict.fromkeys(session.clicked, grades.clicked)
     labels |= dict.fromkeys(session.purchased, grades.purchased)
-    here = session.lat is not None and session.lon is not None
     request = SearchRequest(
         text=session.query,
         user_id=session.user_id,
         client_id=session.client_id,
-        origin=GeoPoint(session.lat, session.lon) if here else None,  # type: ignore[arg-type]
+        origin=place(session.lat, session.lon),
     )
     return Judged(session.request_id, request, session.ts_ms, labels, True)

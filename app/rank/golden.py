@@ -31,8 +31,8 @@ class Golden:
     scores: F32  # (n,)
 
     def save(self, file: Path) -> None:
-        arrays = {f"input:{name}": np.asarray(value) for name, value in self.inputs.items()}
-        np.savez(file, features=self.features, scores=self.scores, **arrays)  # type: ignore[arg-type]
+        arrays: dict[str, Any] = {f"input:{n}": np.asarray(v) for n, v in self.inputs.items()}
+        np.savez(file, features=self.features, scores=self.scores, **arrays)
 
     @classmethod
     def open(cls, file: Path) -> Golden:

@@ -15,15 +15,3 @@ DESCRIPTION = "Many recall channels at once, ranked by a model that learns from 
 def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
     """Wire one gateway. `key` guards administration; None leaves it open."""
     return application.create(engine, settings, key, [routes.router], "Duolu", DESCRIPTION)
-
-
-def serve(
-    engine: Engine,
-    settings: Settings,
-    host: str,
-    port: int,
-    key: str | None,
-    fd: int | None = None,
-) -> None:
-    """Run the gateway until it is told to stop. Refuses an open host without a key."""
-    application.run(create_app(engine, settings, key), host, port, key, fd)

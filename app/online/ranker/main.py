@@ -15,15 +15,3 @@ DESCRIPTION = "Scores candidates that a gateway recalled. Search goes on without
 def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
     """Wire one ranker. `key` guards everything but health; None leaves it open."""
     return application.create(engine, settings, key, [routes.router], "Duolu ranker", DESCRIPTION)
-
-
-def serve(
-    engine: Engine,
-    settings: Settings,
-    host: str,
-    port: int,
-    key: str | None,
-    fd: int | None = None,
-) -> None:
-    """Run the ranker until it is told to stop. Refuses an open host without a key."""
-    application.run(create_app(engine, settings, key), host, port, key, fd)

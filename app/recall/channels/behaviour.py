@@ -96,16 +96,19 @@ class BehaviourChannel:
         if not votes:
             return np.empty(0, np.int32), np.empty(0, np.float32)
         ordinals = np.concatenate([ordinals for ordinals, _ in votes])
-        return _add_up(self.tables.row_of, ordinals, np.concatenate([v for _, v in votes]))  # type: ignore[no-any-return]
+        values = np.concatenate([values for _, values in votes])
+        found: tuple[Rows, F32] = _add_up(self.tables.row_of, ordinals, values)
+        return found
 
 
 def action_weights(user: UserState, now_ms: int, options: BehaviourOptions) -> F64:
     """Return how much each of the newest actions says, summing to 1. (m,) m ≤ max_history"""
     newest = slice(options.max_history)
     half_life_ms = max(options.half_life_days, 1e-9) * DAY_MS
-    return _weights(  # type: ignore[no-any-return]
+    weights: F64 = _weights(
         user.times_ms[newest], user.weights[newest], now_ms, half_life_ms, options.long_term
     )
+    return weights
 
 
 @njit(cache=True, nogil=True)
@@ -127,7 +130,8 @@ def _shares(memory: Memory, text: str, weight: float) -> Votes:
 def _similar(neighbours: Neighbours, ordinals: I32, weights: F64) -> Votes:
     """Return the neighbours of each ordinal, by similarity × weight."""
     others = neighbours.others
-    return _gather(others.offsets, others.values, neighbours.scores, ordinals, weights)  # type: ignore[no-any-return]
+    votes: Votes = _gather(others.offsets, others.values, neighbours.scores, ordinals, weights)
+    return votes
 
 
 @njit(cache=True, nogil=True)
