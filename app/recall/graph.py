@@ -58,6 +58,7 @@ class Graph:
 
         `allowed` (n,) keeps the others out of the answer, not out of the way to it.
         """
+        # faiss's stubs lack what its wrappers add: keyword arguments, and an array as a bitmap.
         parameters = faiss.SearchParametersHNSW(efSearch=width)  # type: ignore[attr-defined]
         if allowed is not None:  # both names must live until the search is over
             bits = np.packbits(allowed, bitorder="little")

@@ -20,6 +20,7 @@ def read_options(kind: type[T], channel: str, config: Mapping[str, Any]) -> T:
 
     Raises InvalidInput naming the key. Numbers must be finite and not negative.
     """
+    # A dataclass is asked for, which a plain type[T] cannot say.
     known = {f.name: getattr(kind(), f.name) for f in fields(kind)}  # type: ignore[arg-type]
     for key, value in config.items():
         where = f"channels.{channel}.{key}"

@@ -30,7 +30,8 @@ def prior(documents: Documents) -> F64:
     columns = [documents.numbers[f] for f in PRIOR_FIELDS if f in documents.numbers]
     if not columns:
         return np.zeros(len(documents))
-    return np.mean([_share_below(column) for column in columns], axis=0)  # type: ignore[no-any-return]
+    shares: F64 = np.mean([_share_below(column) for column in columns], axis=0)
+    return shares
 
 
 def _share_below(column: F64) -> F64:

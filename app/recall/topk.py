@@ -16,7 +16,8 @@ def top_rows(rows: Rows, scores: F32, k: int) -> tuple[Rows, F32]:
     if rows.size > max(4 * k, 1024):
         keys = np.partition(keys, rows.size - k)[rows.size - k :]
     keys.sort()  # NumPy's sort is vector code, numba's is not
-    return _read(keys, min(k, keys.size))  # type: ignore[no-any-return]
+    best: tuple[Rows, F32] = _read(keys, min(k, keys.size))
+    return best
 
 
 @njit(cache=True, nogil=True)

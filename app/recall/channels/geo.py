@@ -99,10 +99,11 @@ class GeoChannel:
         while True:
             answer = self.tree.query(point, asked, distance_upper_bound=reach)
             chords, at = np.atleast_1d(answer[0]), np.atleast_1d(answer[1])  # one is a number
+            rows: Rows
             rows, kept = _pick(chords, at, self.rows, EVERYTHING if allowed is None else allowed)
             is_all = asked == self.rows.size or not math.isfinite(chords[-1])
             if is_all or (kept.size >= k and _no_nearer_than(kept[k - 1]) < chords[-1]):
-                return rows  # type: ignore[no-any-return]
+                return rows
             asked = min(4 * asked, self.rows.size)
 
 
