@@ -50,9 +50,10 @@ class Grades(_Part):
 class Gate(_Part):
     """When a trained model may be published."""
 
-    metric: str = "nDCG@10"
-    min_difference: float = Field(-0.005, description="lower bound of the paired 95 % interval")
-    min_queries: int = Field(50, gt=0, description="held-out queries with a relevant document")
+    metric: str = Field("nDCG@10", description="what is compared, as ir-measures writes it")
+    min_difference: float = Field(-0.005, description="lower end of each paired 95 % interval")
+    min_clicked_lists: int = Field(2000, gt=0, description="shown lists with a click, from a log")
+    min_judged_queries: int = Field(200, gt=0, description="judged queries, without a log")
 
 
 class Recipe(_Part):

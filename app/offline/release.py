@@ -15,6 +15,7 @@ from app.features.inputs import gather
 from app.offline.evaluate import Comparison
 from app.offline.fit import Fitted
 from app.offline.folds import Parts
+from app.offline.gate import Verdict
 from app.offline.recipe import Recipe
 from app.offline.report import report
 from app.offline.timeline import Timeline
@@ -34,6 +35,7 @@ def write_release(
     timeline: Timeline,
     parts: Parts,
     comparison: Comparison,
+    verdict: Verdict,
     gains: Mapping[str, float],
     groups: Mapping[str, int],
     varying: int,
@@ -53,7 +55,12 @@ def write_release(
         report(release_id, comparison, gains, groups, varying, fitted, recipe, timeline), "utf-8"
     )
     seal(
-        built, "release", _facts(release_id, features, timeline, comparison, groups, recipe, now_ms)
+        built,
+        "release",
+        {
+            **_facts(release_id, features, timeline, comparison, groups, recipe, now_ms),
+            "gate": verdict.to_json(),
+        },
     )
     releases.finish(built, release_id)
     return release_id

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from app.domain.errors import GateRefused, InvalidInput
+from app.domain.errors import InvalidInput
 from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
 from app.offline.dataset import TrainingSet
 from app.offline.evaluate import Comparison, compare
 from app.offline.fit import Fitted, fit, refit
 from app.offline.folds import Parts, cut
+from app.offline.gate import Baseline, Evidence, Verdict, judge
 from app.offline.judged import Judged
 from app.offline.progress import Progress, Silent
 from app.offline.recipe import Recipe
@@ -35,6 +36,7 @@ class Trained:
 
     release_id: str
     comparison: Comparison  # on held-out queries: lexical, fused, ranked
+    verdict: Verdict  # whether the gate lets it serve
     features: dict[str, float]  # name → share of the gain, best first
     groups: dict[str, int]  # query groups in each part
     rows: int
@@ -81,33 +83,27 @@ def train(
             )
             fitted, features = _refit(TrainingSet.join(rows), recipe, features, fitted, threads)
             advance(fitted.rounds)
+    verdict = judge(_evidence(parts, comparison, recipe), recipe.gate)
     varying = rows[0].varying()
     groups = {"fit": len(rows[0]), "valid": len(rows[1]), "test": len(parts.test)}
     gains = _gain_shares(features.names, fitted)
     release_id = write_release(
-        releases, fitted, features, timeline, parts, comparison, gains, groups, varying,
+        releases, fitted, features, timeline, parts, comparison, verdict, gains, groups, varying,
         recipe=recipe, recipe_file=recipe_file, now_ms=now_ms,
     )  # fmt: skip
     count = sum(int(part.sizes.sum()) for part in rows)
-    return Trained(release_id, comparison, gains, groups, count, fitted.rounds, varying)
+    return Trained(release_id, comparison, verdict, gains, groups, count, fitted.rounds, varying)
 
 
-def publish(trained: Trained, recipe: Recipe, releases: ArtifactStore) -> None:
-    """Publish the candidate if the gate passes; raise GateRefused with the reason if not."""
-    difference = trained.comparison.against("fused")
-    asked = trained.comparison.queries
-    if asked < recipe.gate.min_queries:
-        raise GateRefused(
-            f"{asked} held-out queries with a relevant document, the gate wants "
-            f"{recipe.gate.min_queries}; judge more queries, or lower gate.min_queries"
-        )
-    if difference.low < recipe.gate.min_difference:
-        raise GateRefused(
-            f"{recipe.gate.metric} against fused order is {difference}; the gate wants the lower "
-            f"bound at or above {recipe.gate.min_difference}; the candidate {trained.release_id} "
-            "stays unpublished"
-        )
-    releases.publish(trained.release_id)
+def _evidence(parts: Parts, comparison: Comparison, recipe: Recipe) -> Evidence:
+    everything = [*parts.fitting[0], *parts.fitting[1], *parts.test]
+    fused = Baseline("fused order", None, comparison.queries, comparison.against("fused"))
+    return Evidence(
+        recipe.gate.metric,
+        all(j.is_timed for j in everything),
+        len(everything),
+        (fused,) if comparison.queries else (),
+    )
 
 
 def _refit(

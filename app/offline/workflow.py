@@ -11,13 +11,14 @@ from app.corpus.event_columns import EventColumns
 from app.corpus.event_log import EventLog
 from app.domain.errors import InvalidInput
 from app.offline.behaviour.publish import publish_tables
+from app.offline.gate import publish
 from app.offline.import_events import Imported, import_events, import_sessions
 from app.offline.judged import Judged, from_qrels, from_sessions
 from app.offline.progress import Progress, Silent
 from app.offline.recipe import Recipe
 from app.offline.sessions import read_sessions, sessions_of
 from app.offline.timeline import Timeline
-from app.offline.train import Trained, publish, train
+from app.offline.train import Trained, train
 from app.offline.trec import read_qrels, read_queries
 from app.settings import Settings
 from app.snapshot.opening import open_snapshot, open_tables
@@ -142,7 +143,7 @@ def train_model(
         now_ms=now_ms, recipe_file=recipe_file, progress=progress,
     )  # fmt: skip
     if publish_it:
-        publish(trained, recipe, place.stores.releases)
+        publish(trained.release_id, trained.verdict, place.stores.releases)
     return trained
 
 
