@@ -71,6 +71,8 @@ class EventColumns:
     lat: F64  # NaN where unknown
     lon: F64
     positions_known: Bools
+    dwell_ms: I64  # -1 where unknown
+    is_random: Bools  # an impression in random order
     shown: Ragged  # int32 document codes of a whole-list impression, empty elsewhere
 
     def __len__(self) -> int:
@@ -142,6 +144,8 @@ class EventColumns:
             lat=np.array(raw["lat"], np.float64)[order],  # None becomes NaN
             lon=np.array(raw["lon"], np.float64)[order],
             positions_known=np.array(raw["positions_known"], np.bool_)[order],
+            dwell_ms=np.array([_dwell(ms) for ms in raw["dwell_ms"]], np.int64)[order],
+            is_random=np.array([one == 1 for one in raw["is_random"]], np.bool_)[order],
             shown=shown,
             **coded,
         )
@@ -157,6 +161,13 @@ def _joined(batches: Iterable[_Batch]) -> dict[str, list[Any]]:
         for name, values in batch.items():
             raw[name].extend(values)
     return raw
+
+
+def _dwell(value: Any) -> int:
+    """Attributes are kept as they came: what is no duration counts as unknown."""
+    if not isinstance(value, int | float) or not 0 <= value < 2**53:
+        return -1
+    return int(value)
 
 
 def _documents(

@@ -57,7 +57,14 @@ _events = Table(
     Column("attributes", String),  # JSON object, NULL where empty
     sqlite_autoincrement=True,  # a deleted event's number is never given again
 )
-HOT = tuple(c.name for c in _events.columns if c.name not in ("event_id", "attributes"))
+_from_attributes = {
+    name: func.json_extract(_events.c.attributes, f"$.{name}").label(name)
+    for name in ("dwell_ms", "is_random")
+}
+HOT = (
+    *(c.name for c in _events.columns if c.name not in ("event_id", "attributes")),
+    *_from_attributes,
+)
 """What learning reads; the rest stays on disk."""
 
 
@@ -144,7 +151,8 @@ def _chosen(
     before_ts: int | None,
     actions: Sequence[str] | None,
 ) -> Select[Any]:
-    query = select(*(_events.c[name] for name in names)).where(_events.c.seq > after_seq)
+    columns = (_from_attributes[n] if n in _from_attributes else _events.c[n] for n in names)
+    query = select(*columns).where(_events.c.seq > after_seq)
     if up_to_seq is not None:
         query = query.where(_events.c.seq <= up_to_seq)
     if before_ts is not None:

@@ -1,6 +1,7 @@
 """Events as JSON: the OpenSearch User Behavior Insights schema 1.3, plus `event_id`.
 
-A whole shown list may be one impression: event_attributes {shown: [ids], positions_known, query}.
+A whole shown list may be one impression: event_attributes {shown: [ids], positions_known, query,
+is_random}; its position.ordinal is that of the first. A dwell says event_attributes.dwell_ms.
 `query` (as typed) and `location` {lat, lon} are read from event_attributes of any event.
 https://github.com/o19s/ubi/tree/main/schema/1.3.0
 """
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.domain.errors import InvalidInput
-from app.domain.events import ADD_TO_CART, CLICK, PURCHASE, Event, event_id_of
+from app.domain.events import ADD_TO_CART, CLICK, DWELL, IMPRESSION, PURCHASE, Event, event_id_of
 
 DAY_MS = 86_400_000
 MAX_ID_CHARACTERS = 256
@@ -55,6 +56,10 @@ def event_from_json(raw: Any, now_ms: int) -> Event:
         raise InvalidInput(
             f"event_attributes.object.object_id is missing; a {event.action_name} names a document"
         )
+    if event.action_name == DWELL:
+        milliseconds(attributes, "dwell_ms")
+    if event.action_name == IMPRESSION:
+        flag(attributes, "is_random", default=False)
     return event
 
 
@@ -134,6 +139,16 @@ def flag(raw: Mapping[str, Any], name: str, default: bool) -> bool:
     return value
 
 
+def milliseconds(raw: Mapping[str, Any], name: str) -> int | None:
+    """Read an optional duration; a fraction of a millisecond is dropped."""
+    value = raw.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
+        raise InvalidInput(f"{name} = {_short(value)}: write milliseconds, 0 or more")
+    return int(value)
+
+
 def place(raw: Mapping[str, Any]) -> tuple[float | None, float | None]:
     """Read optional lat and lon in degrees: both or none."""
     lat, lon = _degrees(raw, "lat", 90.0), _degrees(raw, "lon", 180.0)
@@ -164,6 +179,14 @@ def _mapping(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
         return {}
     if not isinstance(value, Mapping):
         raise InvalidInput(f"{name} = {_short(value)}: write a JSON object")
+    return value
+
+
+def whole(raw: Mapping[str, Any], name: str, limit: int) -> int:
+    """Read an optional whole number in [0, limit], 0 where absent."""
+    value = raw.get(name, 0)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= limit:
+        raise InvalidInput(f"{name} = {_short(value)}: write a whole number in [0, {limit}]")
     return value
 
 

@@ -12,6 +12,7 @@ IMPRESSION = "impression"
 CLICK = "click"
 ADD_TO_CART = "add_to_cart"
 PURCHASE = "purchase"
+DWELL = "dwell"  # event_attributes.dwell_ms says how long
 LINK_IDENTITY = "link_identity"
 
 
@@ -50,6 +51,10 @@ class Session:
     lat: float | None = None
     lon: float | None = None
     positions_known: bool = True
+    carted: tuple[str, ...] = ()
+    dwell_ms: Mapping[str, int] = field(default_factory=dict)  # id → longest stay, where known
+    offset: int = 0  # shown stood at positions offset + 1, offset + 2, …
+    is_random: bool = False  # shown in random order, to learn what a position is worth
 
 
 def event_id_of(*parts: object) -> str:

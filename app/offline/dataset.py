@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.corpus.ragged import hash64
-from app.domain.arrays import F32, I32, I64
+from app.corpus.ragged import Dictionary, hash64
+from app.domain.arrays import F32, F64, I32, I64, Rows
 from app.domain.candidates import CandidateSet
 from app.features.feature import FeatureSet
 from app.features.inputs import gather
 from app.offline.judged import Judged
 from app.offline.recipe import Negatives
 from app.offline.replay import Replay, Replayed
+
+UNJUDGED = -1
+UNOBSERVED = -2  # shown and perhaps never seen: neither a label nor a negative
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class TrainingSet:
     labels: I32  # (rows,) grade
     sizes: I64  # (groups,) rows of each, sums to rows
     qids: tuple[str, ...]  # (groups,)
+    weights: F32  # (rows,) what the row's grade counts for, finite and >= 0
+    positions: I32  # (rows,) displayed at, from 1; 0 where unknown or not shown
 
     def __len__(self) -> int:
         return len(self.qids)
@@ -39,11 +44,13 @@ class TrainingSet:
             self.labels[keep],
             self.sizes[list(groups)],
             tuple(self.qids[g] for g in groups),
+            self.weights[keep],
+            self.positions[keep],
         )
 
     def columns(self, keep: I64) -> TrainingSet:
         """Keep some features, in the order given."""
-        return TrainingSet(self.features[:, keep], self.labels, self.sizes, self.qids)
+        return replace(self, features=self.features[:, keep])
 
     def varying(self) -> int:
         """How many features are not the same in every row."""
@@ -52,9 +59,15 @@ class TrainingSet:
         return int(np.count_nonzero(~same.all(axis=0)))
 
     @classmethod
+    def plain(cls, features: F32, labels: I32, sizes: I64, qids: tuple[str, ...]) -> TrainingSet:
+        """Rows that all count the same, at unknown positions."""
+        n = len(labels)
+        return cls(features, labels, sizes, qids, np.ones(n, np.float32), np.zeros(n, np.int32))
+
+    @classmethod
     def empty(cls, d: int) -> TrainingSet:
         nothing = np.empty(0, np.int32)
-        return cls(np.empty((0, d), np.float32), nothing, nothing.astype(np.int64), ())
+        return cls.plain(np.empty((0, d), np.float32), nothing, nothing.astype(np.int64), ())
 
     @classmethod
     def join(cls, parts: Sequence[TrainingSet]) -> TrainingSet:
@@ -63,6 +76,8 @@ class TrainingSet:
             np.concatenate([p.labels for p in parts]),
             np.concatenate([p.sizes for p in parts]),
             tuple(q for p in parts for q in p.qids),
+            np.concatenate([p.weights for p in parts]),
+            np.concatenate([p.positions for p in parts]),
         )
 
 
@@ -73,22 +88,29 @@ def assemble(
 
     Features are computed for the whole list first, so that list_* are what serving would see.
     """
-    matrices, labels, qids = [np.empty((0, len(features.names)), np.float32)], [], []
+    groups = [TrainingSet.empty(len(features.names))]
     for one in judged:
         rng = np.random.default_rng([seed, hash64(one.qid)])
         replayed = replay.candidates(one.request, one.now_ms, one.grades)
         everything = with_extra(replayed)
-        grades = grade_rows(one, replayed, everything)
+        rows = everything.rows
+        ids = replayed.ctx.snapshot.documents.ids
+        grades = grade_rows(one, ids, rows)
         keep = sample(grades, len(replayed.candidates), negatives, rng)
         if not grades[keep].any():
             continue
         inputs = gather(features.inputs, replayed.ctx, everything, _list_values(replayed, features))
-        matrices.append(features.matrix(inputs, len(everything))[keep])
-        labels.append(np.maximum(grades[keep], 0))
-        qids.append(one.qid)
-    sizes = np.array([x.size for x in labels], np.int64)
-    flat = np.concatenate(labels) if labels else np.empty(0, np.int32)
-    return TrainingSet(np.concatenate(matrices), flat, sizes, tuple(qids))
+        groups.append(
+            TrainingSet(
+                features.matrix(inputs, len(everything))[keep],
+                np.maximum(grades[keep], 0),
+                np.array([keep.size]),
+                (one.qid,),
+                by_row(ids, one.weights, rows, 1.0).astype(np.float32)[keep],
+                by_row(ids, one.positions, rows, 0).astype(np.int32)[keep],
+            )
+        )
+    return TrainingSet.join(groups)
 
 
 def with_extra(replayed: Replayed) -> CandidateSet:
@@ -104,16 +126,21 @@ def with_extra(replayed: Replayed) -> CandidateSet:
     )
 
 
-def grade_rows(one: Judged, replayed: Replayed, everything: CandidateSet) -> I32:
-    """Return each candidate's grade, −1 where nobody judged it. (n,)"""
-    rows = replayed.ctx.snapshot.documents.ids.find_all(list(one.grades))
-    by_row = dict(zip(rows.tolist(), one.grades.values(), strict=True))
-    return np.array([by_row.get(row, -1) for row in everything.rows.tolist()], np.int32)
+def grade_rows(one: Judged, ids: Dictionary, rows: Rows) -> I32:
+    """Return each row's grade, UNJUDGED or UNOBSERVED where it has none. (n,)"""
+    unobserved = dict.fromkeys(one.unobserved, UNOBSERVED)
+    return by_row(ids, {**unobserved, **one.grades}, rows, UNJUDGED).astype(np.int32)
+
+
+def by_row(ids: Dictionary, said: Mapping[str, float], rows: Rows, otherwise: float) -> F64:
+    """Return what is said of each row by its document's id. (n,)"""
+    known = dict(zip(ids.find_all(list(said)).tolist(), said.values(), strict=True))
+    return np.array([known.get(row, otherwise) for row in rows.tolist()], np.float64)
 
 
 def sample(grades: I32, recalled: int, negatives: Negatives, rng: np.random.Generator) -> I64:
     """Indices to train on: all judged, the first unjudged, and some of the rest, ascending."""
-    unjudged = np.flatnonzero(grades[:recalled] < 0)
+    unjudged = np.flatnonzero(grades[:recalled] == UNJUDGED)
     top, rest = unjudged[: negatives.top], unjudged[negatives.top :]
     drawn = rng.choice(rest, min(negatives.random, rest.size), replace=False)
     return np.sort(np.concatenate([np.flatnonzero(grades >= 0), top, drawn])).astype(np.int64)

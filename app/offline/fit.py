@@ -76,5 +76,11 @@ def parameters(recipe: Recipe, threads: int) -> dict[str, Any]:
 def _data(rows: TrainingSet, names: tuple[str, ...]) -> Any:
     labels = [f"f{i}" for i in range(len(names))]  # LightGBM refuses brackets in names
     return lightgbm.Dataset(
-        rows.features, rows.labels, group=rows.sizes, feature_name=labels, free_raw_data=False
+        rows.features,
+        rows.labels,
+        group=rows.sizes,
+        weight=None if (rows.weights == 1).all() else rows.weights,
+        position=rows.positions if rows.positions.any() else None,
+        feature_name=labels,
+        free_raw_data=False,
     )

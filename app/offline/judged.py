@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.domain.events import Session
+from app.domain.impressions import Impression
 from app.offline.recipe import Grades
 from app.offline.trec import Qrels, Topic
 from app.query.understand import SearchRequest, place
@@ -20,6 +21,10 @@ class Judged:
     now_ms: int
     grades: Mapping[str, int]  # document id → grade
     is_timed: bool  # asked at now_ms in a log: only what came before may be seen
+    weights: Mapping[str, float] = field(default_factory=dict)  # what a grade counts for; else 1
+    positions: Mapping[str, int] = field(default_factory=dict)  # displayed at, from 1; else unknown
+    unobserved: frozenset[str] = frozenset()  # shown, perhaps never seen: not even a 0
+    impression: Impression | None = None  # as it was logged; None: to be replayed
 
     @property
     def is_useful(self) -> bool:

@@ -109,8 +109,9 @@ events = st.builds(
     shown=st.lists(words, unique=True, max_size=4).map(tuple),
     positions_known=st.booleans(),
     attributes=st.dictionaries(
-        st.sampled_from(["dwell_ms", "browser", "段"]), st.integers(0, 9) | st.text("ab火")
-    ),
+        st.sampled_from(["scroll", "browser", "段"]), st.integers(0, 9) | st.text("ab火")
+    )
+    | st.fixed_dictionaries({"dwell_ms": st.integers(0, 9)}),
 )
 
 
@@ -130,9 +131,32 @@ def test_a_session_comes_back_from_the_log_as_it_went_in(log: EventLog) -> None:
     sessions = [
         Session("r1", 10, "火锅", ("a", "b", "c"), ("b",), ("b",), "u1", "c1", 31.2, 121.5),
         Session("r2", 20, "", ("x",), positions_known=False),
+        Session("r3", 30, "q", ("a", "b"), ("b",), offset=10, is_random=True),
+        Session("r4", 40, "q", ("a", "b"), ("b",), carted=("b",), dwell_ms={"b": 900, "a": 2}),
     ]
     log.append(e for s in reversed(sessions) for e in events_of(s))
     assert list(sessions_of(EventColumns.load(log))) == sessions
+
+
+def test_of_several_stays_the_longest_counts_and_what_is_no_duration_does_not(
+    log: EventLog,
+) -> None:
+    said = [{"dwell_ms": 5.5}, {"dwell_ms": 30}, {"dwell_ms": "long"}, {"dwell_ms": -1}, {}]
+    log.append(
+        [Event("i", "impression", 1, query_id="r", shown=("a", "b"))]
+        + [
+            Event(f"{i}", "dwell", 2, "r", None, None, "a", attributes=s)
+            for i, s in enumerate(said)
+        ]
+    )
+    (session,) = sessions_of(EventColumns.load(log))
+    assert session.dwell_ms == {"a": 30}
+
+
+def test_a_second_page_says_where_it_began(log: EventLog) -> None:
+    log.append([Event("i", "impression", 1, query_id="r", shown=("a", "b"), position=11)])
+    (session,) = sessions_of(EventColumns.load(log))
+    assert session.offset == 10
 
 
 def test_single_impressions_and_pages_make_one_shown_list(log: EventLog) -> None:

@@ -167,3 +167,21 @@ def test_a_file_that_is_missing_or_of_another_kind_is_refused(
     table.write_text("id,title\n1,a\n")
     with pytest.raises(InvalidInput, match="is no JSONL"):
         import_events([str(table)], log, NOW_MS)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"dwell_ms": {"a": -1}}, "write milliseconds"),
+        ({"dwell_ms": [3]}, "an object of id: milliseconds"),
+        ({"offset": -1}, "offset = -1"),
+        ({"offset": 1.5}, "offset = 1.5"),
+        ({"is_random": "yes"}, "is_random = 'yes'"),
+    ],
+)
+def test_a_session_of_wrong_facts_names_them(
+    tmp_path: Path, wrong: dict[str, Any], said: str
+) -> None:
+    path = written(tmp_path / "s.jsonl", {**SESSION, **wrong})
+    with pytest.raises(InvalidInput, match=said):
+        list(read_sessions([path], NOW_MS))

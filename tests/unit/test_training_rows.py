@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.domain.errors import InvalidInput
-from app.offline.dataset import TrainingSet, sample
+from app.offline.dataset import UNJUDGED, UNOBSERVED, TrainingSet, sample
 from app.offline.folds import cut
 from app.offline.judged import Judged
 from app.offline.recipe import Negatives, Recipe
@@ -27,6 +27,14 @@ def test_all_judged_rows_are_kept_and_unjudged_ones_sampled():
     assert (np.diff(keep) > 0).all()
     drawn = set(keep.tolist()) - {3, 50, 99}
     assert max(drawn) < 90  # rows that no channel returned are never sampled as negatives
+
+
+def test_what_was_perhaps_never_seen_is_no_negative():
+    grades = np.full(20, UNJUDGED, np.int32)
+    grades[[0, 5]] = [1, UNOBSERVED]
+    keep = sample(grades, 20, Negatives(top=100, random=100), np.random.default_rng(1))
+    assert 5 not in keep
+    assert keep.size == 19
 
 
 def test_the_same_seed_draws_the_same_negatives():
@@ -58,7 +66,7 @@ def test_lists_without_anything_better_than_the_rest_teach_nothing():
 
 
 def test_taking_groups_takes_their_rows_whole():
-    rows = TrainingSet(
+    rows = TrainingSet.plain(
         np.arange(12, dtype=np.float32).reshape(6, 2),
         np.array([0, 1, 0, 0, 2, 1], np.int32),
         np.array([2, 1, 3]),
@@ -68,6 +76,21 @@ def test_taking_groups_takes_their_rows_whole():
     assert some.qids == ("c", "a")
     assert some.labels.tolist() == [0, 2, 1, 0, 1]
     assert some.sizes.tolist() == [3, 2]
+
+
+def test_weights_and_positions_follow_their_rows():
+    rows = TrainingSet(
+        np.zeros((3, 1), np.float32),
+        np.array([0, 1, 0], np.int32),
+        np.array([1, 2]),
+        ("a", "b"),
+        np.array([1, 2, 3], np.float32),
+        np.array([0, 5, 6], np.int32),
+    )
+    turned = TrainingSet.join([rows.take([1]), rows.take([0])])
+    assert turned.weights.tolist() == [2, 3, 1]
+    assert turned.positions.tolist() == [5, 6, 0]
+    assert turned.columns(np.array([0])).weights.tolist() == [2, 3, 1]
 
 
 def test_a_recipe_that_asks_for_an_unknown_feature_names_it(tmp_path):
