@@ -222,7 +222,7 @@ class Engine:
         if key not in self._rankers:
             release = open_release(self.stores.releases.path(release_id))
             refuse_if_foreign(release, snapshot)
-            ranker = LocalRanker(release.features, release.model, self.rank_threads)
+            ranker = LocalRanker.of(release, self.rank_threads)
             warm_ranker(
                 ranker, snapshot, tables or Tables.empty(len(snapshot)), list(self._threads)
             )

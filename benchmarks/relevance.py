@@ -124,7 +124,7 @@ def run_split(
                 now_ms=NOW_MS, recipe_file=RECIPE,
             )  # fmt: skip
             release = open_release(place.stores.releases.path(trained.release_id))
-            ranker = LocalRanker(release.features, release.model, threads)
+            ranker = LocalRanker.of(release, threads)
             typer.echo(f"  {trained.rounds} trees; {dict(list(trained.features.items())[:8])}")
         depth = place.settings.merge.max_candidates
         found = measure(asked, timeline, whole(ranker), METRICS, SEED, depth=depth).evaluations

@@ -21,7 +21,7 @@ from app.domain.candidates import CandidateSet
 from app.features.document_inputs import document_input
 from app.features.hit_inputs import hit_input
 from app.features.list_inputs import list_input
-from app.features.lookup import Inputs
+from app.features.lookup import Inputs, PairModel
 from app.features.pair_inputs import pair_input
 from app.features.request_inputs import query_input, user_input
 from app.features.row_slots import index_rows
@@ -48,11 +48,13 @@ class Lookup:
         ctx: SearchContext,
         candidates: CandidateSet,
         list_values: Mapping[str, Any] | None = None,
+        models: Mapping[str, PairModel] | None = None,
     ) -> None:
         self.ctx = ctx
         self.candidates = candidates
         self.rows = candidates.rows
         self.table = index_rows(candidates.rows)
+        self.models = models or {}
         self.memo: dict[str, Any] = dict(list_values or {})
 
     def get(self, name: str) -> Any:
@@ -68,9 +70,14 @@ def gather(
     ctx: SearchContext,
     candidates: CandidateSet,
     list_values: Mapping[str, Any] | None = None,
+    models: Mapping[str, PairModel] | None = None,
 ) -> dict[str, Any]:
-    """Look up each named input. `list_values`: of the whole list, when `candidates` is a slice."""
-    lookup = Lookup(ctx, candidates, list_values)
+    """Look up each named input.
+
+    `list_values`: of the whole list, when `candidates` is a slice. `models`: those that
+    `pair_model[NAME]` may ask, by name.
+    """
+    lookup = Lookup(ctx, candidates, list_values, models)
     return {name: lookup.get(name) for name in names}
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
-from app.domain.arrays import I32, Rows
+from app.domain.arrays import F32, I32, Rows
 from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidInput
 from app.snapshot.context import SearchContext
 
 NAN = float("nan")
 """Missing for every candidate alike."""
+
+
+class PairModel(Protocol):
+    """A released model whose output is an input of another."""
+
+    def predict(self, ctx: SearchContext, rows: Rows) -> F32:
+        """(n,) rows of the context's snapshot → (n,), each row for itself. Thread-safe."""
+        ...
 
 
 class Inputs(Protocol):
@@ -21,6 +30,7 @@ class Inputs(Protocol):
     rows: Rows  # (n,)
     table: I32  # where each row stands among `rows`, see row_slots
     memo: dict[str, Any]
+    models: Mapping[str, PairModel]  # by name
 
     def get(self, name: str) -> Any: ...
 

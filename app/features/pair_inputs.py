@@ -10,6 +10,7 @@ from numba import njit
 
 from app.corpus.geometry import haversine_km
 from app.domain.arrays import F32, I32, I64, Rows
+from app.domain.errors import InvalidInput
 from app.features.lookup import NAN, Inputs, unknown
 from app.features.row_slots import (
     EMPTY,
@@ -30,6 +31,8 @@ def pair_input(lookup: Inputs, base: str, field: str) -> Any:
     name = base.removeprefix("pair_")
     if name in FIELD_MATCHES:
         return _text(lookup, name, field)
+    if name == "model":
+        return _model(lookup, field)
     if name == "affinity":
         return _affinity(lookup, field)
     if name in _SOURCES and not field:
@@ -47,6 +50,15 @@ def _text(lookup: Inputs, name: str, field: str) -> Any:
     for other, values in zip(FIELD_MATCHES, matches, strict=True):
         lookup.memo[f"pair_{other}[{field}]"] = values
     return lookup.memo[f"pair_{name}[{field}]"]
+
+
+def _model(lookup: Inputs, field: str) -> Any:
+    """What another released model says."""
+    if field not in lookup.models:
+        raise InvalidInput(
+            f"model({field}) asks a model that is not open; open: {', '.join(lookup.models)}"
+        )
+    return lookup.models[field].predict(lookup.ctx, lookup.rows)
 
 
 def _any_coverage(lookup: Inputs) -> Any:

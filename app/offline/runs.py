@@ -152,4 +152,4 @@ def _ranker(
 ) -> LocalRanker:
     release = open_release(place.stores.releases.path(release_id))
     refuse_if_foreign(release, snapshot)
-    return LocalRanker(release.features, release.model, threads)
+    return LocalRanker.of(release, threads)

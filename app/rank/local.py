@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,7 +14,10 @@ from app.domain.candidates import CandidateSet
 from app.domain.errors import FeatureMismatch
 from app.features.feature import FeatureSet
 from app.features.inputs import gather
+from app.features.lookup import PairModel
+from app.rank.dependencies import as_inputs
 from app.rank.ranker import Model
+from app.rank.release import Release
 from app.snapshot.context import SearchContext
 
 
@@ -24,6 +28,7 @@ class LocalRanker:
     features: FeatureSet
     model: Model
     threads: Executor
+    models: Mapping[str, PairModel] = field(default_factory=dict)  # that features ask, by name
 
     def __post_init__(self) -> None:
         if self.model.feature_names != self.features.names:
@@ -31,6 +36,11 @@ class LocalRanker:
                 f"the model was trained on {', '.join(self.model.feature_names)}; this build "
                 f"computes {', '.join(self.features.names)}; train again with this build"
             )
+
+    @classmethod
+    def of(cls, release: Release, threads: Executor) -> LocalRanker:
+        """Rank by an open release, and by those that it uses."""
+        return cls(release.features, release.model, threads, as_inputs(release.uses))
 
     async def rank(self, ctx: SearchContext, candidates: CandidateSet) -> F32:
         """Return (n,) scores, or raise TimeoutError at the request's deadline."""
@@ -46,5 +56,5 @@ class LocalRanker:
         """Return the (n, d) features of these candidates, as training saw them."""
         if not len(candidates):
             return np.empty((0, len(self.features.names)), np.float32)
-        inputs = gather(self.features.inputs, ctx, candidates)
+        inputs = gather(self.features.inputs, ctx, candidates, models=self.models)
         return self.features.matrix(inputs, len(candidates))

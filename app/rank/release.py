@@ -11,13 +11,14 @@ models/NAME/VERSION/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from app.domain.errors import FeatureMismatch
 from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
+from app.rank.dependencies import Uses, models_read, open_uses
 from app.rank.golden import Golden, replay
 from app.rank.lightgbm_model import LightGbmModel
 from app.snapshot.artifact import verify
@@ -32,6 +33,7 @@ class Release:
     features: FeatureSet
     model: LightGbmModel
     manifest: Mapping[str, Any]
+    uses: Uses = field(default_factory=dict)  # models whose output is a feature of this one
 
 
 def open_release(path: Path) -> Release:
@@ -43,11 +45,19 @@ def open_release(path: Path) -> Release:
     goldens = [Golden.open(file) for file in sorted((path / "golden").glob("*.npz"))]
     if not replay(goldens, features, model):
         raise FeatureMismatch(f"{path} has no golden rows to check it by; train again")
-    return Release(manifest["id"], features, model, manifest)
+    uses = open_uses(path, manifest, models_read(features.inputs))
+    return Release(manifest["id"], features, model, manifest, uses)
 
 
 def refuse_if_foreign(release: Release, snapshot: Snapshot) -> None:
     """A model serves only the analyzer and encoder that it was trained with."""
+    for name, used in release.uses.items():
+        if used.manifest["analyzer_id"] != snapshot.analyzer.id:
+            raise FeatureMismatch(
+                f"release {release.id} uses {name} {used.id}, trained with analyzer_id "
+                f"{used.manifest['analyzer_id']}; snapshot {snapshot.id} has "
+                f"{snapshot.analyzer.id}; train both again on this snapshot"
+            )
     encoder_id = snapshot.encoder.id if snapshot.encoder else None
     for name, here in (("analyzer_id", snapshot.analyzer.id), ("encoder_id", encoder_id)):
         if release.manifest[name] != here:

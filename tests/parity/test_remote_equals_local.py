@@ -44,7 +44,7 @@ def url(data) -> Iterator[str]:
 def local(data) -> Iterator[LocalRanker]:
     release = open_release(data / "models" / "lambdarank" / RELEASE)
     with ThreadPoolExecutor(1) as threads:
-        yield LocalRanker(release.features, release.model, threads)
+        yield LocalRanker.of(release, threads)
 
 
 @pytest.fixture(scope="module")
