@@ -104,6 +104,14 @@ class ReindexSettings(_Section):
     keep_snapshots: int = Field(3, ge=2, description="newest that served, for rollback")
 
 
+class RetentionSettings(_Section):
+    """What is kept of tables and releases, beside all that unexpired impressions name."""
+
+    tables: int = Field(3, ge=2, description="newest, and newest that served")
+    releases: int = Field(5, ge=2, description="of each model: newest, and newest that served")
+    release_days: float = Field(30.0, ge=0, description="younger releases stay in any case")
+
+
 class Settings(_Section):
     """The whole tree."""
 
@@ -115,6 +123,7 @@ class Settings(_Section):
     rank: RankSettings = RankSettings()
     service: ServiceSettings = ServiceSettings()
     reindex: ReindexSettings = ReindexSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     @classmethod
     def load(

@@ -85,6 +85,17 @@ class EventColumns:
         parts = {f.name: _head(getattr(self, f.name), n) for f in fields(self) if f.name != "shown"}
         return replace(self, **parts, shown=shown)
 
+    def received(self, up_to_seq: int) -> EventColumns:
+        """Return the events with seq ≤ up_to_seq: what the log held once, whenever it happened."""
+        keep = np.flatnonzero(self.seq <= up_to_seq)
+        if keep.size == len(self):
+            return self
+        parts: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name, column in parts.items():
+            whole = isinstance(column, Coded | Ragged)
+            parts[name] = column.take(keep) if whole else column[keep]
+        return EventColumns(**parts)
+
     def code_of(self, action: str) -> int:
         """Return the code of an action, -2 where no event has it (-1 would match nothing too)."""
         names = self.action.names

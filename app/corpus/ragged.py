@@ -47,6 +47,14 @@ class Ragged:
     def lengths(self) -> I64:
         return np.diff(self.offsets)
 
+    def take(self, keep: I64) -> Ragged:
+        """Copy some entries, in the order given."""
+        lengths = self.lengths[keep]
+        offsets = np.zeros(keep.size + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+        return Ragged(offsets, self.values[np.repeat(self.offsets[keep], lengths) + within])
+
     @classmethod
     def pack(cls, entries: Iterable[Sequence[float]], dtype: type[np.generic]) -> Ragged:
         lists = list(entries)

@@ -6,6 +6,7 @@ what an interrupted run left behind is removed by the next.
 
 from __future__ import annotations
 
+import logging
 import platform
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from app.corpus.analyzer import Analyzer
 from app.corpus.attributes import Attributes, extended, infer
 from app.corpus.chunk import merge_chunks
 from app.corpus.documents import Documents
+from app.corpus.impression_log import FOLDER
 from app.corpus.rows import PLACE, RowRules
 from app.corpus.schema import FieldType, Schema
 from app.corpus.sources import resolve
@@ -36,11 +38,13 @@ from app.offline.exclusive import exclusive
 from app.offline.ingest import Catalogue, analyse, read_catalogue
 from app.offline.progress import Progress, Silent, Timed
 from app.offline.rejects import Rejects
+from app.offline.retention import remove_old_snapshots
 from app.settings import Settings
 from app.snapshot.artifact import remove_directory, seal
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.store import ArtifactStore, new_id
 
+log = logging.getLogger(__name__)
 _LIBRARIES = ("duolu", "numpy", "faiss-cpu", "numba", "rjieba")
 
 
@@ -97,7 +101,8 @@ def reindex(
         )  # fmt: skip
         report = run.build(data / "errors", publish)
         if publish:
-            _publish(store, report.snapshot_id, settings.reindex.keep_snapshots)
+            store.publish(report.snapshot_id)
+            _forget(store, settings.reindex.keep_snapshots, data / FOLDER)
     return report
 
 
@@ -227,10 +232,12 @@ class _Run:
         }
 
 
-def _publish(store: ArtifactStore, snapshot_id: str, keep: int) -> None:
-    store.publish(snapshot_id)
-    served = store.history()[-keep:]
-    store.gc(keep, lambda artifact_id: artifact_id in served)
+def _forget(store: ArtifactStore, keep: int, log_folder: Path) -> None:
+    """Delete old snapshots. The new one serves already: what is in the way is for `duolu gc`."""
+    try:
+        remove_old_snapshots(store, keep, log_folder)
+    except InvalidInput as error:
+        log.warning("old snapshots stay: %s", error)
 
 
 def _has_places(schema: Schema) -> bool:

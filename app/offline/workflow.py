@@ -9,6 +9,7 @@ from pathlib import Path
 from app.bootstrap import Stores
 from app.corpus.event_columns import EventColumns
 from app.corpus.event_log import EventLog
+from app.corpus.impression_log import FOLDER
 from app.domain.errors import InvalidInput
 from app.offline.behaviour.publish import publish_tables
 from app.offline.gate import publish
@@ -41,6 +42,10 @@ class Workplace:
     @property
     def events_file(self) -> Path:
         return self.data / "events.db"
+
+    @property
+    def impressions(self) -> Path:
+        return self.data / FOLDER
 
     def snapshot(self) -> Snapshot:
         """Open the published snapshot. Raises NothingServes with the remedy if there is none."""

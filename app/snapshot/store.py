@@ -10,7 +10,6 @@ root/
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,14 +118,6 @@ class ArtifactStore:
         else:
             self.publish(artifact_id)
         return artifact_id
-
-    def gc(self, keep: int, is_pinned: Callable[[str], bool] = lambda _: False) -> list[str]:
-        """Remove all but the newest `keep`, the current one and pinned ones. Returns removed."""
-        current, ids = self.current_id(), self.ids()
-        doomed = [i for i in ids[: max(0, len(ids) - keep)] if i != current and not is_pinned(i)]
-        for artifact_id in doomed:
-            remove_directory(self.root / artifact_id)
-        return doomed
 
 
 def _first(kind: str) -> str:

@@ -83,14 +83,6 @@ def test_what_an_interrupted_build_left_is_never_listed_and_goes(store):
     assert [p.name for p in store.root.iterdir()] == ["whole"]
 
 
-def test_gc_keeps_the_newest_the_current_and_the_pinned(store):
-    for artifact_id in "abcdef":
-        make(store, artifact_id)
-    store.publish("a")
-    assert store.gc(2, lambda i: i == "c") == ["b", "d"]
-    assert store.ids() == ["a", "c", "e", "f"]
-
-
 def test_ids_sort_by_time():
     ids = [new_id(ms) for ms in (1_600_000_000_000, 1_700_000_000_000, 1_800_000_000_000)]
     assert ids == sorted(ids)

@@ -75,7 +75,8 @@ def build_tables(
 ) -> dict[str, Any]:
     """Write the tables into the directory `out` and return the facts for their manifest."""
     learn(events, QueryTerms.of(events, analyzer, analyzers), as_of_ms, config).save(out)
-    return facts_of(events, as_of_ms, config) | {"analyzer_id": analyzer.id}
+    facts = {"analyzer_id": analyzer.id, "analyzers": list(analyzers)}
+    return facts_of(events, as_of_ms, config) | facts
 
 
 def facts_of(events: EventColumns, as_of_ms: int, config: TableConfig) -> dict[str, Any]:

@@ -1,0 +1,68 @@
+"""gc: what is deleted, and why the rest stays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from app.commands import options as o
+from app.offline.exclusive import exclusive
+from app.offline.retention import (
+    Fate,
+    judge_releases,
+    judge_snapshots,
+    judge_tables,
+    named_by,
+    release_stores,
+    remove,
+)
+from app.offline.workflow import Workplace
+
+MIB = 1 << 20
+
+
+def register(app: typer.Typer) -> None:
+    app.command("gc")(gc_command)
+
+
+def gc_command(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    data: o.Data = o.DATA,
+    models: o.Models = o.MODELS,
+    config: o.Config = o.CONFIG,
+    overrides: o.Override = None,
+    as_json: o.Json = False,
+) -> None:
+    """Delete snapshots, tables and releases that nothing needs; what impressions name stays."""
+    place = o.workplace(data, models, config, overrides)
+    with exclusive(place.stores.snapshots.root / ".reindex.lock", "reindex"):
+        judged = judge(place, int(time.time() * 1e3))
+        if not dry_run:
+            remove(judged)
+    going = [fate for fate in judged if fate.kept_because is None]
+    freed, verb = sum(fate.bytes for fate in going), "would go" if dry_run else "deleted"
+    lines = [*_lines(judged), f"{len(going)} of {len(judged)} {verb}: {freed / MIB:,.1f} MiB"]
+    result = {"dry_run": dry_run, "bytes": freed, "artifacts": [f.to_json() for f in judged]}
+    o.show(result, as_json, lines)
+
+
+def judge(place: Workplace, now_ms: int) -> list[Fate]:
+    """Judge all that is stored under one place."""
+    retention, stores = place.settings.retention, place.stores
+    named = named_by(place.impressions)
+    return [
+        *judge_snapshots(stores.snapshots, place.settings.reindex.keep_snapshots, named),
+        *judge_tables(stores.tables, retention.tables, named),
+        *judge_releases(release_stores(place.models), retention, named, now_ms),
+    ]
+
+
+def _lines(judged: Sequence[Fate]) -> list[str]:
+    return [
+        f"{'keep' if f.kept_because else 'go  '}  {f.kind:<8}  {f.id}  "
+        f"{f.bytes / MIB:>9,.1f} MiB  {f.kept_because or 'nothing needs it'}"
+        for f in judged
+    ]
