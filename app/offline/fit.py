@@ -1,26 +1,31 @@
-"""Fits LightGBM on training rows and reads back what it learned."""
+"""Fits LightGBM on training rows and reads back what it learned.
+
+Same rows, same recipe: the same model to the byte, on any number of threads. What a recipe does
+not say is LightGBM's default.
+"""
 
 from __future__ import annotations
 
+import logging
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import lightgbm
 import numpy as np
+from lightgbm.basic import LightGBMError
 
-from app.domain.arrays import F64
+from app.domain.arrays import F64, I64
+from app.domain.errors import InvalidInput
 from app.offline.dataset import TrainingSet
+from app.offline.lightgbm_rows import lightgbm_dataset
+from app.offline.objectives import loss
+from app.offline.parameters import parameters
 from app.offline.recipe import Recipe
 
-DEFAULTS = {
-    "num_leaves": 31,
-    "learning_rate": 0.05,
-    "min_data_in_leaf": 20,
-    "lambdarank_truncation_level": 20,
-    "verbosity": -1,
-    "force_row_wise": True,
-    "deterministic": True,
-}
+log = logging.getLogger(__name__)
+_THREADS = re.compile(r"^\[num_threads: -?\d+\]$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,58 +34,57 @@ class Fitted:
 
     booster: Any
     rounds: int
-    valid_ndcg: float  # LightGBM's own nDCG@10 on the valid groups, at the rounds chosen
+    valid_ndcg: float  # LightGBM's own, at the gate's cut-off, on the valid groups, after `rounds`
 
     def gains(self) -> F64:
         """Summed split gain of each feature. (d,)"""
         return np.asarray(self.booster.feature_importance("gain"), np.float64)
 
+    def text(self) -> str:
+        """LightGBM's own text of the model, without the one line that depends on the machine."""
+        text: str = self.booster.model_to_string(num_iteration=self.rounds)
+        return _THREADS.sub("[num_threads: 0]", text)
 
-def fit(
-    train: TrainingSet, valid: TrainingSet, recipe: Recipe, names: tuple[str, ...], threads: int
-) -> Fitted:
-    """Boost until the valid groups stop improving. Same rows, same recipe: same model."""
+
+def fit(train: TrainingSet, valid: TrainingSet, recipe: Recipe, threads: int) -> Fitted:
+    """Boost until the valid groups' nDCG stops rising, whatever the objective.
+
+    Raises InvalidInput where LightGBM refuses a parameter or a grade.
+    """
     stop = lightgbm.early_stopping(recipe.early_stopping, verbose=False)
-    booster = lightgbm.train(
-        parameters(recipe, threads),
-        _data(train, names),
-        recipe.rounds,
-        valid_sets=[_data(valid, names)],
-        valid_names=["valid"],
-        callbacks=[stop],
-    )
-    score = booster.best_score["valid"]["ndcg@10"]
+    booster = _train(recipe, [train], None, threads, recipe.rounds, valid=valid, callbacks=[stop])
+    (score,) = booster.best_score["valid"].values()
     return Fitted(booster, max(1, booster.best_iteration), float(score))
 
 
 def refit(
-    rows: TrainingSet, recipe: Recipe, names: tuple[str, ...], fitted: Fitted, threads: int
+    parts: Sequence[TrainingSet], columns: I64, recipe: Recipe, fitted: Fitted, threads: int
 ) -> Fitted:
-    """Train again on all rows with the rounds found."""
-    booster = lightgbm.train(parameters(recipe, threads), _data(rows, names), fitted.rounds)
+    """Train again on some features of all parts, with the rounds found."""
+    booster = _train(recipe, parts, columns, threads, fitted.rounds)
     return Fitted(booster, fitted.rounds, fitted.valid_ndcg)
 
 
-def parameters(recipe: Recipe, threads: int) -> dict[str, Any]:
-    return {
-        **DEFAULTS,
-        **recipe.parameters,
-        "objective": recipe.objective,
-        "metric": "ndcg",
-        "eval_at": [10],
-        "seed": recipe.seed,
-        "num_threads": threads,
-    }
-
-
-def _data(rows: TrainingSet, names: tuple[str, ...]) -> Any:
-    labels = [f"f{i}" for i in range(len(names))]  # LightGBM refuses brackets in names
-    return lightgbm.Dataset(
-        rows.features,
-        rows.labels,
-        group=rows.sizes,
-        weight=None if (rows.weights == 1).all() else rows.weights,
-        position=rows.positions if rows.positions.any() else None,
-        feature_name=labels,
-        free_raw_data=False,
-    )
+def _train(
+    recipe: Recipe,
+    parts: Sequence[TrainingSet],
+    columns: I64 | None,
+    threads: int,
+    rounds: int,
+    valid: TrainingSet | None = None,
+    callbacks: Sequence[Any] = (),
+) -> Any:
+    lightgbm.register_logger(log, "debug")  # else it prints on standard output, beside --json
+    settings = parameters(recipe, threads)
+    rows = lightgbm_dataset(parts, columns, recipe.objective)
+    stopping = [lightgbm_dataset([valid], columns, None)] if valid is not None else []
+    settings["objective"] = loss(recipe.objective, parts)
+    try:
+        return lightgbm.train(
+            settings, rows, rounds, valid_sets=stopping,
+            valid_names=["valid"] * len(stopping), callbacks=list(callbacks),
+        )  # fmt: skip
+    except LightGBMError as error:
+        raise InvalidInput(
+            f"LightGBM refuses this training: {error}; look at [parameters] of the recipe"
+        ) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -12,6 +12,9 @@ from app.corpus.schema import NUMERIC, Schema
 from app.domain.errors import InvalidInput
 from app.features.catalog import CATALOG
 from app.snapshot.tables import PREFERENCE_FIELDS
+
+Objective: TypeAlias = Literal["binary", "regression", "pairwise", "lambdarank", "rank_xendcg"]
+"""What is learned: app/offline/objectives.py says which is of which family."""
 
 
 class _Part(BaseModel):
@@ -59,7 +62,7 @@ class Gate(_Part):
 class Recipe(_Part):
     """One model."""
 
-    objective: Literal["lambdarank", "rank_xendcg"] = "lambdarank"
+    objective: Objective = "lambdarank"
     seed: int = 7
     rounds: int = Field(600, gt=0)
     early_stopping: int = Field(30, gt=0)

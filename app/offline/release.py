@@ -47,8 +47,7 @@ def write_release(
     """Return the id of a finished, unpublished release."""
     release_id = new_id(now_ms)
     built = releases.building(release_id)
-    text = fitted.booster.model_to_string(num_iteration=fitted.rounds)
-    (built / "model.txt").write_text(text, "utf-8")
+    (built / "model.txt").write_text(fitted.text(), "utf-8")
     shutil.copyfile(recipe_file, built / "recipe.toml")
     _write_goldens(built, fitted, features, timeline, parts)
     (built / "report.md").write_text(

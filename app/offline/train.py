@@ -70,7 +70,7 @@ def train(
         ]
     _refuse_if_empty(rows, parts)
     with progress.stage("fit", None, "rounds") as advance:
-        fitted = fit(rows[0], rows[1], recipe, names, threads)
+        fitted = fit(rows[0], rows[1], recipe, threads)
         advance(fitted.rounds)
     with progress.stage("evaluate", len(parts.test), "queries") as advance:
         comparison = _measure(parts.test, timeline, features, fitted, recipe, advance)
@@ -81,7 +81,7 @@ def train(
                     parts.test, features, recipe.negatives, recipe.seed, lambda _: None
                 )
             )
-            fitted, features = _refit(TrainingSet.join(rows), recipe, features, fitted, threads)
+            fitted, features = _refit(rows, recipe, features, fitted, threads)
             advance(fitted.rounds)
     verdict = judge(_evidence(parts, comparison, recipe), recipe.gate)
     varying = rows[0].varying()
@@ -107,7 +107,7 @@ def _evidence(parts: Parts, comparison: Comparison, recipe: Recipe) -> Evidence:
 
 
 def _refit(
-    rows: TrainingSet, recipe: Recipe, features: FeatureSet, fitted: Fitted, threads: int
+    rows: Sequence[TrainingSet], recipe: Recipe, features: FeatureSet, fitted: Fitted, threads: int
 ) -> tuple[Fitted, FeatureSet]:
     """Train on all rows with the rounds found, on the features that the first model split on.
 
@@ -117,7 +117,7 @@ def _refit(
     if not used.size:
         used = np.arange(len(features.names))
     names = tuple(features.names[j] for j in used)
-    return refit(rows.columns(used), recipe, names, fitted, threads), FeatureSet(CATALOG, names)
+    return refit(rows, used, recipe, fitted, threads), FeatureSet(CATALOG, names)
 
 
 def _measure(
