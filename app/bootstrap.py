@@ -25,7 +25,7 @@ from app.pipeline.search import Search, SearchResult
 from app.pipeline.warm import warm, warm_ranker
 from app.query.understand import SearchRequest, understand
 from app.rank.local import LocalRanker
-from app.rank.ranker import Ranker
+from app.rank.ranker import Keep, Ranker
 from app.rank.release import open_release, refuse_if_foreign
 from app.rank.remote import RemoteRanker
 from app.recall.fanout import Fanout, Lane
@@ -34,7 +34,7 @@ from app.snapshot.context import SearchContext
 from app.snapshot.opening import open_snapshot, open_tables
 from app.snapshot.recent import Recent
 from app.snapshot.snapshot import Snapshot
-from app.snapshot.store import ArtifactStore
+from app.snapshot.stores import Stores
 from app.snapshot.tables import Tables
 
 log = logging.getLogger(__name__)
@@ -62,23 +62,6 @@ class Answer:
     took_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """Where the three kinds of artifacts live."""
-
-    snapshots: ArtifactStore
-    tables: ArtifactStore
-    releases: ArtifactStore
-
-    @classmethod
-    def under(cls, settings: Settings, data: Path, models: Path) -> Stores:
-        return cls(
-            ArtifactStore(data / "snapshots", "snapshot"),
-            ArtifactStore(data / "tables", "tables"),
-            ArtifactStore(models / settings.rank.model, "release"),
-        )
-
-
 class Engine:
     """Answers searches from the published artifacts and follows what is published."""
 
@@ -86,7 +69,7 @@ class Engine:
         self, settings: Settings, data: Path, models: Path, key: str | None = None
     ) -> None:
         self.settings = settings
-        self.stores = Stores.under(settings, data, models)
+        self.stores = Stores.under(data, models, settings.rank.model)
         self.serving: Serving | None = None
         self.recent = Recent()  # what served lately: a ranker answers older gateways from it
         self.problems: dict[str, str] = {}  # artifact (and what it was opened on) → why not
@@ -108,9 +91,17 @@ class Engine:
         return self.serving
 
     async def search(
-        self, request: SearchRequest, now_ms: int | None = None, *, rank: bool = True
+        self,
+        request: SearchRequest,
+        now_ms: int | None = None,
+        *,
+        rank: bool = True,
+        keep: Keep | None = None,
     ) -> Answer:
-        """Answer one request. Raises InvalidQuery, UnknownName or NothingServes."""
+        """Answer one request. Raises InvalidQuery, UnknownName or NothingServes.
+
+        `keep` says whose features shall come with the result, None asks for none.
+        """
         started = time.perf_counter()
         serving = self.acquire()
         self._check_channels(request)
@@ -120,7 +111,7 @@ class Engine:
         timeout_ms = min(request.timeout_ms or 6e4, self.settings.service.timeout_ms)
         ctx = make_context(serving, query, Deadline.after_ms(timeout_ms), release_id)
         understood_ms = (time.perf_counter() - started) * 1e3
-        result = await serving.search.run(ctx, ranker, request.channels)
+        result = await serving.search.run(ctx, ranker, request.channels, keep)
         timings = {"understand": understood_ms, **result.timings_ms}
         return Answer(ctx, result, timings, (time.perf_counter() - started) * 1e3)
 

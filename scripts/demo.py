@@ -18,10 +18,10 @@ from typing import Annotated, Any
 
 import typer
 
-from app.bootstrap import Stores
 from app.domain.errors import DuoluError
 from app.settings import Settings
 from app.snapshot.store import ArtifactStore
+from app.snapshot.stores import Stores
 
 HOST = "127.0.0.1"
 GATE_REFUSED = 3  # what `duolu train --publish` exits with
@@ -61,7 +61,7 @@ class Demo:
 
     @property
     def stores(self) -> Stores:
-        return Stores.under(Settings.load(CONFIG), self.data, self.models)
+        return Stores.under(self.data, self.models, Settings.load(CONFIG).rank.model)
 
 
 def main(

@@ -31,7 +31,6 @@ from app.domain.impressions import Impression
 
 log = logging.getLogger(__name__)
 
-FOLDER = "impressions"
 READ_BATCH = 256
 AT_ONCE = 64
 DAY = "day="

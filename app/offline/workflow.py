@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.bootstrap import Stores
 from app.corpus.event_columns import EventColumns
 from app.corpus.event_log import EventLog
 from app.corpus.impression_log import FOLDER
@@ -24,6 +23,7 @@ from app.offline.trec import read_qrels, read_queries
 from app.settings import Settings
 from app.snapshot.opening import open_snapshot, open_tables
 from app.snapshot.snapshot import Snapshot
+from app.snapshot.stores import Stores
 from app.snapshot.tables import Tables
 
 
@@ -37,7 +37,7 @@ class Workplace:
 
     @property
     def stores(self) -> Stores:
-        return Stores.under(self.settings, self.data, self.models)
+        return Stores.under(self.data, self.models, self.settings.rank.model)
 
     @property
     def events_file(self) -> Path:

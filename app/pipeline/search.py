@@ -20,7 +20,7 @@ from app.merge.merger import Merger
 from app.pipeline.browse import fill_from_mask
 from app.pipeline.select import pick
 from app.pipeline.totals import count_matches
-from app.rank.ranker import Ranker
+from app.rank.ranker import Keep, KeepingRanker, Ranker, Ranking
 from app.recall.fanout import Fanout
 from app.snapshot.context import SearchContext
 
@@ -42,6 +42,7 @@ class SearchResult:
     total_relation: str  # "eq", or "gte" where the counting channel was missing
     timings_ms: Mapping[str, float]  # recall, merge, rank, select
     release_id: str | None  # None: fused order
+    ranking: Ranking  # of all n candidates
 
 
 class Search:
@@ -53,13 +54,21 @@ class Search:
         self.max_candidates = max_candidates
 
     async def run(
-        self, ctx: SearchContext, ranker: Ranker | None, only: Collection[str] | None = None
+        self,
+        ctx: SearchContext,
+        ranker: Ranker | None,
+        only: Collection[str] | None = None,
+        keep: Keep | None = None,
     ) -> SearchResult:
-        """Answer one query; `only` names the channels to ask, None asks all."""
+        """Answer one query; `only` names the channels to ask, None asks all.
+
+        `keep` says whose features the ranking shall hold.
+        """
         clock = _StageClock()
         hits, candidates = await self.candidates(ctx, only, clock)
-        scores, release_id, trouble = await self.rank(ctx, candidates, ranker)
+        ranking, release_id, trouble = await self.rank(ctx, candidates, ranker, keep)
         clock.lap("rank")
+        scores = ranking.scores
         picked = pick(candidates.rows, scores, ctx.query.offset, ctx.query.limit)
         rows = candidates.rows[picked]
         total, relation = count_matches(ctx, hits, len(candidates))
@@ -68,7 +77,7 @@ class Search:
         return SearchResult(
             rows, ids, scores[picked], candidates, picked, hits,
             (*(f"{h.channel}:{h.status}" for h in hits if h.is_missing), *trouble),
-            total, relation, clock.timings_ms, release_id,
+            total, relation, clock.timings_ms, release_id, ranking,
         )  # fmt: skip
 
     async def candidates(
@@ -89,25 +98,39 @@ class Search:
         return hits, candidates
 
     async def rank(
-        self, ctx: SearchContext, candidates: CandidateSet, ranker: Ranker | None
-    ) -> tuple[F32, str | None, tuple[str, ...]]:
+        self,
+        ctx: SearchContext,
+        candidates: CandidateSet,
+        ranker: Ranker | None,
+        keep: Keep | None = None,
+    ) -> tuple[Ranking, str | None, tuple[str, ...]]:
         """Return scores, the release that gave them, and what went wrong."""
+        fused = Ranking(candidates.fused)
         if ranker is None or not len(candidates):
-            return candidates.fused, None if ranker is None else ctx.release_id, ()
+            return fused, None if ranker is None else ctx.release_id, ()
         try:
-            scores = await ranker.rank(ctx, candidates)
+            ranking = await _ask(ranker, ctx, candidates, keep)
         except TimeoutError:
-            return candidates.fused, None, ("ranker:timed_out",)
+            return fused, None, ("ranker:timed_out",)
         except ServerError as error:
             log.warning("%s; serving fused order: request %s", error, ctx.request_id)
-            return candidates.fused, None, ("ranker:failed",)
+            return fused, None, ("ranker:failed",)
         except Exception:
             log.exception("ranking failed, serving fused order: request %s", ctx.request_id)
-            return candidates.fused, None, ("ranker:failed",)
+            return fused, None, ("ranker:failed",)
+        scores = ranking.scores
         if scores.shape != candidates.fused.shape or not np.isfinite(scores).all():
             log.error("ranker answered nonsense, serving fused order: request %s", ctx.request_id)
-            return candidates.fused, None, ("ranker:failed",)
-        return scores, ctx.release_id, ()
+            return fused, None, ("ranker:failed",)
+        return ranking, ctx.release_id, ()
+
+
+async def _ask(
+    ranker: Ranker, ctx: SearchContext, candidates: CandidateSet, keep: Keep | None
+) -> Ranking:
+    if keep is not None and isinstance(ranker, KeepingRanker):
+        return await ranker.rank_keeping(ctx, candidates, keep)
+    return Ranking(await ranker.rank(ctx, candidates))
 
 
 def refuse_if_all_down(hits: Sequence[ChannelHits]) -> None:

@@ -18,6 +18,7 @@ from app.domain.errors import InvalidQuery
 from app.domain.query import MAX_QUERY_TERMS, Deadline, GeoPoint, Query
 from app.domain.user import Preference, UserState
 from app.rank.fields import Fields
+from app.rank.ranker import Keep
 from app.rank.wire import CALL, pack, unpack
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
@@ -63,7 +64,9 @@ class RankCall:
     rows: tuple[int, ...] = ()  # and of these candidates
 
 
-def encode_call(ctx: SearchContext, candidates: CandidateSet, timeout_ms: float) -> bytes:
+def encode_call(
+    ctx: SearchContext, candidates: CandidateSet, timeout_ms: float, keep: Keep | None = None
+) -> bytes:
     """Put a request's frame and its candidates on the wire. Not the filters: candidates passed."""
     query, user = ctx.query, ctx.user
     origin = None if query.origin is None else {"lat": query.origin.lat, "lon": query.origin.lon}
@@ -82,6 +85,7 @@ def encode_call(ctx: SearchContext, candidates: CandidateSet, timeout_ms: float)
         },
         "user": {"id": user.user_id},
         "channels": candidates.channels,
+        **_wanted(ctx, candidates, keep),
     }  # fmt: skip
     arrays: dict[str, Array] = {
         "rows": candidates.rows, "fused": candidates.fused, "scores": candidates.scores,
@@ -94,6 +98,13 @@ def encode_call(ctx: SearchContext, candidates: CandidateSet, timeout_ms: float)
         arrays[f"preferences.{field}.codes"] = preference.codes
         arrays[f"preferences.{field}.weights"] = preference.weights
     return pack(CALL, header, arrays)
+
+
+def _wanted(ctx: SearchContext, candidates: CandidateSet, keep: Keep | None) -> dict[str, Any]:
+    if keep is None or not keep.chooses(ctx.request_id):
+        return {}
+    drawn = candidates.rows[keep.draw(ctx.request_id, len(candidates))]
+    return {"features": keep.best, "rows": drawn.tolist()}
 
 
 def decode_call(body: bytes) -> RankCall:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,9 +17,11 @@ from app.features.feature import FeatureSet
 from app.features.inputs import gather
 from app.features.lookup import PairModel
 from app.rank.dependencies import as_inputs
-from app.rank.ranker import Model
+from app.rank.ranker import Keep, Model, Ranking
 from app.rank.release import Release
 from app.snapshot.context import SearchContext
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,29 @@ class LocalRanker:
 
     async def rank(self, ctx: SearchContext, candidates: CandidateSet) -> F32:
         """Return (n,) scores, or raise TimeoutError at the request's deadline."""
-        loop = asyncio.get_running_loop()
-        call = loop.run_in_executor(self.threads, self.score, ctx, candidates)
+        return await self._on_a_thread(self.score, ctx, candidates)
+
+    async def rank_keeping(
+        self, ctx: SearchContext, candidates: CandidateSet, keep: Keep
+    ) -> Ranking:
+        """Return scores and all features: they are there, and choosing some would cost more."""
+        return await self._on_a_thread(self.ranking, ctx, candidates)
+
+    async def _on_a_thread(
+        self,
+        work: Callable[[SearchContext, CandidateSet], T],
+        ctx: SearchContext,
+        candidates: CandidateSet,
+    ) -> T:
+        call = asyncio.get_running_loop().run_in_executor(self.threads, work, ctx, candidates)
         async with asyncio.timeout(ctx.deadline.remaining_s()):
             return await call
+
+    def ranking(self, ctx: SearchContext, candidates: CandidateSet) -> Ranking:
+        """Return scores with the features of every candidate."""
+        matrix = self.matrix(ctx, candidates)
+        everywhere = np.arange(len(candidates), dtype=np.int64)
+        return Ranking(self.model.predict(matrix), self.features.names, everywhere, matrix)
 
     def score(self, ctx: SearchContext, candidates: CandidateSet) -> F32:
         return self.model.predict(self.matrix(ctx, candidates))

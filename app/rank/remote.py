@@ -15,7 +15,8 @@ from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidInput, InvalidQuery, RankerUnavailable, VersionUnknown
 from app.rank.breaker import Breaker
 from app.rank.call import encode_call
-from app.rank.reply import decode_reply
+from app.rank.ranker import Keep, Ranking
+from app.rank.reply import RankReply, decode_reply
 from app.snapshot.context import SearchContext
 
 PATH = "/v1/rank"
@@ -41,7 +42,13 @@ class RemoteRanker:
         self._session: aiohttp.ClientSession | None = None
 
     async def rank(self, ctx: SearchContext, candidates: CandidateSet) -> F32:
-        """Return (n,) finite scores.
+        """Return (n,) finite scores. Raises as `rank_keeping` does."""
+        return (await self.rank_keeping(ctx, candidates, None)).scores
+
+    async def rank_keeping(
+        self, ctx: SearchContext, candidates: CandidateSet, keep: Keep | None
+    ) -> Ranking:
+        """Return finite scores, and the features of what shall be kept.
 
         Raises TimeoutError at the request's deadline or after `timeout_ms`, VersionUnknown where
         the service holds other versions, RankerUnavailable for everything else.
@@ -51,11 +58,11 @@ class RemoteRanker:
                 f"the ranker at {self.url} failed {self.breaker.failures} times"
             )
         allowed_s = min(self.timeout_s, ctx.deadline.remaining_s())
-        body = encode_call(ctx, candidates, min(allowed_s * 1e3, 6e4))
+        body = encode_call(ctx, candidates, min(allowed_s * 1e3, 6e4), keep)
         try:
             async with asyncio.timeout(allowed_s):
                 status, answer = await self._post(body)
-            scores = self._scores(ctx, len(candidates), status, answer)
+            ranking = self._ranking(ctx, len(candidates), status, answer)
         except TimeoutError:
             if (
                 allowed_s >= self.timeout_s / 2
@@ -66,7 +73,7 @@ class RemoteRanker:
             self.breaker.failed(time.monotonic())
             raise RankerUnavailable(f"the ranker at {self.url}: {error}") from None
         self.breaker.succeeded()
-        return scores
+        return ranking
 
     async def close(self) -> None:
         """Close the connections; the next call opens new ones."""
@@ -85,7 +92,7 @@ class RemoteRanker:
                 raise RankerUnavailable(f"it answers {response.status} with {length} bytes")
             return response.status, await response.read()
 
-    def _scores(self, ctx: SearchContext, n: int, status: int, answer: bytes) -> F32:
+    def _ranking(self, ctx: SearchContext, n: int, status: int, answer: bytes) -> Ranking:
         """Refuse every reply that is not these candidates' scores by these versions."""
         if status == HTTPStatus.CONFLICT:
             raise VersionUnknown(f"the ranker at {self.url}: {_words(answer)}")
@@ -107,7 +114,21 @@ class RemoteRanker:
             raise RankerUnavailable(
                 f"it answers nonsense: {reply.scores.shape} scores for {n} rows"
             )
-        return reply.scores
+        _refuse_misplaced(reply, n)
+        return Ranking(reply.scores, reply.feature_names, reply.places, reply.features)
+
+
+def _refuse_misplaced(reply: RankReply, n: int) -> None:
+    """Features come as one line a place, each place once. What was not asked for does no harm."""
+    places, features = reply.places, reply.features
+    fits = places.ndim == 1 and features.shape == (places.size, len(reply.feature_names))
+    if places.size and (not fits or places.min() < 0 or places.max() >= n):
+        raise RankerUnavailable(
+            f"it answers nonsense: features {features.shape} of {len(reply.feature_names)} names "
+            f"for {places.size} of {n} rows"
+        )
+    if np.unique(places).size != places.size:
+        raise RankerUnavailable("it answers nonsense: the features of one row twice")
 
 
 def _session() -> aiohttp.ClientSession:

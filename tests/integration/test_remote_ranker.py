@@ -20,6 +20,8 @@ from tests.builders import city_rows, make_snapshot
 from tests.builders.rank_calls import make_call
 from tests.builders.servers import running
 
+TWO_FEATURES = {"feature_names": ("f", "g"), "features": np.ones((1, 2), np.float32)}
+
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory):
@@ -81,6 +83,9 @@ def test_an_honest_answer_is_believed_and_the_key_is_sent(asked):
         {"scores": np.zeros(9, np.float32)}, {"scores": np.zeros((10, 1), np.float32)},
         {"scores": np.full(10, np.nan, np.float32)}, {"scores": np.zeros(10)},
         {"scores": np.zeros(1 << 19, np.float32)}, {"status": 500}, {"status": 307},
+        {"places": np.array([10]), **TWO_FEATURES}, {"places": np.array([-1]), **TWO_FEATURES},
+        {"places": np.array([1, 2]), **TWO_FEATURES}, {"places": np.array([[1]]), **TWO_FEATURES},
+        {"places": np.array([1, 1]), "feature_names": ("f",), "features": np.ones((2, 1), "f4")},
     ],
     ids=str,
 )  # fmt: skip

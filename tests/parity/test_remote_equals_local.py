@@ -12,7 +12,9 @@ import pytest
 
 from app.domain.errors import VersionUnknown
 from app.domain.user import UserState
+from app.pipeline.select import pick
 from app.rank.local import LocalRanker
+from app.rank.ranker import Keep
 from app.rank.release import open_release
 from app.rank.remote import RemoteRanker
 from app.snapshot.opening import open_snapshot
@@ -52,10 +54,14 @@ def snapshot(data):
     return open_snapshot(data / "snapshots" / SNAPSHOT_ID)
 
 
-def ask(url: str, ctx, candidates):
+def ask(url: str, ctx, candidates, keep: Keep | None = None):
+    """The scores; with `keep` the whole ranking."""
+
     async def once():
         remote = RemoteRanker(url, 5_000)
         try:
+            if keep is not None:
+                return await remote.rank_keeping(ctx, candidates, keep)
             return await remote.rank(ctx, candidates)
         finally:
             await remote.close()
@@ -110,3 +116,23 @@ def test_rows_never_meet_another_snapshot(url, snapshot):
     ):
         with pytest.raises(VersionUnknown, match=r"other|at 9"):
             ask(url, other, candidates)
+
+
+def test_the_features_that_are_kept_travel_as_they_were_computed(url, local, snapshot):
+    ctx, candidates = make_call(snapshot, RELEASE, n=120)
+    keep = Keep(best=7, drawn=9)
+    told = ask(url, ctx, candidates, keep)
+    here = local.ranking(ctx, candidates)
+    assert told.scores.tobytes() == here.scores.tobytes()
+    assert told.feature_names == here.feature_names
+    assert told.features.tobytes() == here.features[told.places].tobytes()
+    best = pick(candidates.rows, here.scores, 0, 7).tolist()
+    drawn = keep.draw(ctx.request_id, 120)
+    assert told.places.tolist() == list(dict.fromkeys([*best, *drawn]))
+
+
+def test_a_request_that_is_not_chosen_brings_no_features(url, snapshot):
+    ctx, candidates = make_call(snapshot, RELEASE)
+    told = ask(url, ctx, candidates, Keep(share=0.0))
+    assert told.scores.size == 50
+    assert not told.places.size

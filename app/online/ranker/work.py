@@ -77,7 +77,8 @@ def _places(call: RankCall, scores: F32) -> I64:
     """Say whose features are wanted: the best, then the named ones. (k,) indices"""
     rows = call.candidates.rows
     best = pick(rows, scores, 0, call.features).tolist() if call.features else []
-    at = {int(row): i for i, row in enumerate(rows)} if call.rows else {}
+    named = set(call.rows)
+    at = {row: i for i, row in enumerate(rows.tolist()) if row in named} if named else {}
     for row in call.rows:
         if row not in at:
             raise InvalidQuery("rows", row, "one of the candidates' rows", "name a candidate")
