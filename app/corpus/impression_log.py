@@ -31,6 +31,9 @@ from app.domain.impressions import Impression
 
 log = logging.getLogger(__name__)
 
+FOLDER = "impressions"
+"""Of the data folder."""
+
 READ_BATCH = 256
 AT_ONCE = 64
 DAY = "day="

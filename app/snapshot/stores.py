@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.corpus.impression_log import FOLDER
 from app.snapshot.store import ArtifactStore
 
 
@@ -24,5 +25,5 @@ class Stores:
             ArtifactStore(data / "snapshots", "snapshot"),
             ArtifactStore(data / "tables", "tables"),
             ArtifactStore(models / model, "release"),
-            data / "impressions",
+            data / FOLDER,
         )
