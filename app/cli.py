@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from app.commands import administration, asking, catalogue, keeping, learning, serving
+from app.commands import administration, asking, catalogue, checking, keeping, learning, serving
 from app.domain.errors import DuoluError, GateRefused
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (catalogue, learning, asking, administration, keeping, serving):
+for part in (catalogue, learning, asking, administration, keeping, checking, serving):
     part.register(app)
 
 

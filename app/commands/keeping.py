@@ -52,7 +52,7 @@ def gc_command(
 def judge(place: Workplace, now_ms: int) -> list[Fate]:
     """Judge all that is stored under one place."""
     retention, stores = place.settings.retention, place.stores
-    named = named_by(place.impressions)
+    named = named_by(place.stores.impressions)
     return [
         *judge_snapshots(stores.snapshots, place.settings.reindex.keep_snapshots, named),
         *judge_tables(stores.tables, retention.tables, named),

@@ -13,6 +13,7 @@ from typing import Any
 
 from app.corpus.impression_log import read_impressions
 from app.domain.errors import DuoluError, InvalidInput
+from app.rank.dependencies import uses_of
 from app.settings import RetentionSettings
 from app.snapshot.artifact import remove_directory
 from app.snapshot.store import ArtifactStore
@@ -151,8 +152,7 @@ def _young(store: ArtifactStore, ids: Sequence[str], since_ms: int | None) -> It
 
 
 def _uses(fate: Fate) -> list[str]:
-    uses = _manifest(ArtifactStore(fate.path.parent, fate.kind), fate.id).get("uses")
-    return [str(used) for used in uses.values()] if isinstance(uses, dict) else []
+    return list(uses_of(_manifest(ArtifactStore(fate.path.parent, fate.kind), fate.id)).values())
 
 
 def _bytes(store: ArtifactStore, artifact_id: str) -> int:

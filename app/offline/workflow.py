@@ -8,14 +8,17 @@ from pathlib import Path
 
 from app.corpus.event_columns import EventColumns
 from app.corpus.event_log import EventLog
-from app.corpus.impression_log import FOLDER
 from app.domain.errors import InvalidInput
 from app.offline.behaviour.publish import publish_tables
+from app.offline.behaviour.rebuild import Rebuilder
 from app.offline.gate import publish
 from app.offline.import_events import Imported, import_events, import_sessions
 from app.offline.judged import Judged, from_qrels, from_sessions
+from app.offline.parity import Parity, chosen, compare
+from app.offline.past import Past
 from app.offline.progress import Progress, Silent
 from app.offline.recipe import Recipe
+from app.offline.retention import release_stores
 from app.offline.sessions import read_sessions, sessions_of
 from app.offline.timeline import Timeline
 from app.offline.train import Trained, train
@@ -43,10 +46,6 @@ class Workplace:
     def events_file(self) -> Path:
         return self.data / "events.db"
 
-    @property
-    def impressions(self) -> Path:
-        return self.data / FOLDER
-
     def snapshot(self) -> Snapshot:
         """Open the published snapshot. Raises NothingServes with the remedy if there is none."""
         store = self.stores.snapshots
@@ -58,6 +57,16 @@ class Workplace:
         if current is None:
             return Tables.empty(len(snapshot))
         return open_tables(store.path(current), snapshot.documents)
+
+    def events(self) -> EventColumns | None:
+        """Read the whole event log. None where there is none, or nothing in it."""
+        if not self.events_file.exists():
+            return None
+        log = EventLog.open(self.events_file)
+        try:
+            return EventColumns.load(log) if log.last_seq() else None
+        finally:
+            log.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +149,7 @@ def train_model(
         import_log(place, (), (str(labels.sessions),), now_ms, progress)
         refresh_tables(place, snapshot, now_ms, progress)
     tables = place.tables(snapshot)
-    events = _events(place)
+    events = place.events()
     timeline = Timeline(place.settings, snapshot, tables, events, recipe.sampling.time_blocks)
     judged = read_judged(labels, recipe, events, now_ms)
     trained = train(
@@ -150,6 +159,26 @@ def train_model(
     if publish_it:
         publish(trained.release_id, trained.verdict, place.stores.releases)
     return trained
+
+
+def check_parity(
+    place: Workplace, since_ms: int, sample: int | None, progress: Progress | None = None
+) -> Parity:
+    """Compute the logged impressions since then once more, or `sample` of them."""
+    stores = place.stores
+    rebuilder = Rebuilder(stores.tables, place.events())
+    with (
+        Past(place.settings, stores.snapshots, rebuilder) as past,
+        (progress or Silent()).stage("parity", sample, "impressions") as advance,
+    ):
+        impressions = chosen(stores.impressions, since_ms, sample)
+        parity = compare(impressions, past, release_stores(place.models), advance)
+    if not parity.rows and not parity.not_comparable:
+        raise InvalidInput(
+            f"nothing to compare: {parity.fused} impressions under {stores.impressions}, none "
+            "ranked by a release; search a service that has one, or name an earlier --since"
+        )
+    return parity
 
 
 def read_judged(
@@ -166,13 +195,3 @@ def read_judged(
             "with --qrels F, or run: duolu import-events F"
         )
     return from_sessions(list(sessions_of(events)), recipe.grades)
-
-
-def _events(place: Workplace) -> EventColumns | None:
-    if not place.events_file.exists():
-        return None
-    log = EventLog.open(place.events_file)
-    try:
-        return EventColumns.load(log) if log.last_seq() else None
-    finally:
-        log.close()

@@ -121,7 +121,7 @@ def test_with_labels_permuted_nothing_can_be_learned_unless_it_leaks(
     rows: list[TrainingSet] = [
         timeline.assemble(p, features, recipe.negatives, 7, lambda _: None) for p in parts.fitting
     ]
-    fitted = fit(rows[0], rows[1], recipe, features.names, 1)
+    fitted = fit(rows[0], rows[1], recipe, 1)
     model = LightGbmModel.of(fitted.booster, features.names, fitted.rounds)
     found = measure(
         parts.test,
