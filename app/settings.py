@@ -104,6 +104,21 @@ class ReindexSettings(_Section):
     keep_snapshots: int = Field(3, ge=2, description="newest that served, for rollback")
 
 
+class ImpressionSettings(_Section):
+    """The log of what was shown, which training reads. docs/impressions.md."""
+
+    enabled: bool = Field(True, description="false: nothing is logged, nothing is learned from it")
+    sample: float = Field(1.0, ge=0, le=1, description="share of searches, chosen by request_id")
+    unshown: int = Field(10, ge=0, le=100, description="candidates logged beside those shown")
+    retention_days: int = Field(90, ge=1, description="whole days older than that are deleted")
+    flush_seconds: float = Field(
+        30.0, gt=0, le=3600, description="between files; a crash loses so much"
+    )
+    max_queue: int = Field(
+        1000, gt=0, le=100_000, description="searches waiting to be logged; more are dropped"
+    )
+
+
 class RetentionSettings(_Section):
     """What is kept of tables and releases, beside all that unexpired impressions name."""
 
@@ -123,6 +138,7 @@ class Settings(_Section):
     rank: RankSettings = RankSettings()
     service: ServiceSettings = ServiceSettings()
     reindex: ReindexSettings = ReindexSettings()
+    impressions: ImpressionSettings = ImpressionSettings()
     retention: RetentionSettings = RetentionSettings()
 
     @classmethod

@@ -59,11 +59,13 @@ def warn(file: Path, reason: str) -> None:
 
 def write_impressions(root: Path, impressions: Iterable[Impression]) -> list[Path]:
     """Write one durable file a day. Raises OSError where the disk does not take it."""
+    return [write_day(root, those) for those in by_day(impressions)]
+
+
+def by_day(impressions: Iterable[Impression]) -> list[list[Impression]]:
+    """Put impressions in the order of a file, and those of each day together."""
     ordered = sorted(impressions, key=lambda i: (i.now_ms, i.request_id))
-    return [
-        _write_file(root / f"{DAY}{day}", list(those))
-        for day, those in groupby(ordered, lambda i: day_of(i.now_ms))
-    ]
+    return [list(those) for _, those in groupby(ordered, lambda i: day_of(i.now_ms))]
 
 
 def read_impressions(
@@ -129,7 +131,9 @@ def sweep(root: Path, now_ms: int, older_than_ms: int = 3_600_000) -> None:
             continue  # another process swept it
 
 
-def _write_file(folder: Path, ordered: list[Impression]) -> Path:
+def write_day(root: Path, ordered: list[Impression]) -> Path:
+    """Write the impressions of one day, in order, as one file. Raises OSError."""
+    folder = root / f"{DAY}{day_of(ordered[0].now_ms)}"
     content = _encode(ordered)
     digest = hashlib.sha256(content).hexdigest()
     final = folder / f"{ordered[0].now_ms:013d}-{ordered[-1].now_ms:013d}-{digest}.parquet"

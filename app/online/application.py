@@ -69,10 +69,14 @@ def _lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManag
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.describe()
         refreshing = asyncio.create_task(_keep_fresh(service))
+        for work in service.background:
+            work.start()
         try:
             yield
         finally:
             refreshing.cancel()
+            for work in service.background:
+                await asyncio.to_thread(work.close)
             await service.engine.disconnect()
 
     return lifespan

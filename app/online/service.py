@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Protocol, cast
 
 from starlette.requests import Request
 
@@ -13,6 +13,16 @@ from app.online.telemetry import Metrics
 from app.settings import Settings
 
 
+class Background(Protocol):
+    """Work beside the requests, on threads of its own."""
+
+    def start(self) -> None: ...
+
+    def close(self) -> None:
+        """End in order: it may take some seconds."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     engine: Engine
@@ -20,6 +30,7 @@ class Service:
     key: str | None  # None: administration is open, and the host is loopback
     admission: Admission
     metrics: Metrics = field(default_factory=Metrics)
+    background: list[Background] = field(default_factory=list)  # lives as long as the service
 
     def describe(self) -> None:
         """Put what serves now on the metrics page."""

@@ -25,7 +25,7 @@ from app.corpus.impression_log import (
 )
 from app.domain.errors import InvalidInput
 from app.domain.impressions import Impression
-from tests.builders.impressions import bits, impressions, make_impression
+from tests.builders.drawn_impressions import bits, impressions, make_impression
 from tests.builders.requests import NOW_MS
 
 DAY_MS = 86_400_000
@@ -134,7 +134,7 @@ FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 from app.corpus.impression_log import write_impressions
-from tests.builders.impressions import make_impression
+from tests.builders.drawn_impressions import make_impression
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from app.bootstrap import Engine
 from app.online import application
 from app.online.gateway import routes
+from app.online.gateway.impressions import attach
 from app.settings import Settings
 
 DESCRIPTION = "Many recall channels at once, ranked by a model that learns from its own log."
@@ -14,4 +15,6 @@ DESCRIPTION = "Many recall channels at once, ranked by a model that learns from 
 
 def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
     """Wire one gateway. `key` guards administration; None leaves it open."""
-    return application.create(engine, settings, key, [routes.router], "Duolu", DESCRIPTION)
+    app = application.create(engine, settings, key, [routes.router], "Duolu", DESCRIPTION)
+    app.state.impressions = attach(app.state.service)
+    return app

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from app.bootstrap import Answer
 from app.domain.errors import UnknownName
 from app.online.gateway.answer import answer_body, channel_summary, versions
+from app.online.gateway.impressions import ImpressionLog
 from app.online.gateway.schemas import (
     openapi_of_body,
     openapi_of_params,
@@ -56,11 +57,14 @@ async def show_document(request: Request, document_id: str) -> Response:
 
 async def _search(request: Request, asked: SearchRequest) -> Response:
     service = service_of(request)
+    log: ImpressionLog | None = request.app.state.impressions
     with service.admission.enter():
-        answer = await service.engine.search(asked)
+        answer = await service.engine.search(asked, keep=log.keep if log else None)
     _record(request, service, answer)
     if asked.strict and answer.result.degraded:
         raise _partial_answer(answer.result.degraded)
+    if log is not None:
+        log.served(asked, answer)
     return Response(to_json(answer_body(answer)), media_type=JSON)
 
 
