@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from app.commands import options as o
+from app.commands.clicks import train_clicks_and_show
+from app.offline.ctr.recipe import is_click_recipe
 from app.offline.report import metric_lines
 from app.offline.runs import Pipeline, evaluate_run, write_topics_run
 from app.offline.workflow import JudgedBy, train_model
@@ -54,10 +56,17 @@ def train_command(
 
     Labels come from --sessions, from --queries with --qrels, or else from the event log.
     """
-    place = o.workplace(data, models, config, overrides)
+    place, now_ms = o.workplace(data, models, config, overrides), int(time.time() * 1e3)
+    labels = JudgedBy(sessions, queries, qrels)
+    if is_click_recipe(recipe):
+        train_clicks_and_show(
+            place, recipe, labels,
+            now_ms=now_ms, publish=publish, max_lists=max_groups, as_json=as_json,
+        )  # fmt: skip
+        return
     trained = train_model(
-        place, recipe, JudgedBy(sessions, queries, qrels),
-        now_ms=int(time.time() * 1e3), publish_it=publish, max_groups=max_groups,
+        place, recipe, labels,
+        now_ms=now_ms, publish_it=publish, max_groups=max_groups,
         progress=o.progress(),
     )  # fmt: skip
     result = {

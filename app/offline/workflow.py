@@ -26,6 +26,7 @@ from app.offline.trec import read_qrels, read_queries
 from app.settings import Settings
 from app.snapshot.opening import open_snapshot, open_tables
 from app.snapshot.snapshot import Snapshot
+from app.snapshot.store import ArtifactStore
 from app.snapshot.stores import Stores
 from app.snapshot.tables import Tables
 
@@ -45,6 +46,10 @@ class Workplace:
     @property
     def events_file(self) -> Path:
         return self.data / "events.db"
+
+    def releases_of(self, model: str) -> ArtifactStore:
+        """Return where the releases of one model live."""
+        return ArtifactStore(self.models / model, "release")
 
     def snapshot(self) -> Snapshot:
         """Open the published snapshot. Raises NothingServes with the remedy if there is none."""

@@ -1,0 +1,1 @@
+"""Click-through models: hashed fields → log odds of a click, released as an input of ranking."""
