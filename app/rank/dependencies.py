@@ -13,7 +13,6 @@ from typing import Any, TypeAlias
 from app.domain.errors import CorruptArtifact, FeatureMismatch
 from app.features.lookup import PairModel
 from app.rank.click_release import ClickModel, ClickRelease, open_click_release
-from app.snapshot.artifact import MANIFEST, read_manifest
 
 Uses: TypeAlias = Mapping[str, ClickRelease]
 """Model → the release of it that is used, open."""
@@ -55,16 +54,3 @@ def open_uses(path: Path, manifest: Mapping[str, Any], wanted: Collection[str]) 
 def as_inputs(uses: Uses) -> dict[str, PairModel]:
     """Make opened releases answer as `pair_model[NAME]`."""
     return {name: ClickModel(release.model) for name, release in uses.items()}
-
-
-def used_releases(models: Path, name: str) -> frozenset[str]:
-    """Return the releases of models/NAME that any release under `models` uses: never remove them.
-
-    Reads manifests only. An unreadable one may use anything, so it is an error and not skipped.
-    """
-    found = set()
-    for manifest in sorted(models.glob(f"*/*/{MANIFEST}")):
-        if not manifest.parent.name.startswith("."):
-            uses = uses_of(read_manifest(manifest.parent, "release"))
-            found |= {uses[name]} if name in uses else set()
-    return frozenset(found)

@@ -57,10 +57,10 @@ class ClickRecipe(_Part):
 
     kind: Literal["ctr"]
     name: str = Field("ctr", pattern="^[a-z0-9_]+$", description="released under models/NAME")
-    objective: Objective = "fm"
+    objective: Objective = "ffm"
     seed: int = 7
     bits: int = Field(18, ge=8, le=26, description="2^bits hashes")
-    learning_rate: float = Field(0.1, gt=0, le=10)
+    learning_rate: float = Field(0.05, gt=0, le=10)
     l2: float = Field(2e-5, ge=0)
     spread: float = Field(0.05, gt=0, description="deviation of the vectors before training")
     epochs: int = Field(12, gt=0, le=1000, description="at most; fewer where valid gets worse")
