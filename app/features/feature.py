@@ -7,7 +7,7 @@
 
 A parameter names an input (its prefix says the scope, see inputs.py) or another feature. A template
 is a feature over a field: its doc_*, pair_* and list_* inputs are those of the field it is asked
-for, so that the recipe's `bm25(title)` reads pair_bm25[title].
+for, so that the recipe's `bm25(title)` reads pair_bm25[title]. Over windows, all inputs are.
 """
 
 from __future__ import annotations
@@ -52,12 +52,11 @@ class Template:
     doc: str
     inputs: tuple[str, ...]
     compute: Compute
-    over: str  # "text", "number", "keyword" or "channel": what the field may be
+    over: str  # "text", "number", "preference", "channel" or "window": what the field may be
 
     def of(self, field: str) -> Feature:
-        inputs = tuple(
-            i if i.startswith(("query_", "user_")) else f"{i}[{field}]" for i in self.inputs
-        )
+        whole = () if self.over == "window" else ("query_", "user_")  # a query is counted as well
+        inputs = tuple(i if i.startswith(whole) else f"{i}[{field}]" for i in self.inputs)
         return Feature(f"{self.name}({field})", self.unit, self.doc, inputs, self.compute)
 
 

@@ -6,9 +6,9 @@
     hit_*             what a channel said; NaN or 0 where it did not return the row
     list_*            scalars of the whole candidate list, the only way rows know of each other
 
-`name[field]` asks for one field, channel or preference. A row's value depends on no other row but
-through list_*, so that any slice of the candidates gives the same bits; a slice is given the whole
-list's list_* values.
+`name[field]` asks for one field, channel, preference or window (counter_inputs.py). A row's value
+depends on no other row but through list_*, so that any slice of the candidates gives the same bits;
+a slice is given the whole list's list_* values.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from app.domain.candidates import CandidateSet
+from app.features.counter_inputs import COUNTER_INPUTS, counter_input
 from app.features.document_inputs import document_input
 from app.features.hit_inputs import hit_input
 from app.features.list_inputs import list_input
@@ -85,4 +86,5 @@ def gather(
 def _source(name: str) -> tuple[Source, str, str]:
     """Take `pair_bm25[title]` apart: who knows it, "pair_bm25" and "title"."""
     base, _, field = name.removesuffix("]").partition("[")
-    return _SCOPES[base.partition("_")[0]], base, field
+    source = counter_input if base in COUNTER_INPUTS else _SCOPES[base.partition("_")[0]]
+    return source, base, field

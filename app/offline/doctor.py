@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Literal
 
+import numpy as np
+
 from app.domain.errors import DuoluError
+from app.offline.behaviour.showings import LEFT_OUT
 from app.offline.workflow import Workplace
 from app.rank.release import open_release, refuse_if_foreign
 from app.snapshot.snapshot import Snapshot
+from app.snapshot.tables import Tables
 
 LOW_DISK_BYTES = 2 << 30
 DAY_MS = 86_400_000
@@ -67,7 +71,19 @@ def _tables(place: Workplace, snapshot: Snapshot) -> Finding:
         return Finding(
             "tables", "note", "nothing learned from behaviour yet", "run: duolu import-events FILE"
         )
-    return Finding("tables", "ok", f"{tables.id}, events up to {tables.event_seq:,}")
+    said = [f"{tables.id}, events up to {tables.event_seq:,}", *_counted(tables)]
+    return Finding("tables", "ok", "; ".join(said))
+
+
+def _counted(tables: Tables) -> Iterator[str]:
+    """Say what the counters hold, and what they left out and why."""
+    tally = dict(tables.manifest.get("counted", {}))
+    if tally:
+        yield f"{tally.pop('impressions'):,} impressions with {tally.pop('clicks'):,} clicks"
+    left_out = {LEFT_OUT[name]: count for name, count in tally.items()}
+    left_out["events after the tables' moment"] = tables.manifest.get("events_after", 0)
+    left_out["documents that the catalogue lacks"] = int(np.count_nonzero(tables.row_of < 0))
+    yield from (f"{count:,} {what}" for what, count in left_out.items() if count)
 
 
 def _release(place: Workplace, snapshot: Snapshot) -> Finding:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app.corpus.schema import NUMERIC, Schema
 from app.domain.errors import InvalidInput
 from app.features.catalog import CATALOG
+from app.snapshot.counters import WINDOWS
 from app.snapshot.tables import PREFERENCE_FIELDS
 
 Objective: TypeAlias = Literal["binary", "regression", "pairwise", "lambdarank", "rank_xendcg"]
@@ -109,5 +110,6 @@ class Recipe(_Part):
                 "number": numbers,
                 "preference": [f for f in PREFERENCE_FIELDS if f in schema.fields],
                 "channel": list(channels),
+                "window": WINDOWS,
             },
         )

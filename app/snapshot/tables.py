@@ -2,6 +2,7 @@
 
 documents.*             ids of the documents that the tables speak of; their ordinals are keys
 counters/NAME.npy       (ordinals,) float32: impressions, clicks, gain, recent_gain (decayed)
+counted/*               impressions and clicks by window and key, see counters.py
 neighbours.*            item-to-item: ordinals and scores of each ordinal, best first
 queries.*  terms.*      click memory: what people who typed this query (or this term) clicked
 aliases.* people.npy    "user:ID" and "client:ID", and the person that each of them is
@@ -23,6 +24,7 @@ from app.corpus.documents import Documents
 from app.corpus.ragged import Dictionary, Ragged, open_array, save_array
 from app.domain.arrays import F32, F64, I32, I64, Rows
 from app.domain.user import Preference, UserState
+from app.snapshot.counters import Counted, Counters
 
 COUNTERS = ("impressions", "clicks", "gain", "recent_gain")
 PREFERENCE_FIELDS = ("category", "tags", "brand")
@@ -123,6 +125,7 @@ class Learned:
     queries: Memory
     terms: Memory
     histories: Histories
+    counted: Counted | None = None  # None: built before there were any
 
     def save(self, path: Path) -> None:
         """Write the files named on top of this module into a directory that exists."""
@@ -134,6 +137,8 @@ class Learned:
         self.queries.save(path / "queries")
         self.terms.save(path / "terms")
         self.histories.save(path)
+        if self.counted is not None:
+            self.counted.save(path / "counted")
 
     @classmethod
     def open(cls, path: Path) -> Learned:
@@ -144,6 +149,7 @@ class Learned:
             Memory.open(path / "queries"),
             Memory.open(path / "terms"),
             Histories.open(path),
+            Counted.open(path / "counted"),
         )
 
 
@@ -162,6 +168,7 @@ class Tables:
     terms: Memory | None = None
     histories: Histories | None = None
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    windows: Counters | None = None  # impressions, clicks and rates; None: nothing was counted
 
     @classmethod
     def empty(cls, n: int) -> Tables:
@@ -189,6 +196,7 @@ class Tables:
         return cls(
             facts["id"], facts["as_of_ms"], facts["event_seq"], row_of, ordinal_of, counters,
             learned.neighbours, learned.queries, learned.terms, learned.histories, facts,
+            Counters.of(learned.counted, row_of, documents) if learned.counted else None,
         )  # fmt: skip
 
     def rows(self, ordinals: I32, values: F32) -> tuple[Rows, F32]:

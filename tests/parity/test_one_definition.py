@@ -24,6 +24,7 @@ from app.rank.local import LocalRanker
 from app.settings import Settings
 from tests.builders import NOW_MS, city_rows, make_snapshot
 from tests.builders.behaviour import make_events, make_sessions, make_tables
+from tests.builders.worlds import WORDS
 
 SETTINGS = Settings.load(Path("config/search.toml"), environment={})
 RECIPE = Recipe.load(Path("models/lambdarank/recipe.toml"))
@@ -46,8 +47,11 @@ def timeline_of(snapshot, sessions, folder, blocks=4):
 
 
 def features_of(timeline):
+    """What the recipe asks for, and every counter in every window."""
     schema = timeline.snapshot.documents.schema
-    return FeatureSet(CATALOG, RECIPE.feature_names(schema, timeline.channels))
+    counters = [f"{t.name}(*)" for t in CATALOG.templates.values() if t.over == "window"]
+    recipe = RECIPE.model_copy(update={"features": (*RECIPE.features, *counters)})
+    return FeatureSet(CATALOG, recipe.feature_names(schema, timeline.channels))
 
 
 def test_training_rows_equal_serving_rows_to_the_bit(snapshot, sessions, tmp_path):
@@ -103,19 +107,39 @@ class Leaking(Timeline):
         return self.tables
 
 
+GAINS = ("doc_gain_log", "doc_ctr", "user_gain_log", "neighbour_similarity")
+COUNTERS = ("ctr(all)", "ctr(7d)", "query_document_ctr(all)", "query_document_impressions_log(1d)")
+
+
+def typed_before(i):
+    """Each text is typed by few, so that a pair's clicks would tell much, if they were told."""
+    return f"{WORDS[i % 10]} {WORDS[i * 7 // 10 % 10]}"
+
+
+@pytest.mark.parametrize(
+    ("names", "query"),
+    [(GAINS, lambda _: ""), (COUNTERS, typed_before)],
+    ids=["gains", "counters"],
+)
 @pytest.mark.parametrize("kind", [Timeline, Leaking])
 def test_with_labels_permuted_nothing_can_be_learned_unless_it_leaks(
-    kind, snapshot, sessions, tmp_path
+    kind, names, query, snapshot, sessions, tmp_path
 ):
     """Clicks drawn at random before anything is built: held-out nDCG is no better than random's."""
     rng = np.random.default_rng(11)
     sessions = [
-        replace(s, clicked=(str(rng.choice(s.shown)),), purchased=(), query="", user_id=f"u{i % 9}")
+        replace(
+            s,
+            clicked=(str(rng.choice(s.shown)),),
+            purchased=(),
+            query=query(i),
+            user_id=f"u{i % 9}",
+        )
         for i, s in enumerate(sessions)
     ]
     events = make_events(sessions, tmp_path / "events.db")
     timeline = kind(SETTINGS, snapshot, make_tables(snapshot, events, NOW_MS + 1), events, 4)
-    recipe = replace_recipe(("doc_gain_log", "doc_ctr", "user_gain_log", "neighbour_similarity"))
+    recipe = replace_recipe(names)
     features = FeatureSet(CATALOG, recipe.features)
     parts = cut(from_sessions(sessions, Grades()), recipe)
     rows: list[TrainingSet] = [

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.corpus.event_columns import EventColumns
-from app.domain.arrays import F64, I32, I64, Bools
+from app.domain.arrays import F64, I32, I64, Array, Bools
 from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.people import People
 
@@ -35,13 +35,13 @@ def actions_of(events: EventColumns, people: People, as_of_ms: int, config: Tabl
     """Choose the events that gain. What an action leaves unsaid, its request's events say."""
     gain = _gains(events, config)
     chosen = np.flatnonzero((gain > 0) & (events.document.codes >= 0))
-    person = _said(people.of(events), events)[chosen]
+    person = said(people.of(events), events)[chosen]
     age = (as_of_ms - events.ts_ms[chosen]).astype(np.float64)
     return Actions(
         document=events.document.codes[chosen],
         person=person,
         request=events.request.codes[chosen],
-        query=_said(events.query.codes, events)[chosen],
+        query=said(events.query.codes, events)[chosen],
         ts_ms=events.ts_ms[chosen],
         gain=gain[chosen],
         recent=gain[chosen] * np.exp2(-age / config.half_life_ms),
@@ -53,7 +53,7 @@ def _gains(events: EventColumns, config: TableConfig) -> F64:
     return worth[events.action.codes]
 
 
-def _said(codes: I32, events: EventColumns) -> I32:
+def said(codes: Array, events: EventColumns) -> Array:
     """Fill -1 with the code that the earliest event of the same request has."""
     first = events.first_in_request(codes >= 0)[events.request.codes]
     return np.where((codes < 0) & (first >= 0), codes[first], codes)

@@ -19,6 +19,7 @@ from app.domain.arrays import F32, I32
 from app.domain.events import CLICK
 from app.offline.behaviour.actions import Actions, actions_of
 from app.offline.behaviour.config import TableConfig
+from app.offline.behaviour.counters import count_showings
 from app.offline.behaviour.histories import histories
 from app.offline.behaviour.memory import QueryTerms, queries_memory, terms_memory
 from app.offline.behaviour.neighbours import neighbours
@@ -47,6 +48,7 @@ def learn(
         queries=queries_memory(actions, queries, config.remembered),
         terms=terms_memory(actions, queries, config.remembered),
         histories=histories(events, actions, people, config.history),
+        counted=count_showings(events, queries, ordinal, as_of_ms, config),
     )
 
 
@@ -74,9 +76,11 @@ def build_tables(
     config: TableConfig = DEFAULT,
 ) -> dict[str, Any]:
     """Write the tables into the directory `out` and return the facts for their manifest."""
-    learn(events, QueryTerms.of(events, analyzer, analyzers), as_of_ms, config).save(out)
+    learned = learn(events, QueryTerms.of(events, analyzer, analyzers), as_of_ms, config)
+    learned.save(out)
     facts = {"analyzer_id": analyzer.id, "analyzers": list(analyzers)}
-    return facts_of(events, as_of_ms, config) | facts
+    counted = {"counted": learned.counted.tally} if learned.counted else {}
+    return facts_of(events, as_of_ms, config) | facts | counted
 
 
 def facts_of(events: EventColumns, as_of_ms: int, config: TableConfig) -> dict[str, Any]:
@@ -86,6 +90,7 @@ def facts_of(events: EventColumns, as_of_ms: int, config: TableConfig) -> dict[s
         "as_of_ms": as_of_ms,
         "event_seq": int(before.seq.max(initial=0)),
         "events": len(before),
+        "events_after": len(events) - len(before),
         "config": config.to_json(),
     }
 

@@ -17,6 +17,7 @@ class TableConfig:
         default_factory=lambda: {CLICK: 1.0, ADD_TO_CART: 2.0, PURCHASE: 3.0}
     )  # what an action is worth; others are not learned from
     half_life_days: float = 30.0  # after which a gain counts half
+    counter_half_life_days: float = 7.0  # after which an impression or click counts half
     remembered: int = 100  # documents a query or term
     history: int = 1000  # newest documents kept of a person
     neighbours: int = 100  # of a document
