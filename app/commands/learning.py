@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -73,10 +74,11 @@ def train_command(
         "release_id": trained.release_id, "published": publish, "groups": trained.groups,
         "rows": trained.rows, "rounds": trained.rounds, "features": trained.features,
         "features_varying": trained.varying, "queries": trained.comparison.queries,
-        "metrics": trained.comparison.to_json(),
+        "metrics": trained.comparison.to_json(), "log": trained.log,
     }  # fmt: skip
     best = [f"  {share:6.1%}  {name}" for name, share in list(trained.features.items())[:12]]
     lines = [
+        *_log_lines(trained.log),
         *metric_lines(trained.comparison),
         f"{len(trained.features)} features used of {trained.varying} that vary, by gain:",
         *best,
@@ -84,6 +86,15 @@ def train_command(
         + (", published" if publish else "; serve it: duolu publish " + trained.release_id),
     ]
     o.show(result, as_json, lines)
+
+
+def _log_lines(log: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Name every count that is not 0: where lists and rows came from, and what was left out."""
+    return [
+        f"{part.replace('_', ' ')}: " + ", ".join(f"{n:,} {k.replace('_', ' ')}" for k, n in told)
+        for part, counts in log.items()
+        if (told := [(name, count) for name, count in counts.items() if count])
+    ]
 
 
 def evaluate_command(

@@ -113,7 +113,7 @@ class Checker:
             return
         try:
             release = self._release(impression.release_id)
-            replay = self._past.replay(impression.snapshot_id, impression.tables_id)
+            replay = self._past.replay_of(impression)
             refuse_if_foreign(release, replay.serving.snapshot)
             self._compare(impression, restore(impression, replay), release)
         except DuoluError as error:

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from app.domain.errors import CorruptArtifact, DuoluError, UnknownName
+from app.domain.impressions import Impression
+from app.offline.behaviour.config import DAY_MS
 from app.offline.behaviour.rebuild import Rebuilder
 from app.offline.replay import Replay
 from app.settings import Settings
-from app.snapshot.opening import open_snapshot
+from app.snapshot.opening import open_snapshot, open_tables
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.store import ArtifactStore
+from app.snapshot.tables import Tables
 
 KEPT = 2
 """Pairs held open: where one followed another, the impressions of both are mixed for a while."""
 
 
 class Past:
-    """Snapshots and rebuilt tables by id. A context manager: replays hold threads."""
+    """Snapshots and tables by id. A context manager: replays hold threads.
+
+    With a `current` snapshot nothing is missing: it stands in for one that is gone, tables as of
+    that day for tables that are gone; `stand_ins` counts the impressions of each. Without one,
+    what is gone is an error, and tables are rebuilt from the event log though they may be there.
+    """
 
     def __init__(
         self,
         settings: Settings,
         snapshots: ArtifactStore,
+        tables: ArtifactStore,
         rebuilder: Rebuilder,
         current: Snapshot | None = None,
     ) -> None:
+        self.stand_ins = {"snapshot": 0, "tables": 0}
         self._settings = settings
         self._snapshots = snapshots
+        self._tables = tables
         self._rebuilder = rebuilder
-        self._opened = {current.id: current} if current else {}
+        self._current = current
+        self._opened: dict[str, Snapshot] = {}
         self._replays: dict[tuple[str, str | None], Replay] = {}  # the last used comes last
 
     def __enter__(self) -> Self:
@@ -45,22 +59,56 @@ class Past:
             replay.__exit__(kind, error, trace)
         self._replays.clear()
 
-    def snapshot(self, snapshot_id: str) -> Snapshot:
-        """Open a snapshot once. Raises UnknownName where it is gone, CorruptArtifact."""
-        if snapshot_id not in self._opened:
-            opened = open_snapshot(self._snapshots.path(snapshot_id))
-            self._opened = dict([*list(self._opened.items())[-KEPT + 1 :], (snapshot_id, opened)])
-        return self._opened[snapshot_id]
+    def replay_of(self, impression: Impression) -> Replay:
+        """Return the versions of an impression, ready to replay.
 
-    def replay(self, snapshot_id: str, tables_id: str | None) -> Replay:
-        """Return the pair ready to replay. Raises what opening or rebuilding raises."""
-        key = (snapshot_id, tables_id)
+        Raises UnknownName, CorruptArtifact or InvalidInput where there is no `current` snapshot.
+        """
+        snapshot = self._snapshot(impression.snapshot_id)
+        key = (snapshot.id, impression.tables_id)
+        if self._current is not None and not self._is_there(impression.tables_id):
+            self.stand_ins["tables"] += 1
+            day = impression.now_ms - impression.now_ms % DAY_MS
+            key = (snapshot.id, f"before-{day}")
+            return self._replay(key, snapshot, lambda: self._rebuilder.before(day, snapshot))
+        return self._replay(key, snapshot, lambda: self._tables_of(impression.tables_id, snapshot))
+
+    def _replay(
+        self, key: tuple[str, str | None], snapshot: Snapshot, tables: Callable[[], Tables]
+    ) -> Replay:
         if key not in self._replays:
-            snapshot = self.snapshot(snapshot_id)
-            tables = self._rebuilder.tables(tables_id, snapshot)
+            made = Replay(self._settings, snapshot, tables())
             if len(self._replays) >= KEPT:
                 oldest = next(iter(self._replays))
                 self._replays.pop(oldest).__exit__(None, None, None)
-            self._replays[key] = Replay(self._settings, snapshot, tables)
+            self._replays[key] = made
         self._replays[key] = self._replays.pop(key)
         return self._replays[key]
+
+    def _snapshot(self, snapshot_id: str) -> Snapshot:
+        """Open a snapshot once; the current one where it is gone and may be stood in for."""
+        current = self._current
+        if current is not None and current.id == snapshot_id:
+            return current
+        if snapshot_id not in self._opened:
+            try:
+                opened = open_snapshot(self._snapshots.path(snapshot_id))
+            except (UnknownName, CorruptArtifact):
+                if current is None:
+                    raise
+                self.stand_ins["snapshot"] += 1
+                return current
+            self._opened = dict([*list(self._opened.items())[-KEPT + 1 :], (snapshot_id, opened)])
+        return self._opened[snapshot_id]
+
+    def _is_there(self, tables_id: str | None) -> bool:
+        return tables_id is None or (self._tables.root / tables_id / "manifest.json").is_file()
+
+    def _tables_of(self, tables_id: str | None, snapshot: Snapshot) -> Tables:
+        """Open tables as they served; rebuild them where only that proves anything, or helps."""
+        if self._current is not None and tables_id is not None:
+            try:
+                return open_tables(self._tables.path(tables_id), snapshot.documents)
+            except (DuoluError, OSError):  # of an older version, or damaged
+                pass
+        return self._rebuilder.tables(tables_id, snapshot)

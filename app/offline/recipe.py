@@ -44,6 +44,16 @@ class Sampling(_Part):
     time_blocks: int = Field(6, ge=2, description="tables are rebuilt before each block")
 
 
+class Log(_Part):
+    """How logged impressions and events find each other."""
+
+    window_minutes: float = Field(30.0, gt=0, description="actions after it are late: counted")
+
+    @property
+    def window_ms(self) -> int:
+        return round(self.window_minutes * 60_000)
+
+
 class Grades(_Part):
     """Labels of what was done with a shown document."""
 
@@ -72,6 +82,7 @@ class Recipe(_Part):
     negatives: Negatives = Negatives()
     split: Split = Split()
     sampling: Sampling = Sampling()
+    log: Log = Log()
     grades: Grades = Grades()
     gate: Gate = Gate()
 

@@ -8,15 +8,20 @@ from judges and are in no table.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 from app.corpus.event_columns import EventColumns
 from app.features.feature import FeatureSet
+from app.offline.backfill import Backfill, BackfillCounts
 from app.offline.behaviour.build import facts_of, learn
 from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.memory import QueryTerms
 from app.offline.dataset import TrainingSet, assemble
 from app.offline.judged import Judged
+from app.offline.logged import with_tables
+from app.offline.past import Past
 from app.offline.recipe import Negatives
 from app.offline.replay import Replay
 from app.settings import Settings
@@ -24,6 +29,14 @@ from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 
 CONFIG = TableConfig()
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """The impression log, and the versions that it names."""
+
+    impressions: Path
+    past: Past
 
 
 class Timeline:
@@ -36,12 +49,15 @@ class Timeline:
         tables: Tables,
         events: EventColumns | None = None,
         blocks: int = 6,
+        logged: Logged | None = None,
     ) -> None:
         self.settings = settings
         self.snapshot = snapshot
         self.tables = tables  # of everything
         self.events = events  # needed for timed queries
         self.blocks = blocks
+        self.logged = logged  # where lists that were logged with their features come from
+        self.backfilled: list[BackfillCounts] = []  # one a call of assemble that used it
         self._queries: QueryTerms | None = None
 
     @property
@@ -81,11 +97,27 @@ class Timeline:
         seed: int,
         advance: Callable[[int], object],
     ) -> TrainingSet:
-        """Training rows of each query, as of its own past."""
+        """Training rows of each query, as of its own past; of those logged, as they were logged."""
         parts = []
-        for replay, block in self.replays(judged):
+        for part, done in self._logged_rows(judged, features):
+            parts.append(part)
+            advance(done)
+        for replay, block in self.replays([j for j in judged if not self._is_logged(j)]):
             for start in range(0, len(block), 50):
                 some = block[start : start + 50]
                 parts.append(assemble(some, replay, features, negatives, seed))
                 advance(len(some))
         return TrainingSet.join(parts) if parts else TrainingSet.empty(len(features.names))
+
+    def _is_logged(self, one: Judged) -> bool:
+        return self.logged is not None and one.impression is not None
+
+    def _logged_rows(
+        self, judged: Sequence[Judged], features: FeatureSet
+    ) -> Iterator[tuple[TrainingSet, int]]:
+        some = [j for j in judged if self._is_logged(j)]
+        if self.logged is None or not some:
+            return
+        backfill = Backfill(features, self.logged.past)
+        yield from backfill.pieces(with_tables(self.logged.impressions, some))
+        self.backfilled.append(backfill.counts)

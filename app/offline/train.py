@@ -43,6 +43,7 @@ class Trained:
     rounds: int
     varying: int  # features that were not constant over the rows to fit on
     seconds: dict[str, float] = field(default_factory=dict)
+    log: dict[str, dict[str, int]] = field(default_factory=dict)  # how impressions were used
 
 
 def train(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.corpus.event_columns import EventColumns
@@ -13,14 +14,17 @@ from app.offline.behaviour.publish import publish_tables
 from app.offline.behaviour.rebuild import Rebuilder
 from app.offline.gate import publish
 from app.offline.import_events import Imported, import_events, import_sessions
+from app.offline.impression_events import tell
+from app.offline.join import JoinCounts
 from app.offline.judged import Judged, from_qrels, from_sessions
 from app.offline.parity import Parity, chosen, compare
 from app.offline.past import Past
 from app.offline.progress import Progress, Silent
 from app.offline.recipe import Recipe
 from app.offline.retention import release_stores
-from app.offline.sessions import read_sessions, sessions_of
-from app.offline.timeline import Timeline
+from app.offline.sessions import read_sessions
+from app.offline.shown_lists import shown_lists
+from app.offline.timeline import Logged, Timeline
 from app.offline.train import Trained, train
 from app.offline.trec import read_qrels, read_queries
 from app.settings import Settings
@@ -63,6 +67,12 @@ class Workplace:
             return Tables.empty(len(snapshot))
         return open_tables(store.path(current), snapshot.documents)
 
+    def past(self, events: EventColumns | None, current: Snapshot | None = None) -> Past:
+        """Open what impressions name; `current` stands in for snapshots that are gone."""
+        stores = self.stores
+        rebuilder = Rebuilder(stores.tables, events)
+        return Past(self.settings, stores.snapshots, stores.tables, rebuilder, current)
+
     def events(self) -> EventColumns | None:
         """Read the whole event log. None where there is none, or nothing in it."""
         if not self.events_file.exists():
@@ -81,6 +91,10 @@ class JudgedBy:
     sessions: Path | None = None
     queries: Path | None = None
     qrels: Path | None = None
+
+    @property
+    def is_the_log(self) -> bool:
+        return self.sessions is None and self.queries is None
 
     def check(self) -> None:
         if (self.queries is None) != (self.qrels is None):
@@ -120,11 +134,16 @@ def import_log(
 def refresh_tables(
     place: Workplace, snapshot: Snapshot, now_ms: int, progress: Progress | None = None
 ) -> str | None:
-    """Build and publish tables from the whole event log. None where there is no event."""
-    if not place.events_file.exists():
+    """Build and publish tables from the whole event log. None where there is no event.
+
+    The log is first told what our own service showed.
+    """
+    impressions = place.stores.impressions
+    if not place.events_file.exists() and not impressions.is_dir():
         return None
     log = EventLog.open(place.events_file)
     try:
+        tell(impressions, log)
         if not log.last_seq():
             return None
         with (progress or Silent()).stage("tables"):
@@ -153,14 +172,20 @@ def train_model(
     if labels.sessions is not None:
         import_log(place, (), (str(labels.sessions),), now_ms, progress)
         refresh_tables(place, snapshot, now_ms, progress)
-    tables = place.tables(snapshot)
+    elif labels.is_the_log and _has_news(place):
+        refresh_tables(place, snapshot, now_ms, progress)
     events = place.events()
-    timeline = Timeline(place.settings, snapshot, tables, events, recipe.sampling.time_blocks)
-    judged = read_judged(labels, recipe, events, now_ms)
-    trained = train(
-        judged, timeline, recipe, place.settings, place.stores.releases,
-        now_ms=now_ms, recipe_file=recipe_file, progress=progress,
-    )  # fmt: skip
+    judged, counts = _judged(labels, recipe, events, place.stores.impressions, now_ms)
+    with place.past(events, snapshot) as past:
+        timeline = Timeline(
+            place.settings, snapshot, place.tables(snapshot), events,
+            recipe.sampling.time_blocks, Logged(place.stores.impressions, past),
+        )  # fmt: skip
+        trained = train(
+            judged, timeline, recipe, place.settings, place.stores.releases,
+            now_ms=now_ms, recipe_file=recipe_file, progress=progress,
+        )  # fmt: skip
+    trained = replace(trained, log=_log_facts(counts, timeline))
     if publish_it:
         publish(trained.release_id, trained.verdict, place.stores.releases)
     return trained
@@ -171,9 +196,8 @@ def check_parity(
 ) -> Parity:
     """Compute the logged impressions since then once more, or `sample` of them."""
     stores = place.stores
-    rebuilder = Rebuilder(stores.tables, place.events())
     with (
-        Past(place.settings, stores.snapshots, rebuilder) as past,
+        place.past(place.events()) as past,
         (progress or Silent()).stage("parity", sample, "impressions") as advance,
     ):
         impressions = chosen(stores.impressions, since_ms, sample)
@@ -194,9 +218,50 @@ def read_judged(
         return from_qrels(read_queries(labels.queries), read_qrels(labels.qrels), now_ms)
     if labels.sessions is not None:
         return from_sessions(list(read_sessions((str(labels.sessions),), now_ms)), recipe.grades)
+    return judged_from_log(recipe, events, None, now_ms)[0]
+
+
+def judged_from_log(
+    recipe: Recipe, events: EventColumns | None, impressions: Path | None, now_ms: int
+) -> tuple[list[Judged], JoinCounts]:
+    """Judged lists of the impression log and the event log, and how the two met."""
     if events is None:
         raise InvalidInput(
             "nothing to train from: the event log is empty; give --sessions F, or --queries F "
             "with --qrels F, or run: duolu import-events F"
         )
-    return from_sessions(list(sessions_of(events)), recipe.grades)
+    lists = shown_lists(impressions, events, recipe.log.window_ms, now_ms)
+    return lists.attach(from_sessions(lists.sessions, recipe.grades)), lists.counts
+
+
+def _judged(
+    labels: JudgedBy, recipe: Recipe, events: EventColumns | None, impressions: Path, now_ms: int
+) -> tuple[list[Judged], JoinCounts | None]:
+    if labels.is_the_log:
+        return judged_from_log(recipe, events, impressions, now_ms)
+    return read_judged(labels, recipe, events, now_ms), None
+
+
+def _has_news(place: Workplace) -> bool:
+    """Tell whether anything was shown or done since the tables were built."""
+    if not place.events_file.exists() and not place.stores.impressions.is_dir():
+        return False
+    log = EventLog.open(place.events_file)
+    try:
+        tell(place.stores.impressions, log)
+        current = place.stores.tables.current_id()
+        known = place.stores.tables.manifest(current)["event_seq"] if current else 0
+        return log.last_seq() > int(known)
+    finally:
+        log.close()
+
+
+def _log_facts(counts: JoinCounts | None, timeline: Timeline) -> dict[str, dict[str, int]]:
+    """Say how impressions and events met, and where the rows' values came from."""
+    if counts is None:
+        return {}
+    rows: Counter[str] = Counter()
+    for part in timeline.backfilled:
+        rows.update(part.to_json())
+    stand_ins = timeline.logged.past.stand_ins if timeline.logged else {}
+    return {"join": counts.to_json(), "rows": dict(rows), "stand_ins": dict(stand_ins)}

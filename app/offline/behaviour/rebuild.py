@@ -11,7 +11,7 @@ from typing import Any
 
 from app.corpus.event_columns import EventColumns
 from app.domain.errors import CorruptArtifact, InvalidInput
-from app.offline.behaviour.build import learn
+from app.offline.behaviour.build import DEFAULT, facts_of, learn
 from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.memory import QueryTerms
 from app.snapshot.snapshot import Snapshot
@@ -43,6 +43,15 @@ class Rebuilder:
         self._learned = dict([*list(self._learned.items())[-KEPT + 1 :], (tables_id, learned)])
         return Tables.of(learned, manifest, snapshot.documents)
 
+    def before(self, moment_ms: int, snapshot: Snapshot) -> Tables:
+        """Build the tables of the events before a moment, by today's rules."""
+        if self._events is None:
+            return Tables.empty(len(snapshot))
+        analyzers = snapshot.documents.schema.analyzers
+        learned = learn(self._events, self._terms(analyzers, snapshot), moment_ms, DEFAULT)
+        facts = {"id": f"before-{moment_ms}", **facts_of(self._events, moment_ms, DEFAULT)}
+        return Tables.of(learned, facts, snapshot.documents)
+
     def _learn(self, manifest: Mapping[str, Any], snapshot: Snapshot) -> Learned:
         if self._events is None:
             raise InvalidInput(
@@ -55,14 +64,12 @@ class Rebuilder:
                 f"snapshot {snapshot.id} has {snapshot.analyzer.id}"
             )
         events = self._events.received(manifest["event_seq"])
-        return learn(
-            events, self._terms(manifest, snapshot), manifest["as_of_ms"], config_of(manifest)
-        )
-
-    def _terms(self, manifest: Mapping[str, Any], snapshot: Snapshot) -> QueryTerms:
-        """Analyse the queries of the log once for each way to analyse."""
         schema = snapshot.documents.schema
-        analyzers = tuple(manifest.get("analyzers", schema.analyzers))
+        terms = self._terms(tuple(manifest.get("analyzers", schema.analyzers)), snapshot)
+        return learn(events, terms, manifest["as_of_ms"], config_of(manifest))
+
+    def _terms(self, analyzers: tuple[str, ...], snapshot: Snapshot) -> QueryTerms:
+        """Analyse the queries of the log once for each way to analyse."""
         key = (snapshot.analyzer.id, analyzers)
         if key not in self._queries and self._events is not None:
             self._queries[key] = QueryTerms.of(self._events, snapshot.analyzer, analyzers)
