@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ import typer
 
 from app.commands import options as o
 from app.offline.doctor import diagnose
+from app.rank.release import open_release, publish_by_hand
 from app.snapshot.store import ArtifactStore
 
 
@@ -47,18 +48,31 @@ def snapshots_command(
 def publish_command(
     artifact_id: Annotated[str, typer.Argument(help="A release, or a snapshot with --snapshots.")],
     snapshots: Annotated[bool, typer.Option("--snapshots", help="Publish a snapshot.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also a release that the gate kept back.")
+    ] = False,
     data: o.Data = o.DATA,
     models: o.Models = o.MODELS,
     config: o.Config = o.CONFIG,
     overrides: o.Override = None,
     as_json: o.Json = False,
 ) -> None:
-    """Serve a release (or a snapshot). Running services take it up within a second."""
+    """Serve a release (or a snapshot). Running services take it up within a second.
+
+    A release is opened first as a service opens it; one that the gate kept back needs --force.
+    """
     stores = o.workplace(data, models, config, overrides).stores
-    store = stores.snapshots if snapshots else stores.releases
-    store.verify(artifact_id)
-    store.publish(artifact_id)
-    o.show({"published": artifact_id}, as_json, [f"{store.kind} {artifact_id} serves"])
+    if snapshots:
+        stores.snapshots.verify(artifact_id)
+        stores.snapshots.publish(artifact_id)
+        note = ""
+    else:
+        release = open_release(stores.releases.path(artifact_id))
+        remedy = f"to overrule it: duolu publish {artifact_id} --force"
+        note = publish_by_hand(stores.releases, release, force=force, remedy=remedy)
+    kind = "snapshot" if snapshots else "release"
+    said = f"{kind} {artifact_id} serves" + (f" ({note})" if note else "")
+    o.show({"published": artifact_id, "note": note or None}, as_json, [said])
 
 
 def rollback_command(
@@ -101,17 +115,24 @@ def doctor_command(
 
 
 def _list(store: ArtifactStore, as_json: bool) -> None:
-    current = store.current_id()
-    facts = [_fact(store, artifact_id, current) for artifact_id in store.ids()]
+    current, notes = store.current_id(), store.notes()
+    facts = [_fact(store, artifact_id, current, notes) for artifact_id in store.ids()]
     o.show({f"{store.kind}s": facts, "current": current}, as_json, _table(store, facts))
 
 
-def _fact(store: ArtifactStore, artifact_id: str, current: str | None) -> dict[str, Any]:
+def _fact(
+    store: ArtifactStore, artifact_id: str, current: str | None, notes: Mapping[str, str]
+) -> dict[str, Any]:
     manifest = store.manifest(artifact_id)
-    wanted = ("documents", "built_at_ms", "metrics", "groups", "channels", "trained_on")
+    wanted = (
+        "documents", "built_at_ms", "metrics", "groups", "channels", "trained_on", "gate",
+        "rank_p95_ms",
+    )  # fmt: skip
     return {
         "id": artifact_id,
         "serves": artifact_id == current,
+        "served": artifact_id in notes,
+        "note": notes.get(artifact_id) or None,
         **{key: manifest[key] for key in wanted if key in manifest},
     }
 
@@ -120,13 +141,20 @@ def _table(store: ArtifactStore, facts: Sequence[dict[str, Any]]) -> list[str]:
     lines = []
     for fact in facts:
         built = datetime.fromtimestamp(fact.get("built_at_ms", 0) / 1e3, UTC)
-        ranked = fact.get("metrics", {}).get("ranked", {})
-        told = (
-            f"{fact['documents']:,} documents"
-            if "documents" in fact
-            else " ".join(f"{name} {value[0]:.4f}" for name, value in ranked.items())
-        )
-        lines.append(
-            f"{'*' if fact['serves'] else ' '} {fact['id']}  {built:%Y-%m-%d %H:%M}  {told}"
-        )
+        told = f"{fact['documents']:,} documents" if "documents" in fact else _told(fact)
+        mark = "*" if fact["serves"] else " "
+        lines.append(f"{mark} {fact['id']}  {built:%Y-%m-%d %H:%M}  {told}".rstrip())
+        if not fact.get("gate", {}).get("passed", True):
+            lines += [f"    {reason}" for reason in fact["gate"]["reasons"]]
     return lines or [f"no {store.kind} under {store.root}"]
+
+
+def _told(release: Mapping[str, Any]) -> str:
+    """A release's metrics, its verdict, what was noted of it."""
+    ranked = release.get("metrics", {}).get("ranked", {})
+    told = [" ".join(f"{name} {value[0]:.4f}" for name, value in ranked.items())]
+    if "gate" in release:
+        told.append("gate: passed" if release["gate"]["passed"] else "gate: kept back")
+    if release["note"]:
+        told.append(release["note"])
+    return "  ".join(part for part in told if part)

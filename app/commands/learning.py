@@ -12,7 +12,7 @@ import typer
 from app.commands import options as o
 from app.commands.clicks import train_clicks_and_show
 from app.offline.ctr.recipe import is_click_recipe
-from app.offline.report import metric_lines
+from app.offline.report import metric_lines, verdict_lines
 from app.offline.runs import Pipeline, evaluate_run, write_topics_run
 from app.offline.workflow import JudgedBy, train_model
 
@@ -74,7 +74,8 @@ def train_command(
         "release_id": trained.release_id, "published": publish, "groups": trained.groups,
         "rows": trained.rows, "rounds": trained.rounds, "features": trained.features,
         "features_varying": trained.varying, "queries": trained.comparison.queries,
-        "metrics": trained.comparison.to_json(), "log": trained.log,
+        "metrics": trained.comparison.to_json(), "gate": trained.verdict.to_json(),
+        "log": trained.log,
     }  # fmt: skip
     best = [f"  {share:6.1%}  {name}" for name, share in list(trained.features.items())[:12]]
     lines = [
@@ -82,6 +83,7 @@ def train_command(
         *metric_lines(trained.comparison),
         f"{len(trained.features)} features used of {trained.varying} that vary, by gain:",
         *best,
+        *verdict_lines(trained.verdict),
         f"release {trained.release_id}: {trained.rounds} trees from {trained.rows:,} rows"
         + (", published" if publish else "; serve it: duolu publish " + trained.release_id),
     ]

@@ -2,6 +2,10 @@
 
 Efron 1979; for retrieval: Sakai, "Evaluating evaluation metrics based on the bootstrap", SIGIR
 2006. Queries are the sampling unit: resampled whole, with replacement, the same for both systems.
+
+With weights the mean is Σ w·x / Σ w, in the whole and in each resample. Where w = 1 / propensity
+that is the self-normalised estimator of Swaminathan and Joachims (NeurIPS 2015): its sum of weights
+is drawn with the rest, which trades a bias that vanishes with the log for far less variance.
 """
 
 from __future__ import annotations
@@ -31,30 +35,45 @@ class Interval:
         return f"{self.mean:.4f} [{self.low:.4f}, {self.high:.4f}]"
 
 
-def mean_interval(values: F64, seed: int, resamples: int = 10_000, level: float = 0.95) -> Interval:
-    """Return the mean of (q,) values and its interval; all NaN if there are no values."""
+def mean_interval(
+    values: F64,
+    seed: int,
+    resamples: int = 10_000,
+    level: float = 0.95,
+    weights: F64 | None = None,
+) -> Interval:
+    """Return the mean of (q,) values and its interval; all NaN if there are no values.
+
+    `weights` (q,), positive, default to 1 each.
+    """
     if len(values) == 0:
         return Interval(np.nan, np.nan, np.nan)
-    means = _resampled_means(np.asarray(values, np.float64), seed, resamples)
+    values = np.asarray(values, np.float64)
+    means = _resampled_means(values, seed, resamples, weights)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(np.mean(values)), float(low), float(high))
+    return Interval(float(np.average(values, weights=weights)), float(low), float(high))
 
 
 def difference_interval(
-    ours: F64, theirs: F64, seed: int, resamples: int = 10_000, level: float = 0.95
+    ours: F64,
+    theirs: F64,
+    seed: int,
+    resamples: int = 10_000,
+    level: float = 0.95,
+    weights: F64 | None = None,
 ) -> Interval:
     """Return the mean of `ours - theirs` and its interval, query by query.
 
-    Both are (q,) over the same queries in the same order.
+    All are (q,) over the same queries in the same order.
 
     Raises ValueError if the shapes differ, for then the values are of other queries.
     """
     if ours.shape != theirs.shape:
         raise ValueError(f"paired values have shapes {ours.shape} and {theirs.shape}")
-    return mean_interval(ours - theirs, seed, resamples, level)
+    return mean_interval(ours - theirs, seed, resamples, level, weights)
 
 
-def _resampled_means(values: F64, seed: int, resamples: int) -> F64:
+def _resampled_means(values: F64, seed: int, resamples: int, weights: F64 | None) -> F64:
     """Return (resamples,) means of q values drawn with replacement."""
     random = np.random.default_rng(seed)
     block = max(1, _CELLS // len(values))
@@ -62,5 +81,9 @@ def _resampled_means(values: F64, seed: int, resamples: int) -> F64:
     for start in range(0, resamples, block):
         shape = (min(block, resamples - start), len(values))
         drawn = random.integers(len(values), size=shape, dtype=np.int32)
-        means[start : start + shape[0]] = values[drawn].mean(axis=1)
+        if weights is None:
+            means[start : start + shape[0]] = values[drawn].mean(axis=1)
+        else:
+            sums = (weights * values)[drawn].sum(axis=1)
+            means[start : start + shape[0]] = sums / weights[drawn].sum(axis=1)
     return means

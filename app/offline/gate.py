@@ -33,8 +33,8 @@ class Baseline:
 
     def __str__(self) -> str:
         name = f"{self.role} ({self.release_id})" if self.release_id else self.role
-        told = self.left_out or f"{self.difference} on {self.queries} lists"
-        return f"{name}: {told}"
+        told = f"{self.difference} on {self.queries} lists"
+        return f"{name}: " + (f"left out, {self.left_out}" if self.left_out else told)
 
     def to_json(self) -> dict[str, Any]:
         d = self.difference
@@ -54,6 +54,7 @@ class Evidence:
     metric: str
     is_logged: bool  # shown lists from a log; else queries with judgements
     lists: int  # with a click, or judged; learned from and held out
+    rank_p95_ms: float  # of ranking a held-out query's candidates; NaN where none was ranked
     baselines: tuple[Baseline, ...]
 
 
@@ -75,7 +76,7 @@ class Verdict:
 
 def judge(evidence: Evidence, gate: Gate) -> Verdict:
     """Hold the evidence against the recipe's limits."""
-    reasons = (*_too_few(evidence, gate), *_worse(evidence, gate))
+    reasons = (*_too_few(evidence, gate), *_worse(evidence, gate), *_too_slow(evidence, gate))
     return Verdict(not reasons, reasons, evidence.baselines)
 
 
@@ -138,6 +139,15 @@ def _remedy(difference: Interval, gate: Gate) -> str:
     if difference.mean >= gate.min_difference:
         return "the mean passes and the interval is too wide: hold out more lists"
     return "compare the two reports for the feature or the slice that lost"
+
+
+def _too_slow(evidence: Evidence, gate: Gate) -> Iterator[str]:
+    if evidence.rank_p95_ms > gate.max_rank_ms:
+        yield (
+            f"ranking a query's candidates takes {evidence.rank_p95_ms:.1f} ms at the 95th "
+            f"percentile, gate.max_rank_ms allows {gate.max_rank_ms:g}; use fewer features or "
+            "trees, or lower merge.max_candidates"
+        )
 
 
 def _finite(*numbers: float) -> list[float | None]:

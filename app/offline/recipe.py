@@ -66,8 +66,11 @@ class Gate(_Part):
 
     metric: str = Field("nDCG@10", description="what is compared, as ir-measures writes it")
     min_difference: float = Field(-0.005, description="lower end of each paired 95 % interval")
+    best_of_days: int = Field(30, ge=0, description="held against the best release of so long")
     min_clicked_lists: int = Field(2000, gt=0, description="shown lists with a click, from a log")
     min_judged_queries: int = Field(200, gt=0, description="judged queries, without a log")
+    min_paired_queries: int = Field(50, gt=0, description="below, a slice or release says nothing")
+    max_rank_ms: float = Field(100.0, gt=0, description="95th percentile of ranking one query")
 
 
 class Recipe(_Part):

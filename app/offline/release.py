@@ -12,12 +12,13 @@ import numpy as np
 
 from app.features.feature import FeatureSet
 from app.features.inputs import gather
-from app.offline.evaluate import Comparison
+from app.offline.exam import Exam
 from app.offline.fit import Fitted
 from app.offline.folds import Parts
 from app.offline.gate import Verdict
 from app.offline.recipe import Recipe
 from app.offline.report import report
+from app.offline.seen import TWIN, Seen
 from app.offline.timeline import Timeline
 from app.rank.golden import Golden
 from app.rank.lightgbm_model import LightGbmModel
@@ -34,7 +35,8 @@ def write_release(
     features: FeatureSet,
     timeline: Timeline,
     parts: Parts,
-    comparison: Comparison,
+    measured: LightGbmModel,
+    exam: Exam,
     verdict: Verdict,
     gains: Mapping[str, float],
     groups: Mapping[str, int],
@@ -50,14 +52,16 @@ def write_release(
     (built / "model.txt").write_text(fitted.text(), "utf-8")
     shutil.copyfile(recipe_file, built / "recipe.toml")
     _write_goldens(built, fitted, features, timeline, parts)
+    _write_twin(built, measured, parts, recipe)
     (built / "report.md").write_text(
-        report(release_id, comparison, gains, groups, varying, fitted, recipe, timeline), "utf-8"
+        report(release_id, exam, verdict, gains, groups, varying, fitted, recipe, timeline), "utf-8"
     )
     seal(
         built,
         "release",
         {
-            **_facts(release_id, features, timeline, comparison, groups, recipe, now_ms),
+            **_facts(release_id, features, timeline, exam, groups, recipe, now_ms),
+            "held_out_features": list(measured.feature_names),
             "gate": verdict.to_json(),
         },
     )
@@ -69,7 +73,7 @@ def _facts(
     release_id: str,
     features: FeatureSet,
     timeline: Timeline,
-    comparison: Comparison,
+    exam: Exam,
     groups: Mapping[str, int],
     recipe: Recipe,
     now_ms: int,
@@ -84,9 +88,21 @@ def _facts(
         "built_at_ms": now_ms,
         "groups": dict(groups),
         "recipe": recipe.model_dump(),  # as it was used: options may have limited the file's
-        "metrics": comparison.to_json(),
+        "metrics": exam.comparison.to_json(),
+        "rank_p95_ms": _rounded(exam.rank_p95_ms),
         "versions": {"lightgbm": version("lightgbm"), "duolu": version("duolu")},
     }
+
+
+def _rounded(number: float) -> float | None:
+    return round(number, 2) if np.isfinite(number) else None
+
+
+def _write_twin(built: Path, measured: LightGbmModel, parts: Parts, recipe: Recipe) -> None:
+    """Keep the model that was measured, and which lists each of the two was trained on."""
+    fitted_on = [*parts.fitting[0], *parts.fitting[1]]
+    Seen.of(fitted_on, [*fitted_on, *parts.test] if recipe.split.refit else fitted_on).save(built)
+    (built / TWIN).write_text(measured.booster.model_to_string(), "utf-8")
 
 
 def _write_goldens(

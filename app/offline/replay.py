@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 
 from app.bootstrap import Serving, make_context, make_merger, open_lanes
-from app.domain.arrays import Rows
+from app.domain.arrays import F32, Rows
 from app.domain.candidates import CandidateSet
 from app.domain.query import Deadline
 from app.pipeline.search import Search, SearchResult
@@ -71,9 +71,23 @@ class Replay:
     ) -> Replayed:
         """Recall and merge; judged documents that no channel found come along apart."""
         ctx = self.context(request, now_ms)
-        _, candidates = self._loop.run_until_complete(self.serving.search.candidates(ctx))
+        candidates = self.recall(ctx)
         rows = ctx.snapshot.documents.ids.find_all(list(judged))
         return Replayed(ctx, candidates, np.setdiff1d(rows[rows >= 0], candidates.rows))
+
+    def recall(self, ctx: SearchContext, only: Collection[str] | None = None) -> CandidateSet:
+        """What serving would rank; `only` names the channels to ask."""
+        return self._loop.run_until_complete(self.serving.search.candidates(ctx, only))[1]
+
+    def score(self, ctx: SearchContext, candidates: CandidateSet, ranker: Ranker | None) -> F32:
+        """Return (n,) scores, fused ones without a ranker.
+
+        Raises what the ranker raises, where serving would fall back to fused order: what is
+        measured is the ranker and nothing else.
+        """
+        if ranker is None or not len(candidates):
+            return candidates.fused
+        return self._loop.run_until_complete(ranker.rank(ctx, candidates))
 
     def search(
         self,

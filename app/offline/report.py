@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from app.offline.contenders import SERVING
 from app.offline.evaluate import Comparison
+from app.offline.exam import CANDIDATE, Exam
 from app.offline.fit import Fitted
+from app.offline.gate import Verdict
 from app.offline.recipe import Recipe
 from app.offline.timeline import Timeline
 
 
 def report(
     release_id: str,
-    comparison: Comparison,
+    exam: Exam,
+    verdict: Verdict,
     gains: Mapping[str, float],
     groups: Mapping[str, int],
     varying: int,
@@ -21,7 +25,7 @@ def report(
     timeline: Timeline,
 ) -> str:
     """Return Markdown."""
-    snapshot = timeline.snapshot
+    snapshot, comparison = timeline.snapshot, exam.comparison
     head = [
         f"# Release {release_id}",
         "",
@@ -36,25 +40,73 @@ def report(
         + ("The released one was then trained on all groups." if recipe.split.refit else ""),
         "",
     ]
-    return "\n".join(
-        [*head, *metric_lines(comparison), "", "## Gain by feature", "", *_gains(gains), ""]
+    parts = (
+        [*head, *metric_lines(comparison)],
+        ["## Slices", "", *slice_lines(exam, recipe.gate.min_paired_queries)],
+        ["## Gate", "", *verdict_lines(verdict)],
+        ["## Gain by feature", "", *_gains(gains)],
     )
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
 def metric_lines(comparison: Comparison) -> list[str]:
-    """Return a Markdown table of each variant, and of ranked against each other one."""
+    """Return a Markdown table of each variant, and of ranked against each other one.
+
+    A variant that some lists do not count for says how many do.
+    """
     lines = [
         f"| variant | {' | '.join(comparison.metrics)} |",
         f"|---|{'---|' * len(comparison.metrics)}",
     ]
     for variant in comparison.evaluations:
         cells = [str(comparison.interval(variant, m)) for m in comparison.metrics]
-        lines.append(f"| {variant} | {' | '.join(cells)} |")
+        lines.append(f"| {_named(comparison, variant)} | {' | '.join(cells)} |")
     for baseline in comparison.evaluations:
-        if baseline != "ranked" and "ranked" in comparison.evaluations:
+        if baseline != CANDIDATE and CANDIDATE in comparison.evaluations:
             cells = [str(comparison.against(baseline, metric=m)) for m in comparison.metrics]
-            lines.append(f"| ranked − {baseline} (paired) | {' | '.join(cells)} |")
+            name = _named(comparison, baseline)
+            lines.append(f"| ranked − {name} (paired) | {' | '.join(cells)} |")
     return lines
+
+
+def slice_lines(exam: Exam, enough: int) -> list[str]:
+    """Return a Markdown table: each slice in the first metric, against what matters most.
+
+    A slice of few lists is shown with its count and not judged.
+    """
+    comparison = exam.comparison
+    metric, baseline = comparison.metrics[0], first_baseline(comparison)
+    lines = [f"| slice | lists | {metric} | ranked − {baseline} (paired) |", "|---|---|---|---|"]
+    for name, places in exam.slices.items():
+        count = int(places.sum())
+        if count < enough:
+            lines.append(f"| {name} | {count} | too few | |")
+            continue
+        value = comparison.interval(CANDIDATE, metric, places)
+        difference = comparison.against(baseline, among=places)
+        lines.append(f"| {name} | {count} | {value} | {difference} |")
+    return lines
+
+
+def first_baseline(comparison: Comparison) -> str:
+    """What slices are held against: the release that serves where it took part, else fused."""
+    return SERVING if SERVING in comparison.evaluations else "fused"
+
+
+def verdict_lines(verdict: Verdict) -> list[str]:
+    """Say whether it passed, what it was held against, and every reason against it."""
+    said = "passed" if verdict.passed else "not passed"
+    return [
+        f"The gate is {said}.",
+        "",
+        *(f"- {reason}" for reason in verdict.reasons),
+        *(f"- held against {baseline}" for baseline in verdict.baselines),
+    ]
+
+
+def _named(comparison: Comparison, variant: str) -> str:
+    counted = int(comparison.places(variant).sum())
+    return variant if counted == comparison.queries else f"{variant} (on {counted} lists)"
 
 
 def _gains(gains: Mapping[str, float]) -> list[str]:

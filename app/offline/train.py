@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,17 +13,17 @@ from app.domain.errors import InvalidInput
 from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
 from app.offline.dataset import TrainingSet
-from app.offline.evaluate import Comparison, compare
+from app.offline.evaluate import Comparison
+from app.offline.exam import Exam, examine
 from app.offline.fit import Fitted, fit, refit
 from app.offline.folds import Parts, cut
-from app.offline.gate import Baseline, Evidence, Verdict, judge
+from app.offline.gate import Verdict, judge
 from app.offline.judged import Judged
 from app.offline.progress import Progress, Silent
 from app.offline.recipe import Recipe
 from app.offline.release import write_release
 from app.offline.timeline import Timeline
 from app.rank.lightgbm_model import LightGbmModel
-from app.rank.local import LocalRanker
 from app.settings import Settings
 from app.snapshot.store import ArtifactStore
 
@@ -35,7 +33,7 @@ class Trained:
     """What one training gave."""
 
     release_id: str
-    comparison: Comparison  # on held-out queries: lexical, fused, ranked
+    exam: Exam  # on held-out queries: the model and everything it is held against
     verdict: Verdict  # whether the gate lets it serve
     features: dict[str, float]  # name → share of the gain, best first
     groups: dict[str, int]  # query groups in each part
@@ -44,6 +42,10 @@ class Trained:
     varying: int  # features that were not constant over the rows to fit on
     seconds: dict[str, float] = field(default_factory=dict)
     log: dict[str, dict[str, int]] = field(default_factory=dict)  # how impressions were used
+
+    @property
+    def comparison(self) -> Comparison:
+        return self.exam.comparison
 
 
 def train(
@@ -74,7 +76,8 @@ def train(
         fitted = fit(rows[0], rows[1], recipe, threads)
         advance(fitted.rounds)
     with progress.stage("evaluate", len(parts.test), "queries") as advance:
-        comparison = _measure(parts.test, timeline, features, fitted, recipe, advance)
+        measured = LightGbmModel.of(fitted.booster, names, fitted.rounds)
+        exam = examine(judged, parts.test, timeline, measured, releases, recipe, now_ms, advance)
     if recipe.split.refit:
         with progress.stage("refit", None, "rounds") as advance:
             rows.append(
@@ -84,27 +87,16 @@ def train(
             )
             fitted, features = _refit(rows, recipe, features, fitted, threads)
             advance(fitted.rounds)
-    verdict = judge(_evidence(parts, comparison, recipe), recipe.gate)
+    verdict = judge(exam.evidence(parts, recipe), recipe.gate)
     varying = rows[0].varying()
     groups = {"fit": len(rows[0]), "valid": len(rows[1]), "test": len(parts.test)}
     gains = _gain_shares(features.names, fitted)
     release_id = write_release(
-        releases, fitted, features, timeline, parts, comparison, verdict, gains, groups, varying,
-        recipe=recipe, recipe_file=recipe_file, now_ms=now_ms,
+        releases, fitted, features, timeline, parts, measured, exam, verdict, gains, groups,
+        varying, recipe=recipe, recipe_file=recipe_file, now_ms=now_ms,
     )  # fmt: skip
     count = sum(int(part.sizes.sum()) for part in rows)
-    return Trained(release_id, comparison, verdict, gains, groups, count, fitted.rounds, varying)
-
-
-def _evidence(parts: Parts, comparison: Comparison, recipe: Recipe) -> Evidence:
-    everything = [*parts.fitting[0], *parts.fitting[1], *parts.test]
-    fused = Baseline("fused order", None, comparison.queries, comparison.against("fused"))
-    return Evidence(
-        recipe.gate.metric,
-        all(j.is_timed for j in everything),
-        len(everything),
-        (fused,) if comparison.queries else (),
-    )
+    return Trained(release_id, exam, verdict, gains, groups, count, fitted.rounds, varying)
 
 
 def _refit(
@@ -119,20 +111,6 @@ def _refit(
         used = np.arange(len(features.names))
     names = tuple(features.names[j] for j in used)
     return refit(rows, used, recipe, fitted, threads), FeatureSet(CATALOG, names)
-
-
-def _measure(
-    test: Sequence[Judged],
-    timeline: Timeline,
-    features: FeatureSet,
-    fitted: Fitted,
-    recipe: Recipe,
-    advance: Any,
-) -> Comparison:
-    with ThreadPoolExecutor(1) as threads:
-        model = LightGbmModel.of(fitted.booster, features.names, fitted.rounds)
-        ranker = LocalRanker(features, model, threads)
-        return compare(test, timeline, ranker, (recipe.gate.metric, "R@100"), recipe.seed, advance)
 
 
 def _gain_shares(names: Sequence[str], fitted: Fitted) -> dict[str, float]:

@@ -13,7 +13,7 @@ from app.bootstrap import Engine
 from app.online.access import refuse_foreign_page, require_key
 from app.online.json_body import JSON, to_json
 from app.online.service import service_of
-from app.rank.release import open_release, refuse_if_foreign
+from app.rank.release import open_release, publish_by_hand, refuse_if_foreign
 from app.snapshot.store import ArtifactStore
 
 router = APIRouter(default_response_class=Response)
@@ -42,12 +42,15 @@ async def releases(request: Request) -> Response:
 
 
 @router.post("/v1/releases/{release_id}/activate")
-async def activate(request: Request, release_id: str) -> Response:
-    """Rank with this release from now on, in every process that follows the same models."""
+async def activate(request: Request, release_id: str, force: bool = False) -> Response:
+    """Rank with this release from now on, in every process that follows the same models.
+
+    One that the gate kept back needs `force`.
+    """
     service = service_of(request)
     require_key(request, service.key)
     refuse_foreign_page(request, service.settings.service.cors_origins)
-    body = await asyncio.to_thread(_activate, service.engine, release_id)
+    body = await asyncio.to_thread(_activate, service.engine, release_id, force)
     service.describe()
     return Response(to_json(body), media_type=JSON)
 
@@ -65,11 +68,12 @@ def _listing(engine: Engine, store: ArtifactStore, serving: str | None) -> dict[
     return {"serving": serving, "published": store.current_id(), f"{store.kind}s": entries}
 
 
-def _activate(engine: Engine, release_id: str) -> dict[str, Any]:
+def _activate(engine: Engine, release_id: str, force: bool) -> dict[str, Any]:
     """Verify and replay first: a release that cannot serve is never pointed at."""
     store, snapshot = engine.stores.releases, engine.acquire().snapshot
     before = store.current_id()
-    refuse_if_foreign(open_release(store.path(release_id)), snapshot)
-    store.publish(release_id)
+    release = open_release(store.path(release_id))
+    refuse_if_foreign(release, snapshot)
+    publish_by_hand(store, release, force=force, remedy="to overrule it: ?force=true")
     engine.refresh()
     return {"release_id": release_id, "previous_id": before, "snapshot_id": snapshot.id}

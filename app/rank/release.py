@@ -3,6 +3,8 @@
 models/NAME/VERSION/
   manifest.json   sha256 of every file; feature names, analyzer and encoder ids, metrics, lineage
   model.txt       LightGBM's own text
+  held_out.txt    the model that was measured: trained without the test part (offline.seen)
+  seen.npz        which lists each of the two was trained on
   recipe.toml     what trained it
   golden/N.npz    inputs, features and scores of a few requests, replayed at load
   report.md       metrics with intervals, gain of each feature
@@ -15,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.domain.errors import FeatureMismatch
+from app.domain.errors import FeatureMismatch, GateRefused
 from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
 from app.rank.dependencies import Uses, models_read, open_uses
@@ -23,6 +25,7 @@ from app.rank.golden import Golden, replay
 from app.rank.lightgbm_model import LightGbmModel
 from app.snapshot.artifact import verify
 from app.snapshot.snapshot import Snapshot
+from app.snapshot.store import ArtifactStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,22 @@ def open_release(path: Path, replay_goldens: bool = True) -> Release:
         raise FeatureMismatch(f"{path} has no golden rows to check it by; train again")
     uses = open_uses(path, manifest, models_read(features.inputs))
     return Release(manifest["id"], features, model, manifest, uses)
+
+
+def publish_by_hand(releases: ArtifactStore, release: Release, *, force: bool, remedy: str) -> str:
+    """Let an opened release serve. Returns what HISTORY notes: that a verdict was overruled, or "".
+
+    Raises GateRefused, with the gate's reasons and the remedy, for one that it kept back, unless
+    forced. A release without a verdict was not judged, and is not refused.
+    """
+    verdict = release.manifest.get("gate", {"passed": True})
+    is_kept_back = not verdict["passed"]
+    if is_kept_back and not force:
+        reasons = "; ".join(verdict["reasons"])
+        raise GateRefused(f"the gate keeps {release.id} back: {reasons}; {remedy}")
+    note = "forced past the gate" if is_kept_back else ""
+    releases.publish(release.id, note)
+    return note
 
 
 def refuse_if_foreign(release: Release, snapshot: Snapshot) -> None:

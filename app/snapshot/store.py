@@ -2,7 +2,7 @@
 
 root/
   CURRENT          the id that serves, one line
-  HISTORY          ids that served, oldest first: what `rollback` goes back to
+  HISTORY          ids that served, oldest first, perhaps with a note: `rollback` follows it back
   ID/              immutable once CURRENT has named it
   .building-ID/    being written; never opened, removed by the next build
 """
@@ -30,6 +30,15 @@ def new_id(now_ms: int) -> str:
     """An id that sorts by time, e.g. "20260131T040000Z-9f3c21aa"."""
     moment = datetime.fromtimestamp(now_ms / 1e3, UTC)
     return f"{moment:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def built_ms(artifact_id: str) -> int:
+    """Return when this id was made, epoch milliseconds; 0 where it begins with no time."""
+    try:
+        moment = datetime.strptime(artifact_id[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return 0
+    return int(moment.timestamp() * 1e3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +99,29 @@ class ArtifactStore:
         publish_directory(built, final)
         return final
 
-    def publish(self, artifact_id: str) -> None:
-        """Point CURRENT at a finished artifact."""
+    def publish(self, artifact_id: str, note: str = "") -> None:
+        """Point CURRENT at a finished artifact. A note, one line, stays with it in HISTORY."""
         self.path(artifact_id)
-        history = [h for h in self.history() if h != artifact_id]
-        write_pointer(self.root / "HISTORY", "\n".join([*history, artifact_id]))
+        notes = self.notes()
+        before = notes.pop(artifact_id, "")
+        notes[artifact_id] = " ".join(note.split()) or before
+        lines = [f"{served} {said}".strip() for served, said in notes.items()]
+        write_pointer(self.root / "HISTORY", "\n".join(lines))
         write_pointer(self.root / "CURRENT", artifact_id)
 
     def history(self) -> list[str]:
         """Return ids that served and still exist, oldest first."""
+        return list(self.notes())
+
+    def notes(self) -> dict[str, str]:
+        """Return what was noted of each id that served and still exists, oldest first."""
         try:
-            lines = (self.root / "HISTORY").read_text("utf-8").split()
+            lines = (self.root / "HISTORY").read_text("utf-8").splitlines()
         except FileNotFoundError:
-            return []
+            return {}
         alive = set(self.ids())
-        return [line for line in lines if line in alive]
+        said = (line.partition(" ") for line in lines)
+        return {served: note for served, _, note in said if served in alive}
 
     def rollback(self, artifact_id: str | None = None) -> str:
         """Serve the given id again, or the one that served before the current. Returns it."""

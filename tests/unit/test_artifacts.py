@@ -87,3 +87,16 @@ def test_ids_sort_by_time():
     ids = [new_id(ms) for ms in (1_600_000_000_000, 1_700_000_000_000, 1_800_000_000_000)]
     assert ids == sorted(ids)
     assert ids[0].startswith("20200913T122640Z-")
+
+
+def test_a_note_stays_with_the_id_that_it_was_made_for(tmp_path):
+    store = ArtifactStore(tmp_path, "release")
+    for artifact_id in "ab":
+        seal(store.building(artifact_id), "release", {})
+        store.finish(tmp_path / f".building-{artifact_id}", artifact_id)
+    store.publish("a", "forced\nby hand")
+    store.publish("b")
+    assert store.notes() == {"a": "forced by hand", "b": ""}
+    store.rollback("a")
+    assert store.history() == ["b", "a"]
+    assert store.notes()["a"] == "forced by hand"

@@ -24,7 +24,7 @@ def against(low, mean=0.0, role="fused order", release_id=None):
     return Baseline(role, release_id, 300, Interval(mean, low, mean + 0.01))
 
 
-GOOD = Evidence("nDCG@10", True, 2000, (against(-0.005),))
+GOOD = Evidence("nDCG@10", True, 2000, 100.0, (against(-0.005),))
 
 
 def reasons(evidence):
@@ -67,6 +67,13 @@ def test_too_few_judged_queries_are_refused_and_clicks_not_asked_for():
     assert reason.startswith("199 judged queries")
     assert "200" in reason
     assert not reasons(replace(judged, lists=200))
+
+
+def test_a_model_that_ranks_too_slowly_is_refused():
+    (reason,) = reasons(replace(GOOD, rank_p95_ms=100.1))
+    assert "100.1 ms" in reason
+    assert "gate.max_rank_ms allows 100" in reason
+    assert "fewer features" in reason
 
 
 def test_without_a_single_held_out_query_nothing_is_published():
