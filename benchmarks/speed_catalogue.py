@@ -22,7 +22,7 @@ CONFIG = ROOT / "config" / "search.toml"
 RECIPE = ROOT / "models" / "lambdarank" / "recipe.toml"
 DUOLU = (sys.executable, "-m", "app.cli")
 
-FEWER = {"rounds": 200, "early_stopping": 200, "max_groups": 1000, "refit": "false"}
+FEWER = {"rounds": 200, "early_stopping": 200, "max_groups": 1000}
 """What the timed model is trained with instead of the recipe's own: it need be no better."""
 
 

@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
 
+import uvloop
 from speed_catalogue import Asked
 from speed_peers import Bare
 
@@ -92,7 +93,7 @@ class Stages:
             raise TypeError("speed is measured with a ranker in this process; publish a release")
         self.ranker = self.serving.ranker
         self.window = engine.settings.merge.max_candidates
-        self.runner = asyncio.Runner()
+        self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)  # as uvicorn does
 
     def __enter__(self) -> Stages:
         return self

@@ -16,6 +16,7 @@ import numpy as np
 import orjson
 
 from app.corpus.analyzer import Analyzer
+from app.corpus.documents import save_row_store
 from app.corpus.ragged import Dictionary, Ragged, Strings, save_array
 from app.corpus.schema import NUMERIC, FieldSpec, FieldType, Schema
 from app.domain.arrays import F64, I32
@@ -77,6 +78,7 @@ def merge_chunks(chunks: Sequence[Chunk], schema: Schema, path: Path) -> None:
             save_array(path / "numbers" / name, _stack(chunks, name))
     for f in schema.of_type(FieldType.KEYWORD):
         _save_keywords(chunks, f.name, path / "keywords" / schema.slot(f.name))
+    save_row_store(path, schema)
 
 
 def _tokens(

@@ -8,6 +8,7 @@ documents/
   tokens/SLOT.df.npy      documents in which each term occurs in that field
   numbers/SLOT.npy        float64, NaN where missing (bool as 0 and 1, time as epoch ms)
   keywords/SLOT.*         codes of each row, the codes' strings, and the rows of each code
+  rows.*                   what features read of a row, side by side (see row_store)
   vectors.npy              float32 unit vectors, where an encoder is configured
 
 A field's SLOT is its place in the schema: a catalogue's own key is never a file name.
@@ -18,12 +19,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
 from app.corpus.ragged import Dictionary, Ragged, Strings, open_array
+from app.corpus.row_store import RowStore
 from app.corpus.schema import NUMERIC, FieldType, Schema
 from app.domain.arrays import F32, F64, I32, Rows
+from app.domain.errors import CorruptArtifact
+from app.domain.user import PREFERENCE_FIELDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,9 @@ class KeywordColumn:
         return out
 
 
+Columns: TypeAlias = tuple[dict[str, TokenColumn], dict[str, F64], dict[str, KeywordColumn]]
+
+
 @dataclass(frozen=True, slots=True)
 class Documents:
     """The immutable table of one snapshot. Every column has one entry a row."""
@@ -63,6 +71,7 @@ class Documents:
     tokens: Mapping[str, TokenColumn]
     numbers: Mapping[str, F64]  # each (n,)
     keywords: Mapping[str, KeywordColumn]
+    rows: RowStore
     vectors: F32 | None  # (n, dim) unit length; a zero row where nothing could be encoded
 
     def __len__(self) -> int:
@@ -75,25 +84,52 @@ class Documents:
     @classmethod
     def open(cls, path: Path, schema: Schema) -> Documents:
         """Map the columns under `path`. The caller has verified the files."""
-        numbers = {f.name: schema.slot(f.name) for f in schema.of_type(*NUMERIC)}
-        if schema.of_type(FieldType.GEO):
-            numbers |= {"lat": "lat", "lon": "lon"}
+        if not (path / "rows.values.npy").exists():
+            raise CorruptArtifact(f"{path} is of an earlier version: no rows.*; run: duolu reindex")
+        tokens, numbers, keywords = _open_columns(path, schema)
         vectors = path / "vectors"
         return cls(
             schema=schema,
             ids=Dictionary.open(path / "ids"),
             payload=Strings.open(path / "payload"),
             terms=Dictionary.open(path / "terms"),
-            tokens={
-                f.name: _open_tokens(path / "tokens" / schema.slot(f.name)) for f in schema.searched
-            },
-            numbers={name: open_array(path / "numbers" / slot) for name, slot in numbers.items()},
-            keywords={
-                f.name: _open_keywords(path / "keywords" / schema.slot(f.name))
-                for f in schema.of_type(FieldType.KEYWORD)
-            },
+            tokens=tokens,
+            numbers=numbers,
+            keywords=keywords,
+            rows=RowStore.open(path, *_row_columns(tokens, numbers, keywords)),
             vectors=open_array(vectors) if (path / "vectors.npy").exists() else None,
         )
+
+
+def save_row_store(path: Path, schema: Schema) -> None:
+    """Write rows.* from the columns that stand under `path`."""
+    RowStore.pack(*_row_columns(*_open_columns(path, schema))).save(path)
+
+
+def _open_columns(path: Path, schema: Schema) -> Columns:
+    numbers = {f.name: schema.slot(f.name) for f in schema.of_type(*NUMERIC)}
+    if schema.of_type(FieldType.GEO):
+        numbers |= {"lat": "lat", "lon": "lon"}
+    keywords = schema.of_type(FieldType.KEYWORD)
+    return (
+        {f.name: _open_tokens(path / "tokens" / schema.slot(f.name)) for f in schema.searched},
+        {name: open_array(path / "numbers" / slot) for name, slot in numbers.items()},
+        {f.name: _open_keywords(path / "keywords" / schema.slot(f.name)) for f in keywords},
+    )
+
+
+def _row_columns(
+    tokens: Mapping[str, TokenColumn],
+    numbers: Mapping[str, F64],
+    keywords: Mapping[str, KeywordColumn],
+) -> tuple[dict[str, Ragged], dict[str, Ragged], Mapping[str, F64], dict[str, I32]]:
+    """Choose what a row's record holds; see RowStore.pack."""
+    return (
+        {name: column.tokens for name, column in tokens.items()},
+        {name: keywords[name].codes for name in PREFERENCE_FIELDS if name in keywords},
+        numbers,
+        {name: column.df for name, column in tokens.items()},
+    )
 
 
 def _open_tokens(path: Path) -> TokenColumn:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numba import njit
 
 from app.domain.arrays import I32, I64, U8, U64, Array
 
@@ -25,9 +27,14 @@ def open_array(path: Path) -> Array:
     """Map PATH.npy read-only. A plain ndarray: np.memmap makes each small index 5 × dearer."""
     file = path.with_name(path.name + ".npy")
     if file.stat().st_size <= 128:  # a header and nothing else cannot be mapped
-        empty: Array = np.load(file, allow_pickle=False)
-        return empty
+        return _frozen(np.load(file, allow_pickle=False))
     return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
+
+
+def _frozen(values: Array) -> Array:
+    """Make an array read-only, as mapped ones are: kernels compile once a type."""
+    values.flags.writeable = False
+    return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,7 @@ class Strings:
         encoded = [t.encode() if isinstance(t, str) else t for t in texts]
         offsets = np.zeros(len(encoded) + 1, np.int64)
         np.cumsum([len(e) for e in encoded], out=offsets[1:])
-        return cls(offsets, np.frombuffer(b"".join(encoded), np.uint8))
+        return cls(_frozen(offsets), np.frombuffer(b"".join(encoded), np.uint8))
 
     def save(self, path: Path) -> None:
         Ragged(self.offsets, self.values).save(path)
@@ -115,6 +122,33 @@ def hash64(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
+@lru_cache(1 << 14)
+def _key(text: str) -> tuple[int, bytes]:
+    """Return hash and bytes of a string that is looked up: a query's terms are, in many tables."""
+    return hash64(text), text.encode()
+
+
+@njit(cache=True, nogil=True)
+def _find(
+    hashes: U64, order: I32, offsets: I64, values: U8, wanted: U64, ends: I64, texts: U8
+) -> I32:
+    """Look each of `wanted` up; texts[ends[i - 1]:ends[i]] are the bytes of string i."""
+    found = np.full(wanted.size, -1, np.int32)
+    for i in range(wanted.size):
+        start = ends[i - 1] if i else 0
+        at = np.searchsorted(hashes, wanted[i])
+        while at < hashes.size and hashes[at] == wanted[i]:
+            first, end = offsets[order[at]], offsets[order[at] + 1]
+            same = end - first == ends[i] - start
+            for j in range(end - first if same else 0):
+                same = same and values[first + j] == texts[start + j]
+            if same:
+                found[i] = order[at]
+                break
+            at += 1
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Dictionary:
     """string ↔ ordinal without building a Python dict: sorted hashes and a binary search."""
@@ -127,28 +161,22 @@ class Dictionary:
         return len(self.strings)
 
     def find(self, text: str) -> int:
-        """Return the ordinal, or -1. Equal hashes are told apart by comparing the strings."""
-        wanted = hash64(text)
-        at = int(np.searchsorted(self.hashes, np.uint64(wanted)))
-        while at < self.hashes.size and int(self.hashes[at]) == wanted:
-            ordinal = int(self.order[at])
-            if self.strings[ordinal] == text:
-                return ordinal
-            at += 1
-        return -1
+        """Return the ordinal, or -1."""
+        return int(self.find_all((text,))[0])
 
     def find_all(self, texts: Sequence[str]) -> I32:
-        """Return the ordinals of many strings at once, -1 where absent. (m,)"""
-        found = np.full(len(texts), -1, np.int32)
-        if not self.hashes.size:
-            return found
-        wanted = np.fromiter((hash64(t) for t in texts), np.uint64, len(texts))
-        at = np.searchsorted(self.hashes, wanted)
-        near = np.minimum(at, self.hashes.size - 1)
-        for i in np.flatnonzero(self.hashes[near] == wanted).tolist():
-            ordinal, text = int(self.order[near[i]]), texts[i]
-            is_it = self.strings.raw(ordinal) == text.encode()
-            found[i] = ordinal if is_it else self.find(text)
+        """Return the ordinals of many strings at once, -1 where absent. (m,)
+
+        Equal hashes are told apart by comparing the strings.
+        """
+        keys = [_key(text) for text in texts]
+        encoded = np.frombuffer(b"".join(raw for _, raw in keys), np.uint8)
+        ends = np.cumsum([len(raw) for _, raw in keys])
+        wanted = np.array([value for value, _ in keys], np.uint64)
+        found: I32 = _find(
+            self.hashes, self.order, self.strings.offsets, self.strings.values,
+            wanted, ends.astype(np.int64, copy=False), encoded,
+        )  # fmt: skip
         return found
 
     def join(self, others: Dictionary) -> I32:
@@ -167,7 +195,7 @@ class Dictionary:
     def pack(cls, texts: Sequence[str]) -> Dictionary:
         hashes = np.fromiter((hash64(t) for t in texts), np.uint64, len(texts))
         order = np.argsort(hashes, kind="stable").astype(np.int32)
-        return cls(Strings.pack(texts), hashes[order], order)
+        return cls(Strings.pack(texts), _frozen(hashes[order]), _frozen(order))
 
     def save(self, path: Path) -> None:
         self.strings.save(path)

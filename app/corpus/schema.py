@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 
@@ -35,7 +36,7 @@ class FieldSpec:
         return self.weight > 0 and self.type in (FieldType.TEXT, FieldType.KEYWORD)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: every query asks for what is computed once here
 class Schema:
     """All fields by name, in configuration order, attributes last."""
 
@@ -44,11 +45,11 @@ class Schema:
     def of_type(self, *types: FieldType) -> tuple[FieldSpec, ...]:
         return tuple(f for f in self.fields.values() if f.type in types)
 
-    @property
+    @cached_property
     def searched(self) -> tuple[FieldSpec, ...]:
         return tuple(f for f in self.fields.values() if f.is_searched)
 
-    @property
+    @cached_property
     def analyzers(self) -> tuple[str, ...]:
         """The distinct analyzers that searched fields use; a query goes through each."""
         return tuple(dict.fromkeys(f.analyzer for f in self.searched))

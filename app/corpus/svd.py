@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+from numba import njit
 from scipy import sparse
 
 from app.corpus.documents import Documents
@@ -66,12 +68,12 @@ class SvdEncoder:
     def encode(self, terms: Sequence[str]) -> F32 | None:
         """Return the unit vector of a query's terms, None where nothing is known of them."""
         at = self._terms.find_all(terms)
-        total = self._vectors[at[at >= 0]].sum(axis=0)
-        for unknown in np.flatnonzero(at < 0):
-            near = buckets(terms[int(unknown)])
+        total: F32 = _sum_rows(self._vectors, at)
+        for term, place in zip(terms, at.tolist(), strict=True):
+            near = buckets(term) if place < 0 else None
             if near:
                 total += self._grams[near].mean(axis=0)
-        length = float(np.sqrt(total @ total))
+        length = math.sqrt(total @ total)
         return (total / length).astype(np.float32) if length > 1e-6 else None
 
     def save(self, path: Path) -> None:
@@ -154,6 +156,17 @@ def _occurrences(documents: Documents, name: str, rows: Array) -> sparse.csr_arr
     )
     matrix.sum_duplicates()
     return matrix
+
+
+@njit(cache=True, nogil=True)
+def _sum_rows(vectors: F32, at: I32) -> F32:
+    """Add up the rows at places that are not negative, in their order. (dim,)"""
+    total = np.zeros(vectors.shape[1], np.float32)
+    for place in at:
+        if place >= 0:
+            for j in range(total.size):
+                total[j] += vectors[place, j]
+    return total
 
 
 def _blocks(rows: Array) -> Iterator[Array]:

@@ -9,6 +9,9 @@ import numpy as np
 
 from app.domain.arrays import F32, F64, I32, I64, Rows
 
+PREFERENCE_FIELDS = ("category", "tags", "brand")
+"""Keyword fields in which people have tastes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preference:

@@ -14,10 +14,12 @@ a slice is given the whole list's list_* values.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
+from app.domain.arrays import F32, F64
 from app.domain.candidates import CandidateSet
+from app.features.affinity import affinities
 from app.features.counter_inputs import COUNTER_INPUTS, counter_input
 from app.features.document_inputs import document_input
 from app.features.hit_inputs import hit_input
@@ -26,6 +28,7 @@ from app.features.lookup import Inputs, PairModel
 from app.features.pair_inputs import pair_input
 from app.features.request_inputs import query_input, user_input
 from app.features.row_slots import index_rows
+from app.features.text_match import TextMatches, match_rows
 from app.snapshot.context import SearchContext
 
 Source = Callable[[Inputs, str, str], Any]
@@ -57,6 +60,20 @@ class Lookup:
         self.table = index_rows(candidates.rows)
         self.models = models or {}
         self.memo: dict[str, Any] = dict(list_values or {})
+
+    @cached_property
+    def heads(self) -> tuple[F64, F32]:
+        return self.ctx.snapshot.documents.rows.heads(self.rows)
+
+    @cached_property
+    def text(self) -> TextMatches:
+        documents = self.ctx.snapshot.documents
+        ids = self.get("query_term_ids")
+        return match_rows(documents.rows, self.rows, ids, len(documents))
+
+    @cached_property
+    def affinities(self) -> F32:
+        return affinities(self.ctx.snapshot.documents.rows, self.rows, self.ctx.user)
 
     def get(self, name: str) -> Any:
         """Return a scalar or an (n,) column; a scalar NaN where no candidate has it."""

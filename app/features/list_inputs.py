@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import njit
 
+from app.domain.arrays import F32
 from app.features.lookup import NAN, Inputs, unknown
 
 
@@ -24,14 +26,32 @@ def list_input(lookup: Inputs, base: str, field: str) -> Any:
         case "list_nearest_km":
             return _nearest(lookup.get("pair_distance_km"))
         case "list_nearest_match_km":
-            coverage, kilometres = lookup.get("pair_any_coverage"), lookup.get("pair_distance_km")
-            return _nearest(np.where(coverage >= _best(coverage), kilometres, NAN))
+            return _nearest_match(lookup)
     raise unknown(base, field)
 
 
 def _best(values: Any) -> float:
     """The highest of what is known; NaN when nothing is."""
     return float(np.fmax.reduce(values, axis=None, initial=NAN))
+
+
+def _nearest_match(lookup: Inputs) -> float:
+    """Kilometres of the nearest among the rows with the best coverage; NaN when nothing is."""
+    coverage, kilometres = lookup.get("pair_any_coverage"), lookup.get("pair_distance_km")
+    if not (isinstance(coverage, np.ndarray) and isinstance(kilometres, np.ndarray)):
+        return NAN
+    return float(nearest_best(coverage, kilometres))
+
+
+@njit(cache=True, nogil=True)
+def nearest_best(coverage: F32, kilometres: F32) -> float:
+    best, nearest = np.float32(-np.inf), np.inf
+    for i in range(coverage.size):
+        if coverage[i] > best:
+            best, nearest = coverage[i], np.inf
+        if coverage[i] == best:
+            nearest = min(nearest, kilometres[i]) if kilometres[i] == kilometres[i] else nearest
+    return nearest if nearest < np.inf else np.nan
 
 
 def _nearest(kilometres: Any) -> float:

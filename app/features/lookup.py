@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from app.domain.arrays import F32, I32, Rows
+from app.domain.arrays import F32, F64, I32, Rows
 from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidInput
+from app.features.text_match import TextMatches
 from app.snapshot.context import SearchContext
 
 NAN = float("nan")
@@ -31,6 +32,19 @@ class Inputs(Protocol):
     table: I32  # where each row stands among `rows`, see row_slots
     memo: dict[str, Any]
     models: Mapping[str, PairModel]  # by name
+
+    @property
+    def heads(self) -> tuple[F64, F32]:
+        """Numbers (m, n) and lengths (fields, n), see RowStore.heads."""
+        ...
+
+    @property
+    def affinities(self) -> F32:
+        """(preference fields, n)"""
+        ...
+
+    @property
+    def text(self) -> TextMatches: ...
 
     def get(self, name: str) -> Any: ...
 

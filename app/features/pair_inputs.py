@@ -9,27 +9,26 @@ import numpy as np
 from numba import njit
 
 from app.corpus.geometry import haversine_km
-from app.domain.arrays import F32, I32, I64, Rows
+from app.domain.arrays import F32, F64, I64, Rows
 from app.domain.errors import InvalidInput
 from app.features.lookup import NAN, Inputs, unknown
 from app.features.row_slots import (
-    EMPTY,
-    find_places,
-    index_rows,
-    place_of,
+    last_times,
     spread,
     spread_lists,
+    spread_shares,
 )
-from app.features.text_match import FIELD_MATCHES, match_field
+from app.features.text_match import FIELD_MATCHES
 
 RECENT = 50
 """Item-to-item looks at so many of the person's latest documents."""
 HALF_LIFE_MS = 30 * 86_400_000.0
+_MATCH = {name: place for place, name in enumerate(FIELD_MATCHES)}
 
 
 def pair_input(lookup: Inputs, base: str, field: str) -> Any:
     name = base.removeprefix("pair_")
-    if name in FIELD_MATCHES:
+    if name in _MATCH:
         return _text(lookup, name, field)
     if name == "model":
         return _model(lookup, field)
@@ -41,15 +40,10 @@ def pair_input(lookup: Inputs, base: str, field: str) -> Any:
 
 
 def _text(lookup: Inputs, name: str, field: str) -> Any:
-    """All matches of a field are computed in one pass and kept."""
-    documents, ids = lookup.ctx.snapshot.documents, lookup.get("query_term_ids")
-    column = documents.tokens.get(field)
-    if column is None or not ids.size:
+    place = lookup.ctx.snapshot.documents.rows.text_fields.get(field)
+    if place is None or not lookup.ctx.query.terms:
         return NAN
-    matches = match_field(column, lookup.rows, ids, len(documents))
-    for other, values in zip(FIELD_MATCHES, matches, strict=True):
-        lookup.memo[f"pair_{other}[{field}]"] = values
-    return lookup.memo[f"pair_{name}[{field}]"]
+    return lookup.text.fields[place, _MATCH[name]]
 
 
 def _model(lookup: Inputs, field: str) -> Any:
@@ -63,9 +57,7 @@ def _model(lookup: Inputs, field: str) -> Any:
 
 def _any_coverage(lookup: Inputs) -> Any:
     """The best of all fields."""
-    fields = lookup.ctx.snapshot.documents.tokens
-    columns = [lookup.get(f"pair_coverage[{f}]") for f in fields]
-    return np.fmax.reduce(columns) if columns else NAN
+    return lookup.text.any_coverage if lookup.ctx.query.terms else NAN
 
 
 def _cosine(lookup: Inputs) -> Any:
@@ -79,19 +71,27 @@ def _cosine(lookup: Inputs) -> Any:
 def dot_rows(vectors: F32, rows: Rows, vector: F32) -> F32:
     """Dot product of each row, alone: a BLAS block product gives other bits for other blocks.
 
-    Four rows go side by side, each with its own sum in the same order: one sum waits for itself.
+    Eight rows go side by side, each with its own sum in the same order: one sum waits for itself,
+    and one row for its memory.
     """
     out = np.empty(rows.size, np.float32)
-    whole = rows.size - rows.size % 4
-    for i in range(0, whole, 4):
-        a = b = c = d = np.float32(0.0)
+    whole = rows.size - rows.size % 8
+    for i in range(0, whole, 8):
+        a = b = c = d = e = f = g = h = np.float32(0.0)
         p, q, r, s = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
+        t, u, v, w = rows[i + 4], rows[i + 5], rows[i + 6], rows[i + 7]
         for j in range(vector.size):
-            a += vectors[p, j] * vector[j]
-            b += vectors[q, j] * vector[j]
-            c += vectors[r, j] * vector[j]
-            d += vectors[s, j] * vector[j]
+            x = vector[j]
+            a += vectors[p, j] * x
+            b += vectors[q, j] * x
+            c += vectors[r, j] * x
+            d += vectors[s, j] * x
+            e += vectors[t, j] * x
+            f += vectors[u, j] * x
+            g += vectors[v, j] * x
+            h += vectors[w, j] * x
         out[i], out[i + 1], out[i + 2], out[i + 3] = a, b, c, d
+        out[i + 4], out[i + 5], out[i + 6], out[i + 7] = e, f, g, h
     for i in range(whole, rows.size):
         a = np.float32(0.0)
         for j in range(vector.size):
@@ -104,7 +104,8 @@ def _distance(lookup: Inputs) -> Any:
     documents, origin = lookup.ctx.snapshot.documents, lookup.ctx.query.origin
     if origin is None or not documents.has_places:
         return NAN
-    lats, lons = documents.numbers["lat"][lookup.rows], documents.numbers["lon"][lookup.rows]
+    places, (numbers, _) = documents.rows.number_fields, lookup.heads
+    lats, lons = numbers[places["lat"]], numbers[places["lon"]]
     return haversine_km(origin.lat, origin.lon, lats, lons).astype(np.float32)
 
 
@@ -121,35 +122,19 @@ def _term_memory(lookup: Inputs) -> Any:
     tables, terms = lookup.ctx.tables, lookup.ctx.query.terms
     if tables.terms is None or not terms:
         return np.zeros(lookup.rows.size, np.float32)
-    found = [tables.rows(*tables.terms.find(term)) for term in terms]
-    rows = np.concatenate([rows for rows, _ in found])
-    shares = np.concatenate([gains / gains.sum() for _, gains in found])
-    return spread(lookup.table, lookup.rows, rows, shares) / np.float32(len(terms))
-
-
-def _affinity(lookup: Inputs, field: str) -> Any:
-    preference = lookup.ctx.user.preferences.get(field)
-    column = lookup.ctx.snapshot.documents.keywords.get(field)
-    if preference is None or column is None or not preference.codes.size:
-        return NAN
-    return sum_affinity(
-        lookup.rows, column.codes.offsets, column.codes.values,
-        index_rows(preference.codes), preference.codes, preference.weights,
+    clicked = tables.terms.clicked
+    return spread_shares(
+        lookup.table, lookup.rows, tables.terms.texts.find_all(terms),
+        clicked.others.offsets, clicked.others.values, clicked.scores, tables.row_of,
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
-def sum_affinity(
-    rows: Rows, offsets: I64, values: I32, table: I32, codes: I32, weights: F32
-) -> F32:
-    """Sum the preference's weight over each row's codes; `table` indexes `codes`. (n,)"""
-    out = np.zeros(rows.size, np.float32)
-    for i in range(rows.size):
-        for at in range(offsets[rows[i]], offsets[rows[i] + 1]):
-            place = place_of(table, codes, values[at])
-            if place != EMPTY:
-                out[i] += weights[place]
-    return out
+def _affinity(lookup: Inputs, field: str) -> Any:
+    place = lookup.ctx.snapshot.documents.rows.code_fields.get(field)
+    preference = lookup.ctx.user.preferences.get(field)
+    if place is None or preference is None or not preference.codes.size:
+        return NAN
+    return lookup.affinities[place]
 
 
 def _neighbours(lookup: Inputs) -> Any:
@@ -158,21 +143,25 @@ def _neighbours(lookup: Inputs) -> Any:
     if tables.neighbours is None:
         return np.zeros(lookup.rows.size, np.float32)
     near = tables.neighbours
-    ages_ms = np.maximum(lookup.ctx.query.now_ms - user.times_ms[:RECENT], 0)
-    decayed = user.weights[:RECENT] * np.exp2(-ages_ms / HALF_LIFE_MS)
     return spread_lists(
-        lookup.table, lookup.rows, tables.ordinal_of[user.rows[:RECENT]], decayed,
+        lookup.table, lookup.rows, tables.ordinal_of[user.rows[:RECENT]],
+        fading(user.times_ms[:RECENT], user.weights[:RECENT], lookup.ctx.query.now_ms),
         near.others.offsets, near.others.values, near.scores, tables.row_of,
     )  # fmt: skip
 
 
-def _last_times(lookup: Inputs) -> Any:
-    user, rows = lookup.ctx.user, lookup.rows
-    out = np.full(rows.size, np.nan)
-    places = find_places(lookup.table, rows, user.rows)
-    here = places != EMPTY
-    out[places[here]] = user.times_ms[here]
+@njit(cache=True, nogil=True)
+def fading(times_ms: I64, gains: F32, now_ms: int) -> F64:
+    """Return each action's gain, halved every HALF_LIFE_MS. (m,)"""
+    out = np.empty(gains.size, np.float64)
+    for i in range(gains.size):
+        out[i] = gains[i] * 2.0 ** (-max(now_ms - times_ms[i], 0) / HALF_LIFE_MS)
     return out
+
+
+def _last_times(lookup: Inputs) -> Any:
+    user = lookup.ctx.user
+    return last_times(lookup.table, lookup.rows, user.rows, user.times_ms)
 
 
 _SOURCES: Mapping[str, Callable[[Inputs], Any]] = {

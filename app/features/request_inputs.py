@@ -6,7 +6,9 @@ import re
 from typing import Any
 
 import numpy as np
+from numba import njit
 
+from app.corpus.bm25 import idf
 from app.domain.arrays import F32, I32
 from app.features.lookup import NAN, Inputs, unknown
 from app.snapshot.tables import memory_key
@@ -22,14 +24,13 @@ def query_input(lookup: Inputs, base: str, field: str) -> Any:
         case "query_term_count":
             return float(len(query.terms))
         case "query_term_ids":
-            terms = lookup.ctx.snapshot.documents.terms
-            return np.array([terms.find(t) for t in query.terms], np.int32)
+            return lookup.ctx.snapshot.documents.terms.find_all(query.terms)
         case "query_known_share":
             ids = lookup.get("query_term_ids")
             return np.count_nonzero(ids >= 0) / ids.size if ids.size else NAN
         case "query_idf_mean":
-            idf = query_idf(lookup)
-            return float(idf.mean()) if idf.size else NAN
+            known = query_idf(lookup)
+            return float(known.mean()) if known.size else NAN
         case "query_memory_total":
             gains = lookup.get("query_memory")[1]
             return float(gains.sum()) if gains.size else NAN
@@ -59,13 +60,21 @@ def user_input(lookup: Inputs, base: str, field: str) -> Any:
 def query_idf(lookup: Inputs) -> F32:
     """Idf of the query's known terms, by the field that holds each most often. (t,)"""
     documents = lookup.ctx.snapshot.documents
-    ids: I32 = lookup.get("query_term_ids")
-    fields = [column.df for column in documents.tokens.values()]
-    # A few numbers of each array: one by one is quicker than whole arrays.
-    df = np.array(
-        [max((f.item(i) for f in fields), default=0) for i in ids.tolist() if i >= 0], np.int64
-    )
-    return np.log1p((len(documents) - df + 0.5) / (df + 0.5)).astype(np.float32)
+    idf: F32 = _idf(documents.rows.df, lookup.get("query_term_ids"), len(documents))
+    return idf
+
+
+@njit(cache=True, nogil=True)
+def _idf(df: I32, ids: I32, n: int) -> F32:
+    out, size = np.empty(ids.size, np.float32), 0
+    for i in ids:
+        if i >= 0:
+            most = 0
+            for f in range(df.shape[1]):
+                most = max(most, df[i, f])
+            out[size] = idf(most, n)
+            size += 1
+    return out[:size]
 
 
 def _memory(lookup: Inputs) -> Any:

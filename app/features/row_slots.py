@@ -40,12 +40,14 @@ def place_of(table: I32, rows: Rows, row: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def find_places(table: I32, rows: Rows, wanted: Rows) -> I32:
-    """Return where each wanted row stands in `rows`, EMPTY where it does not. (m,)"""
-    places = np.empty(wanted.size, np.int32)
-    for i in range(wanted.size):
-        places[i] = place_of(table, rows, wanted[i])
-    return places
+def last_times(table: I32, rows: Rows, acted_on: Rows, times_ms: I64) -> F64:
+    """When each row was last acted on, NaN where never; `acted_on` is unique. (n,)"""
+    out = np.full(rows.size, np.nan)
+    for i in range(acted_on.size):
+        place = place_of(table, rows, acted_on[i])
+        if place != EMPTY:
+            out[place] = times_ms[i]
+    return out
 
 
 @njit(cache=True, nogil=True)
@@ -83,6 +85,29 @@ def spread_lists(
             if place != EMPTY:
                 out[place] += np.float32(scores[i] * weights[k])
     return out
+
+
+@njit(cache=True, nogil=True)
+def spread_shares(
+    table: I32, rows: Rows, lists: I32, offsets: I64, ordinals: I32, scores: F32, row_of: I32
+) -> F32:
+    """Mean over the lists of each row's share of the list's whole score. (n,)
+
+    A negative list is empty and counts; a document that is gone takes no share.
+    """
+    out = np.zeros(rows.size, np.float32)
+    for which in lists:
+        if which < 0:
+            continue
+        whole = np.float32(0.0)
+        for i in range(offsets[which], offsets[which + 1]):
+            if row_of[ordinals[i]] >= 0:
+                whole += scores[i]
+        for i in range(offsets[which], offsets[which + 1]):
+            place = place_of(table, rows, row_of[ordinals[i]])
+            if place != EMPTY:
+                out[place] += scores[i] / whole
+    return out / np.float32(max(lists.size, 1))
 
 
 @njit(cache=True, nogil=True)

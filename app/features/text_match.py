@@ -1,4 +1,4 @@
-"""How a query's words meet one field of a document, from the forward index, a row at a time.
+"""How a query's words meet the fields of a document, from its record, a row at a time.
 
 bm25            BM25 of the query in this field alone, in nats
 coverage        share of the query's terms that the field has
@@ -12,16 +12,18 @@ equals          1 if the field's tokens are the query's terms in order, and noth
 
 A row without the field, and every row of a query without terms, is NaN throughout. Terms that the
 catalogue does not know count as asked for and never found. A field with more than FIRST_TOKENS
-tokens is read up to there, as if it ended there; only its length in BM25 is the true one.
+tokens is known up to there, as if it ended there; only its length in BM25 is the true one.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from app.corpus.bm25 import K1, B, idf, length_norm, saturate
-from app.corpus.documents import TokenColumn
+from app.corpus.row_store import FIRST_TOKENS, Layout, RowStore
 from app.domain.arrays import F32, F64, I32, I64, U64, Rows
 
 FIELD_MATCHES = (
@@ -35,71 +37,103 @@ FIELD_MATCHES = (
     "proximity",
     "equals",
 )
-FIRST_TOKENS = 256
 
 
-def match_field(column: TokenColumn, rows: Rows, ids: I32, n: int) -> F32:
-    """Return FIELD_MATCHES of each row, each computed from that row alone. (9, rows)
+class TextMatches(NamedTuple):
+    """How a query meets each searched field of some rows."""
+
+    fields: F32  # (fields, 9, rows) FIELD_MATCHES
+    any_coverage: F32  # (rows,) the best coverage of any field, NaN where the row has none
+
+
+def match_rows(store: RowStore, rows: Rows, ids: I32, n: int) -> TextMatches:
+    """Meet the query with each row, each computed from that row alone.
 
     `ids` are the query's distinct terms in order, -1 where unknown; `n` the documents in all.
     """
-    average = column.average_length or 1.0
-    tokens = column.tokens
-    matches: F32 = _match_rows(tokens.offsets, tokens.values, column.df, average, rows, ids, n)
-    return matches
+    records, worth = store.records, _worths(store.df, ids, n)
+    return TextMatches(
+        *_match(
+            records.offsets, records.values, store.layout, store.average_lengths, rows, ids, worth
+        )
+    )
 
 
 @njit(cache=True, nogil=True)
-def _match_rows(
-    offsets: I64, values: I32, df: I32, average: float, rows: Rows, ids: I32, n: int
-) -> F32:
-    out = np.full((9, rows.size), np.nan, np.float32)
-    worth = np.empty(ids.size, np.float64)
+def _worths(df: I32, ids: I32, n: int) -> F64:
+    """Idf of each term in each field. (fields, terms)"""
+    worth = np.empty((df.shape[1], ids.size), np.float64)
+    for f in range(df.shape[1]):
+        for j in range(ids.size):
+            worth[f, j] = idf(df[ids[j], f] if ids[j] >= 0 else 0, n)
+    return worth
+
+
+@njit(cache=True, nogil=True)
+def _match(
+    offsets: I64, values: I32, layout: Layout, averages: F64, rows: Rows, ids: I32, worth: F64
+) -> tuple[F32, F32]:
+    fields = averages.size
+    out = np.zeros((fields, 9, rows.size), np.float32)
+    best = np.full(rows.size, np.nan, np.float32)
+    if ids.size == 0:
+        out[:] = np.nan
+        return out, best
     sieve = np.uint64(0)
-    for j in range(ids.size):
-        worth[j] = idf(df[ids[j]] if ids[j] >= 0 else 0, n)
-        if ids[j] >= 0:
-            sieve |= np.uint64(1) << np.uint64(ids[j] & 63)
+    for term in ids:
+        sieve |= np.uint64(1) << np.uint64(term & 63)
     at, which = np.empty(FIRST_TOKENS + 1, np.int32), np.empty(FIRST_TOKENS + 1, np.int32)
     tf, inside = np.zeros(ids.size, np.int32), np.zeros(ids.size, np.int32)
-    starts, lengths, residues = _skim(offsets, values, rows)
+    starts, residues = _skim(offsets, values, layout, rows)
     for i in range(rows.size):
-        length = lengths[i]
-        if length == 0 or ids.size == 0:
-            continue
-        read, hits = min(length, FIRST_TOKENS), 0
-        if residues[i] & sieve != 0:
-            hits = _find(values, starts[i], read, ids, sieve, at, which)
-        if hits == 0:
-            out[:, i] = 0
-            continue
-        matched = _weigh(which, hits, tf, worth, length_norm(length, average, B), out, i)
-        run = _longest_run(at, which, hits)
-        out[3, i] = hits / read
-        out[4, i] = at[0] == 0 and which[0] == 0
-        out[5, i] = 1 / (1 + at[0])
-        out[6, i] = run
-        out[7, i] = matched / _shortest_window(at, which, hits, matched, inside)
-        out[8, i] = length == ids.size and run == ids.size
-    return out
+        place = starts[i] + layout.header
+        for f in range(fields):
+            length = int(values[starts[i] + layout.lengths + f])
+            if length == 0:
+                out[f, :, i] = np.nan
+                continue
+            read, hits = min(length, FIRST_TOKENS), 0
+            if residues[i, f] & sieve:
+                hits = _find(values, place, read, ids, sieve, at, which)
+            place += read
+            if not best[i] >= 0:
+                best[i] = 0
+            if hits == 0:
+                continue
+            norm = length_norm(length, averages[f], B)
+            matched = _weigh(which, hits, tf, worth[f], norm, out[f], i)
+            run = _longest_run(at, which, hits)
+            out[f, 3, i] = hits / read
+            out[f, 4, i] = at[0] == 0 and which[0] == 0
+            out[f, 5, i] = 1 / (1 + at[0])
+            out[f, 6, i] = run
+            out[f, 7, i] = matched / _shortest_window(at, which, hits, matched, inside)
+            out[f, 8, i] = length == ids.size and run == ids.size
+            best[i] = max(best[i], out[f, 1, i])
+    return out, best
 
 
 @njit(cache=True, nogil=True)
-def _skim(offsets: I64, values: I32, rows: Rows) -> tuple[I64, I64, U64]:
-    """Return where each row's tokens start, how many they are, and which residues of 64 occur.
+def _skim(offsets: I64, values: I32, layout: Layout, rows: Rows) -> tuple[I64, U64]:
+    """Return where each row's record starts, and which residues of 64 occur in each field.
 
     Rows lie all over the file. No branch here waits for a token, so that the processor fetches
     many rows at once instead of one after another.
     """
-    starts, lengths = np.empty(rows.size, np.int64), np.empty(rows.size, np.int64)
+    starts = np.empty(rows.size, np.int64)
     for i in range(rows.size):
         starts[i] = offsets[rows[i]]
-        lengths[i] = offsets[rows[i] + 1] - starts[i]
-    residues = np.zeros(rows.size, np.uint64)
+    residues = np.zeros((rows.size, layout.fields), np.uint64)
     for i in range(rows.size):
-        for position in range(starts[i], starts[i] + min(lengths[i], FIRST_TOKENS)):
-            residues[i] |= np.uint64(1) << np.uint64(values[position] & 63)
-    return starts, lengths, residues
+        place = starts[i] + layout.header
+        for f in range(layout.fields):
+            end = place + min(int(values[starts[i] + layout.lengths + f]), FIRST_TOKENS)
+            seen = np.uint64(0)
+            while place < end:
+                seen |= np.uint64(1) << np.uint64(values[place] & 63)
+                place += 1
+            residues[i, f] = seen
+    return starts, residues
 
 
 @njit(cache=True, nogil=True)

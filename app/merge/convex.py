@@ -30,9 +30,8 @@ class ConvexMerger:
     def merge(self, hits: Sequence[ChannelHits], limit: int) -> CandidateSet:
         """Return at most `limit` candidates, ordered by (-fused, row). Pure and deterministic."""
         union = Union.of(hits)
-        return union.best(
-            normalised(union.scores) @ weight_vector(union.channels, self.weights), limit
-        )
+        weights = weight_vector(union.channels, self.weights)
+        return union.best(weighed(union.scores, weights), limit)
 
 
 @njit(cache=True, nogil=True)
@@ -50,4 +49,14 @@ def normalised(scores: F32) -> F64:
         for i in range(scores.shape[0]):
             if not np.isnan(scores[i, c]):
                 out[i, c] = (scores[i, c] - low) / (high - low) if high > low else 1.0
+    return out
+
+
+@njit(cache=True, nogil=True)
+def weighed(scores: F32, weights: F64) -> F64:
+    """Sum each row's normalised scores by weight, channel after channel. (n, c), (c,) to (n,)"""
+    shares, out = normalised(scores), np.zeros(scores.shape[0])
+    for i in range(scores.shape[0]):
+        for c in range(scores.shape[1]):
+            out[i] += shares[i, c] * weights[c]
     return out

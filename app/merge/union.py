@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numba import njit
@@ -23,20 +24,57 @@ class Union:
 
     @classmethod
     def of(cls, hits: Sequence[ChannelHits]) -> Union:
-        starts = np.zeros(len(hits) + 1, np.int64)
-        np.cumsum([h.rows.size for h in hits], out=starts[1:])
+        starts = np.array([0, *accumulate(h.rows.size for h in hits)], np.int64)
         rows = np.concatenate([h.rows for h in hits] or [np.empty(0, np.int32)])
         scores = np.concatenate([h.scores for h in hits] or [np.empty(0, np.float32)])
-        order = np.argsort(rows, kind="stable")
+        order = in_order(rows)
         return cls(tuple(h.channel for h in hits), *unite(rows, scores, order, starts))
 
     def best(self, fused: F64, limit: int) -> CandidateSet:
         """Keep the `limit` best by (-fused, row). `fused`: (n,)."""
         single = fused.astype(np.float32)
-        order: I64 = np.argsort(-single, kind="stable")[:limit]  # rows ascend, so ties go by row
-        return CandidateSet(
-            self.rows[order], single[order], self.channels, self.scores[order], self.ranks[order]
-        )
+        order = places_by_score(single)[:limit]  # rows ascend, so ties go by row
+        rows, kept, scores, ranks = take(order, self.rows, single, self.scores, self.ranks)
+        return CandidateSet(rows, kept, self.channels, scores, ranks)
+
+
+def places_by_score(scores: F32) -> I64:
+    """Stable argsort of falling scores (no NaN), by NumPy's vector sort of whole numbers. (n,)"""
+    keys: I64 = _falling(scores)
+    keys.sort()
+    return keys & 0xFFFFFFFF
+
+
+@njit(cache=True, nogil=True)
+def _falling(scores: F32) -> I64:
+    """One number a score, lower for the higher; its lower half is the place."""
+    keys = np.empty(scores.size, np.int64)
+    for i in range(scores.size):
+        bits = np.float32(scores[i] + np.float32(0)).view(np.int32)  # + 0: minus nought is nought
+        bits ^= (bits >> np.int32(31)) & np.int32(0x7FFFFFFF)  # rises with the score (IEEE 754)
+        keys[i] = (np.int64(~bits) << 32) | i
+    return keys
+
+
+@njit(cache=True, nogil=True)
+def take(order: I64, rows: Rows, fused: F32, scores: F32, ranks: I16) -> tuple[Rows, F32, F32, I16]:
+    """All columns in the order given."""
+    n, channels = order.size, scores.shape[1]
+    kept_rows, kept_fused = np.empty(n, np.int32), np.empty(n, np.float32)
+    kept_scores, kept_ranks = np.empty((n, channels), np.float32), np.empty((n, channels), np.int16)
+    for i in range(n):
+        at = order[i]
+        kept_rows[i], kept_fused[i] = rows[at], fused[at]
+        for c in range(channels):
+            kept_scores[i, c], kept_ranks[i, c] = scores[at, c], ranks[at, c]
+    return kept_rows, kept_fused, kept_scores, kept_ranks
+
+
+def in_order(rows: Rows) -> I64:
+    """Stable argsort of rows, by NumPy's vector sort of (row, place) in one number. (m,)"""
+    keys = (rows.astype(np.int64) << 32) | np.arange(rows.size)
+    keys.sort()
+    return keys & 0xFFFFFFFF
 
 
 @njit(cache=True, nogil=True)
@@ -56,7 +94,9 @@ def unite(rows: Rows, scores: F32, order: I64, starts: I64) -> tuple[Rows, F32, 
         if i == 0 or rows[hit] != rows[order[i - 1]]:
             slot += 1
             united[slot] = rows[hit]
-        c = np.searchsorted(starts, hit, side="right") - 1
+        c = 0
+        while hit >= starts[c + 1]:
+            c += 1
         by_channel[slot, c] = scores[hit]
         ranks[slot, c] = hit - starts[c] + 1
     return united, by_channel, ranks

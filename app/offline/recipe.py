@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.corpus.schema import NUMERIC, Schema
 from app.domain.errors import InvalidInput
+from app.domain.user import PREFERENCE_FIELDS
 from app.features.catalog import CATALOG
 from app.snapshot.counters import WINDOWS
-from app.snapshot.tables import PREFERENCE_FIELDS
 
 Objective: TypeAlias = Literal["binary", "regression", "pairwise", "lambdarank", "rank_xendcg"]
 """What is learned: app/offline/objectives.py says which is of which family."""

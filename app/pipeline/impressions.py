@@ -17,12 +17,12 @@ from app.corpus.schema import NUMERIC
 from app.domain.arrays import F32, I64, Bools
 from app.domain.candidates import CandidateSet
 from app.domain.impressions import Impression
+from app.domain.user import PREFERENCE_FIELDS
 from app.features.catalog import CATALOG
 from app.features.inputs import gather
 from app.pipeline.search import SearchResult
 from app.rank.ranker import Keep, Ranking
 from app.snapshot.context import SearchContext
-from app.snapshot.tables import PREFERENCE_FIELDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,10 @@ from numba import njit
 from app.corpus.documents import Documents
 from app.corpus.ragged import Dictionary, Ragged, open_array, save_array
 from app.domain.arrays import F32, F64, I32, I64, Rows
-from app.domain.user import Preference, UserState
+from app.domain.user import PREFERENCE_FIELDS, Preference, UserState
 from app.snapshot.counters import Counted, Counters
 
 COUNTERS = ("impressions", "clicks", "gain", "recent_gain")
-PREFERENCE_FIELDS = ("category", "tags", "brand")
 
 
 @dataclass(frozen=True, slots=True)

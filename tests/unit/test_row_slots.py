@@ -6,8 +6,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.features.pair_inputs import dot_rows, sum_affinity
-from app.features.row_slots import EMPTY, find_places, index_rows, spread, spread_lists
+from app.corpus.ragged import Ragged
+from app.corpus.row_store import RowStore
+from app.features.affinity import sum_affinities
+from app.features.pair_inputs import dot_rows
+from app.features.row_slots import EMPTY, index_rows, place_of, spread, spread_lists
 
 row = st.integers(0, 2**31 - 1)
 near = st.integers(0, 40)  # many collide, many are found
@@ -22,8 +25,8 @@ def test_a_row_is_found_where_it_stands_and_nowhere_else(
     known = np.array(rows, np.int32)
     asked = np.array(wanted + rows, np.int32)
     at = {r: i for i, r in enumerate(rows)}
-    found = find_places(index_rows(known), known, asked)
-    assert found.tolist() == [at.get(r, EMPTY) for r in asked.tolist()]
+    table = index_rows(known)
+    assert [place_of(table, known, r) for r in asked] == [at.get(r, EMPTY) for r in asked.tolist()]
 
 
 def test_rows_that_all_start_at_one_slot_are_still_told_apart() -> None:
@@ -33,9 +36,9 @@ def test_rows_that_all_start_at_one_slot_are_still_told_apart() -> None:
     rows = np.array(first, np.int32)
     table = index_rows(rows)
     assert table.size == table_size
-    assert find_places(table, rows, rows).tolist() == list(range(16))
+    assert [place_of(table, rows, row) for row in rows] == list(range(16))
     others = np.array([r + 1 for r in first], np.int32)
-    assert (find_places(table, rows, others) == EMPTY).all()
+    assert all(place_of(table, rows, row) == EMPTY for row in others)
 
 
 @settings(max_examples=100, deadline=None)
@@ -62,10 +65,17 @@ def test_lists_are_weighed_and_gone_rows_and_absent_lists_add_nothing() -> None:
 
 def test_affinity_sums_the_weights_of_a_rows_codes() -> None:
     codes, weights = np.array([1, 4, 6], np.int32), np.array([0.5, 0.25, 0.125], np.float32)
-    offsets, values = np.array([0, 3, 3, 5]), np.array([6, 2, 1, 4, 9], np.int32)
-    rows = np.array([2, 0, 1], np.int32)
-    out = sum_affinity(rows, offsets, values, index_rows(codes), codes, weights)
-    assert out.tolist() == [0.25, 0.625, 0]
+    title, tags = Ragged.pack([[8], [], [7, 7]], np.int32), [[6, 2, 1], [], [4, 9]]
+    brand = Ragged.pack([[1], [4], []], np.int32)
+    price, df = np.array([6.0, 1.0, 4.0]), np.zeros(9, np.int32)
+    store = RowStore.pack(
+        {"title": title}, {"brand": brand, "tags": Ragged.pack(tags, np.int32)},
+        {"price": price}, {"title": df},
+    )  # fmt: skip
+    rows, records = np.array([2, 0, 1], np.int32), store.records
+    ends = np.array([0, 3])
+    out = sum_affinities(records.offsets, records.values, store.layout, rows, ends, codes, weights)
+    assert out.tolist() == [[0, 0, 0], [0.25, 0.625, 0]]
 
 
 @settings(max_examples=50, deadline=None)

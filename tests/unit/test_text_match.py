@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.features.text_match import FIELD_MATCHES, FIRST_TOKENS, match_field
+from app.corpus.row_store import FIRST_TOKENS, RowStore
+from app.features.text_match import FIELD_MATCHES, match_rows
 from tests.oracles.naive_bm25 import column
 
 VOCABULARY = 200
@@ -21,7 +22,15 @@ queries = st.lists(st.integers(0, 5), max_size=6, unique=True)
 
 def matches(tokens: list[list[int]], terms: list[int]) -> np.ndarray:
     rows = np.arange(len(tokens), dtype=np.int32)
-    return match_field(column(tokens, VOCABULARY), rows, np.array(terms, np.int32), N).T
+    return match_rows(store(tokens), rows, np.array(terms, np.int32), N).fields[0].T
+
+
+def store(*fields: list[list[int]]) -> RowStore:
+    columns = {str(name): column(tokens, VOCABULARY) for name, tokens in enumerate(fields)}
+    return RowStore.pack(
+        {name: c.tokens for name, c in columns.items()}, {}, {},
+        {name: c.df for name, c in columns.items()},
+    )  # fmt: skip
 
 
 def one(tokens: list[int], terms: list[int]) -> dict[str, float]:
@@ -78,11 +87,11 @@ def test_every_match_is_what_its_definition_says(tokens: list[list[int]], terms:
 def test_a_rows_matches_depend_on_no_other_row(
     tokens: list[list[int]], terms: list[int], seed: int
 ) -> None:
-    field, ids = column(tokens, VOCABULARY), np.array(terms, np.int32)
+    field, ids = store(tokens), np.array(terms, np.int32)
     rows = np.arange(len(tokens), dtype=np.int32)
-    together = match_field(field, rows, ids, N)
+    together = match_rows(field, rows, ids, N).fields[0]
     some = np.random.default_rng(seed).permutation(rows)[: 1 + seed % len(rows)]
-    alone = match_field(field, some, ids, N)
+    alone = match_rows(field, some, ids, N).fields[0]
     assert np.array_equal(alone.view(np.int32), together[:, some].view(np.int32))
 
 
@@ -119,3 +128,24 @@ def test_what_stands_behind_the_first_tokens_of_a_long_field_is_not_read() -> No
     padding = [9] * FIRST_TOKENS
     assert one([*padding, 1], [1])["coverage"] == 0
     assert one([*padding[1:], 1], [1])["coverage"] == 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    pair=st.integers(1, 5).flatmap(
+        lambda n: st.tuples(
+            *[st.lists(st.lists(st.integers(0, 5), max_size=6), min_size=n, max_size=n)] * 2
+        )
+    ),
+    terms=queries,
+)
+def test_fields_side_by_side_match_as_each_alone(
+    pair: tuple[list[list[int]], list[list[int]]], terms: list[int]
+) -> None:
+    rows, ids = np.arange(len(pair[0]), dtype=np.int32), np.array(terms, np.int32)
+    both = match_rows(store(*pair), rows, ids, N)
+    for place, tokens in enumerate(pair):
+        alone = match_rows(store(tokens), rows, ids, N).fields[0]
+        assert np.array_equal(both.fields[place], alone, equal_nan=True)
+    best = np.fmax(both.fields[0, 1], both.fields[1, 1])
+    assert np.array_equal(both.any_coverage, best, equal_nan=True)

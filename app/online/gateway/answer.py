@@ -75,8 +75,9 @@ def _channels(answer: Answer, at: int) -> dict[str, Any]:
     candidates = answer.result.candidates
     ranks, scores = candidates.ranks[at], candidates.scores[at]
     return {
-        candidates.channels[c]: {"rank": int(ranks[c]), "score": scores[c]}
-        for c in np.flatnonzero(ranks)
+        name: {"rank": rank, "score": scores[c]}
+        for c, (name, rank) in enumerate(zip(candidates.channels, ranks.tolist(), strict=True))
+        if rank
     }
 
 
