@@ -137,6 +137,7 @@ class FeatureSet:
         plan = _order(catalog, self.names)
         computed = {f.name for f in plan}
         self.inputs = tuple(sorted({i for f in plan for i in f.inputs} - computed))
+        self.list_inputs = tuple(i for i in self.inputs if i.startswith("list_"))
         source: dict[str, str] = {}  # feature → the input that it is, where it is one as it stands
         self._steps: list[_Step] = []
         for f in plan:

@@ -91,7 +91,7 @@ def impression_of(seen: Seen, keep: Keep, unshown: int) -> Impression:
         channels=candidates.channels,
         hit_scores=candidates.scores[places],
         hit_ranks=candidates.ranks[places],
-        lists=list_values(ctx, candidates),
+        lists=list_values(ctx, candidates, seen.ranking.lists),
         feature_names=seen.ranking.feature_names,
         features=features,
         has_features=has_features,
@@ -106,13 +106,18 @@ def logged_id(person_id: str | None) -> str | None:
     return person_id
 
 
-def list_values(ctx: SearchContext, candidates: CandidateSet) -> dict[str, float]:
-    """Every list_* input that some feature of the catalogue reads, of the whole list."""
+def list_values(
+    ctx: SearchContext, candidates: CandidateSet, known: Mapping[str, float]
+) -> dict[str, float]:
+    """Every list_* input that some feature of the catalogue reads, of the whole list.
+
+    `known` are those that the ranking read; the others are computed here.
+    """
     if not len(candidates):
         return {}
-    documents = ctx.snapshot.documents
-    names = _list_names(_fields(documents), candidates.channels)
-    return {name: float(value) for name, value in gather(names, ctx, candidates).items()}
+    names = _list_names(_fields(ctx.snapshot.documents), candidates.channels)
+    values = {**known, **gather([n for n in names if n not in known], ctx, candidates)}
+    return {name: float(values[name]) for name in names}
 
 
 def _unshown(seen: Seen, keep: Keep, count: int) -> I64:

@@ -67,9 +67,15 @@ class LocalRanker:
 
     def ranking(self, ctx: SearchContext, candidates: CandidateSet) -> Ranking:
         """Return scores with the features of every candidate."""
-        matrix = self.matrix(ctx, candidates)
-        everywhere = np.arange(len(candidates), dtype=np.int64)
-        return Ranking(self.model.predict(matrix), self.features.names, everywhere, matrix)
+        n, features = len(candidates), self.features
+        if not n:
+            return Ranking(np.empty(0, np.float32), features.names)
+        inputs = gather(features.inputs, ctx, candidates, models=self.models)
+        matrix = features.matrix(inputs, n)
+        lists = {name: inputs[name] for name in features.list_inputs}
+        return Ranking(
+            self.model.predict(matrix), features.names, np.arange(n, dtype=np.int64), matrix, lists
+        )
 
     def score(self, ctx: SearchContext, candidates: CandidateSet) -> F32:
         return self.model.predict(self.matrix(ctx, candidates))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -63,6 +64,7 @@ class Ranking:
     feature_names: tuple[str, ...] = ()  # (d,)
     places: I64 = field(default_factory=_nowhere)  # (k,) indices into the candidates, distinct
     features: F32 = field(default_factory=_nothing)  # (k, d) as the model read them
+    lists: Mapping[str, float] = field(default_factory=dict)  # the list_* inputs that it read
 
 
 class Ranker(Protocol):

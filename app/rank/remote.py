@@ -115,7 +115,7 @@ class RemoteRanker:
                 f"it answers nonsense: {reply.scores.shape} scores for {n} rows"
             )
         _refuse_misplaced(reply, n)
-        return Ranking(reply.scores, reply.feature_names, reply.places, reply.features)
+        return Ranking(reply.scores, reply.feature_names, reply.places, reply.features, reply.lists)
 
 
 def _refuse_misplaced(reply: RankReply, n: int) -> None:

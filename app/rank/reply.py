@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.rank.wire import REPLY, pack, unpack
 
 MAX_NAME = 256
 MAX_FEATURES = 4_096
+DTYPES = {"scores": np.float32, "places": np.int64, "features": np.float32, "lists": np.float64}
 
 
 def _no_features() -> F32:
@@ -34,6 +36,7 @@ class RankReply:
     feature_names: tuple[str, ...] = ()  # (d,)
     places: I64 = field(default_factory=lambda: np.empty(0, np.int64))  # (k,) indices into rows
     features: F32 = field(default_factory=_no_features)  # (k, d)
+    lists: Mapping[str, float] = field(default_factory=dict)  # with features: the list_* inputs
 
 
 def encode_reply(reply: RankReply) -> bytes:
@@ -41,15 +44,17 @@ def encode_reply(reply: RankReply) -> bytes:
         "scores": reply.scores,
         "places": reply.places,
         "features": reply.features,
+        "lists": np.array(list(reply.lists.values()), np.float64),
     }
-    return pack(REPLY, {**_facts(reply), "feature_names": reply.feature_names}, arrays)
+    names = {"feature_names": reply.feature_names, "list_names": list(reply.lists)}
+    return pack(REPLY, {**_facts(reply), **names}, arrays)
 
 
 def decode_reply(body: bytes) -> RankReply:
     """Read a reply. Raises InvalidQuery where it is not one; values are the caller's to judge."""
     header, arrays = unpack(body, REPLY)
     fields = Fields(header)
-    for name, dtype in (("scores", np.float32), ("places", np.int64), ("features", np.float32)):
+    for name, dtype in DTYPES.items():
         if name not in arrays or arrays[name].dtype != dtype:
             raise InvalidQuery(f"arrays.{name}", None, f"{np.dtype(dtype)}", "send it")
     return RankReply(
@@ -63,6 +68,7 @@ def decode_reply(body: bytes) -> RankReply:
         fields.texts("feature_names", MAX_FEATURES, MAX_NAME),
         arrays["places"],
         arrays["features"],
+        _lists(fields.texts("list_names", MAX_FEATURES, MAX_NAME), arrays["lists"]),
     )
 
 
@@ -73,6 +79,12 @@ def reply_as_json(reply: RankReply) -> dict[str, Any]:
         for at, line in zip(reply.places, reply.features.tolist(), strict=True)
     ]
     return {**_facts(reply), "scores": reply.scores, "features": features}
+
+
+def _lists(names: tuple[str, ...], values: Array) -> dict[str, float]:
+    if values.shape != (len(names),):
+        raise InvalidQuery("arrays.lists", values.shape, f"{len(names)} values", "name each once")
+    return dict(zip(names, values.tolist(), strict=True))
 
 
 def _facts(reply: RankReply) -> dict[str, Any]:

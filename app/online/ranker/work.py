@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,13 +34,17 @@ def rank(engine: Engine, call: RankCall, deadline: Deadline) -> RankReply:
     snapshot, tables = engine.recent.find(call.snapshot_id, call.log_seq, call.tables_id)
     release_id, ranker = _ranker(engine, snapshot, call.release_id)
     ctx = place(call, snapshot, tables, deadline, release_id)
-    matrix = ranker.matrix(ctx, call.candidates)
-    scores = ranker.model.predict(matrix)
-    places = _places(call, scores)
-    return RankReply(
+    ranking = ranker.ranking(ctx, call.candidates)
+    reply = RankReply(
         call.request_id, snapshot.id, snapshot.log_seq, tables.id, release_id,
-        (time.perf_counter() - started) * 1e3, scores,
-        ranker.features.names if places.size else (), places, matrix[places],
+        (time.perf_counter() - started) * 1e3, ranking.scores,
+    )  # fmt: skip
+    places = _places(call, ranking.scores)
+    if not places.size:
+        return reply
+    return replace(
+        reply, feature_names=ranking.feature_names, places=places,
+        features=ranking.features[places], lists=ranking.lists,
     )  # fmt: skip
 
 
