@@ -16,6 +16,7 @@ from app.offline.judged import Judged
 from app.offline.recipe import Negatives
 from app.offline.replay import Replay, Replayed
 
+PIECE_ROWS = 8192
 UNJUDGED = -1
 UNOBSERVED = -2  # shown and perhaps never seen: neither a label nor a negative
 
@@ -24,7 +25,7 @@ UNOBSERVED = -2  # shown and perhaps never seen: neither a label nor a negative
 class TrainingSet:
     """Rows of many query groups, one group after another."""
 
-    features: F32  # (rows, d)
+    features: F32  # (rows, d), perhaps mapped from disk: read it in pieces
     labels: I32  # (rows,) grade
     sizes: I64  # (groups,) rows of each, sums to rows
     qids: tuple[str, ...]  # (groups,)
@@ -53,10 +54,12 @@ class TrainingSet:
         return replace(self, features=self.features[:, keep])
 
     def varying(self) -> int:
-        """How many features are not the same in every row."""
-        first = self.features[:1]
-        same = (self.features == first) | (np.isnan(self.features) & np.isnan(first))
-        return int(np.count_nonzero(~same.all(axis=0)))
+        """How many features are not the same in every row. Read in pieces: rows may be on disk."""
+        first, varies = self.features[:1], np.zeros(self.features.shape[1], bool)
+        for start in range(0, len(self.features), PIECE_ROWS):
+            some = self.features[start : start + PIECE_ROWS]
+            varies |= ~((some == first) | (np.isnan(some) & np.isnan(first))).all(axis=0)
+        return int(np.count_nonzero(varies))
 
     @classmethod
     def plain(cls, features: F32, labels: I32, sizes: I64, qids: tuple[str, ...]) -> TrainingSet:

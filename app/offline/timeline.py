@@ -24,6 +24,7 @@ from app.offline.logged import with_tables
 from app.offline.past import Past
 from app.offline.recipe import Negatives
 from app.offline.replay import Replay
+from app.offline.row_file import RowFile
 from app.settings import Settings
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
@@ -96,18 +97,22 @@ class Timeline:
         negatives: Negatives,
         seed: int,
         advance: Callable[[int], object],
+        scratch: Path,
     ) -> TrainingSet:
-        """Training rows of each query, as of its own past; of those logged, as they were logged."""
-        parts = []
+        """Training rows of each query, as of its own past; of those logged, as they were logged.
+
+        They lie in a nameless file under `scratch`.
+        """
+        rows = RowFile(scratch, len(features.names))
         for part, done in self._logged_rows(judged, features):
-            parts.append(part)
+            rows.append(part)
             advance(done)
         for replay, block in self.replays([j for j in judged if not self._is_logged(j)]):
             for start in range(0, len(block), 50):
                 some = block[start : start + 50]
-                parts.append(assemble(some, replay, features, negatives, seed))
+                rows.append(assemble(some, replay, features, negatives, seed))
                 advance(len(some))
-        return TrainingSet.join(parts) if parts else TrainingSet.empty(len(features.names))
+        return rows.read()
 
     def _is_logged(self, one: Judged) -> bool:
         return self.logged is not None and one.impression is not None

@@ -68,7 +68,7 @@ def train(
     threads = os.cpu_count() or 1
     with progress.stage("features", sum(map(len, parts.fitting)), "queries") as advance:
         rows = [
-            timeline.assemble(part, features, recipe.negatives, recipe.seed, advance)
+            timeline.assemble(part, features, recipe.negatives, recipe.seed, advance, releases.root)
             for part in parts.fitting
         ]
     _refuse_if_empty(rows, parts)
@@ -82,7 +82,12 @@ def train(
         with progress.stage("refit", None, "rounds") as advance:
             rows.append(
                 timeline.assemble(
-                    parts.test, features, recipe.negatives, recipe.seed, lambda _: None
+                    parts.test,
+                    features,
+                    recipe.negatives,
+                    recipe.seed,
+                    lambda _: None,
+                    releases.root,
                 )
             )
             fitted, features = _refit(rows, recipe, features, fitted, threads)

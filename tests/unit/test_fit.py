@@ -186,6 +186,8 @@ def test_a_parameter_that_would_cost_repeatability_is_refused():
         with pytest.raises(InvalidInput, match=name):
             parameters(recipe(**{name: 1}), 1)
     assert REPEATABLE.items() <= parameters(recipe(), 1).items()
+    by_row, by_column = (parameters(recipe(force_col_wise=c), 1) for c in (False, True))
+    assert (by_row["force_row_wise"], by_column["force_row_wise"]) == (True, False)
 
 
 def test_a_value_that_lightgbm_refuses_is_said_in_a_line():

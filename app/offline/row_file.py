@@ -1,0 +1,62 @@
+"""Training rows on disk: groups are appended as they are made and read back as one mapped matrix.
+
+The file has no name: the system frees it when the process ends, however it ends. Of a row only the
+features go to disk (hundreds of bytes); its grade, weight and position (twelve) stay in memory.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from app.domain.arrays import Array
+from app.domain.errors import ServerError
+from app.offline.dataset import TrainingSet
+
+
+class RowFile:
+    """Takes whole query groups of d features, then gives them back together."""
+
+    def __init__(self, directory: Path, d: int) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+        self._file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 (lives as long as we do)
+        self._d = d
+        self._parts = [TrainingSet.empty(d)]
+
+    def append(self, rows: TrainingSet) -> None:
+        """Write groups behind those that are there. Raises ServerError where the disk is full."""
+        try:
+            self._file.write(np.ascontiguousarray(rows.features, np.float32).data)
+        except OSError as error:
+            raise self._no_room(error) from None
+        self._parts.append(replace(rows, features=np.empty((0, self._d), np.float32)))
+
+    def read(self) -> TrainingSet:
+        """Return all groups in the order they came, and take no more.
+
+        The matrix is mapped: pages of the file are read as they are used.
+        """
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise self._no_room(error) from None
+        sizes = [p.sizes for p in self._parts]
+        n = int(np.concatenate(sizes).sum())
+        features: Array = np.empty((0, self._d), np.float32)
+        if n * self._d:
+            features = np.memmap(self._file, np.float32, "r", shape=(n, self._d))
+        self._file.close()  # the mapping holds the file
+        return replace(TrainingSet.join(self._parts), features=features)
+
+    def _no_room(self, error: OSError) -> ServerError:
+        with suppress(OSError):  # what is left in its buffer has no room either
+            self._file.close()
+        return ServerError(
+            f"training rows cannot be written under {self._directory}: {error.strerror}; make room "
+            "there, or lower sampling.max_groups of the recipe"
+        )
