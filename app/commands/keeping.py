@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import date
 from typing import Annotated
 
 import typer
 
 from app.commands import options as o
+from app.corpus.impression_log import expired, forget, start_ms
 from app.offline.exclusive import exclusive
 from app.offline.retention import (
+    DAY_MS,
     Fate,
     judge_releases,
     judge_snapshots,
@@ -36,23 +39,32 @@ def gc_command(
     overrides: o.Override = None,
     as_json: o.Json = False,
 ) -> None:
-    """Delete snapshots, tables and releases that nothing needs; what impressions name stays."""
+    """Delete old impressions, and artifacts that nothing needs; what impressions name stays."""
     place = o.workplace(data, models, config, overrides)
+    now_ms, log = int(time.time() * 1e3), place.stores.impressions
+    days = expired(log, now_ms, place.settings.impressions.retention_days)
     with exclusive(place.stores.snapshots.root / ".reindex.lock", "reindex"):
-        judged = judge(place, int(time.time() * 1e3))
+        judged = judge(place, now_ms, days)
         if not dry_run:
+            forget(log, days)
             remove(judged)
     going = [fate for fate in judged if fate.kept_because is None]
     freed, verb = sum(fate.bytes for fate in going), "would go" if dry_run else "deleted"
     lines = [*_lines(judged), f"{len(going)} of {len(judged)} {verb}: {freed / MIB:,.1f} MiB"]
-    result = {"dry_run": dry_run, "bytes": freed, "artifacts": [f.to_json() for f in judged]}
+    if days:
+        lines.append(f"impressions of {len(days)} days {verb}: {days[0]} to {days[-1]}")
+    result = {
+        "dry_run": dry_run, "bytes": freed, "artifacts": [f.to_json() for f in judged],
+        "days": [str(day) for day in days],
+    }  # fmt: skip
     o.show(result, as_json, lines)
 
 
-def judge(place: Workplace, now_ms: int) -> list[Fate]:
-    """Judge all that is stored under one place."""
+def judge(place: Workplace, now_ms: int, expired_days: Sequence[date]) -> list[Fate]:
+    """Judge all that is stored under one place; what only expired days name is not kept by them."""
     retention, stores = place.settings.retention, place.stores
-    named = named_by(place.stores.impressions)
+    since_ms = start_ms(expired_days[-1]) + DAY_MS if expired_days else 0
+    named = named_by(stores.impressions, since_ms)
     return [
         *judge_snapshots(stores.snapshots, place.settings.reindex.keep_snapshots, named),
         *judge_tables(stores.tables, retention.tables, named),

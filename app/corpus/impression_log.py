@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 FOLDER = "impressions"
 """Of the data folder."""
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 READ_BATCH = 256
 AT_ONCE = 64
 DAY = "day="
@@ -109,16 +110,24 @@ def days(root: Path) -> list[date]:
 
 
 def day_of(now_ms: int) -> date:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=now_ms)).date()
+    return (EPOCH + timedelta(milliseconds=now_ms)).date()
 
 
-def forget(root: Path, now_ms: int, retention_days: int) -> list[date]:
-    """Delete whole days that ended more than `retention_days` ago. Returns which."""
+def expired(root: Path, now_ms: int, retention_days: int) -> list[date]:
+    """Return the days that ended `retention_days` ago or earlier, oldest first."""
     keep_from = day_of(now_ms) - timedelta(days=retention_days)
-    old = [day for day in days(root) if day < keep_from]
-    for day in old:
+    return [day for day in days(root) if day < keep_from]
+
+
+def forget(root: Path, expired_days: Iterable[date]) -> None:
+    """Delete whole days."""
+    for day in expired_days:
         shutil.rmtree(root / f"{DAY}{day}", ignore_errors=True)
-    return old
+
+
+def start_ms(day: date) -> int:
+    """Midnight, UTC."""
+    return (day - EPOCH.date()).days * 86_400_000
 
 
 def sweep(root: Path, now_ms: int, older_than_ms: int = 3_600_000) -> None:

@@ -18,7 +18,7 @@ from datetime import date
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from app.corpus.impression_log import by_day, day_of, forget, sweep, write_day
+from app.corpus.impression_log import by_day, day_of, expired, forget, sweep, write_day
 from app.domain.impressions import Impression
 
 log = logging.getLogger(__name__)
@@ -156,7 +156,7 @@ class ImpressionWriter(Generic[T]):
             return
         self._tended = day_of(now_ms)
         try:
-            forget(self._root, now_ms, self._limits.retention_days)
+            forget(self._root, expired(self._root, now_ms, self._limits.retention_days))
             sweep(self._root, now_ms)
         except OSError as error:
             log.warning("old impressions stay: %s", error)

@@ -17,9 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.corpus.impression_log import (
+    day_of,
     days,
+    expired,
     forget,
     read_impressions,
+    start_ms,
     sweep,
     write_impressions,
 )
@@ -113,7 +116,10 @@ def test_days_past_retention_go_whole(tmp_path):
     for day in range(4):
         write_impressions(tmp_path, [make_impression(now_ms=NOW_MS + day * DAY_MS)])
     (tmp_path / "day=someday").mkdir()
-    assert len(forget(tmp_path, NOW_MS + 3 * DAY_MS, 2)) == 1
+    old = expired(tmp_path, NOW_MS + 3 * DAY_MS, 2)
+    assert old == [day_of(NOW_MS)]
+    assert start_ms(old[0]) <= NOW_MS < start_ms(old[0]) + DAY_MS
+    forget(tmp_path, old)
     assert len(days(tmp_path)) == 3
     assert min(i.now_ms for i in read_impressions(tmp_path)) == NOW_MS + DAY_MS
 

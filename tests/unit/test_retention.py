@@ -1,8 +1,13 @@
 """What may be deleted, and what names it still."""
 
-import pytest
+import json
+import time
 
-from app.corpus.impression_log import write_impressions
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import app as cli
+from app.corpus.impression_log import days, read_impressions, write_impressions
 from app.domain.errors import InvalidInput
 from app.domain.impressions import Impression
 from app.offline.retention import (
@@ -95,3 +100,18 @@ def test_only_what_has_no_reason_to_stay_is_removed(snapshots):
     assert [fate.bytes for fate in judged] == [5] * 6
     remove(judged)
     assert snapshots.ids() == ["a", "c", "d", "e", "f"]
+
+
+def test_gc_deletes_expired_days_and_what_only_they_name(snapshots, tmp_path):
+    now_ms = time.time_ns() // 1_000_000
+    log = tmp_path / "impressions"
+    for age, name in ((200, "a"), (5, "b")):
+        write_impressions(log, [Impression(name, now_ms - age * DAY_MS, snapshot_id=name)])
+    snapshots.publish("f")
+    place = ["--data", str(tmp_path), "--models", str(tmp_path / "models"), "--json"]
+    would = json.loads(CliRunner().invoke(cli, ["gc", "--dry-run", *place]).stdout)
+    assert len(days(log)) == 2
+    done = json.loads(CliRunner().invoke(cli, ["gc", *place]).stdout)
+    assert (done["days"], done["artifacts"]) == (would["days"], would["artifacts"])
+    assert [i.snapshot_id for i in read_impressions(log)] == ["b"]
+    assert snapshots.ids() == ["b", "d", "e", "f"]
