@@ -44,6 +44,10 @@ class Postings(NamedTuple):
     ranks: I32  # (c, words)
     peaks: U16  # (c, blocks)
 
+    def most_matches(self, terms: I32) -> int:
+        """Return a bound on the rows that hold any of the terms: their postings in all."""
+        return int((self.offsets[terms + 1] - self.offsets[terms]).sum())
+
     def save(self, part: Path) -> None:
         for name in self._fields[1:]:
             save_array(part / name, getattr(self, name))

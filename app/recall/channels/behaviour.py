@@ -15,7 +15,7 @@ position counts from 1 at the newest: sittings differ in length, and the last fe
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeAlias
@@ -81,10 +81,9 @@ class BehaviourChannel:
     def _votes(self, ctx: SearchContext) -> Iterator[Votes]:
         terms, options = ctx.query.terms, self.options
         if terms and self.tables.queries is not None:
-            yield _shares(self.tables.queries, memory_key(terms), 1.0)
+            yield _shares(self.tables.queries, (memory_key(terms),), 1.0)
         if terms and self.tables.terms is not None:
-            for term in terms:
-                yield _shares(self.tables.terms, term, options.term_weight / len(terms))
+            yield _shares(self.tables.terms, terms, options.term_weight / len(terms))
         if self.tables.neighbours is not None and ctx.user.is_known:
             weights = action_weights(ctx.user, ctx.query.now_ms, options)
             weights *= options.history_weight if terms else 1.0
@@ -121,10 +120,32 @@ def _weights(times_ms: I64, gains: F32, now_ms: int, half_life_ms: float, long_t
     return weights / max(total, 1e-300)
 
 
-def _shares(memory: Memory, text: str, weight: float) -> Votes:
-    """Return the share that each document has in what was clicked after `text`."""
-    ordinals, gains = memory.find(text)
-    return ordinals, weight * gains.astype(np.float64) / (gains.sum(dtype=np.float64) + 1.0)
+def _shares(memory: Memory, texts: Sequence[str], weight: float) -> Votes:
+    """Return the share that each document has in what was clicked after each text."""
+    clicked, found = memory.clicked, memory.texts.find_all(texts)
+    votes: Votes = _divide(
+        clicked.others.offsets, clicked.others.values, clicked.scores, found, weight
+    )
+    return votes
+
+
+@njit(cache=True, nogil=True)
+def _divide(offsets: I64, others: I32, gains: F32, lists: I32, weight: float) -> Votes:
+    """Divide the gains of each list, skipping those below 0, by their sum + 1."""
+    size = 0
+    for which in lists:
+        size += offsets[which + 1] - offsets[which] if which >= 0 else 0
+    found, votes, at = np.empty(size, np.int32), np.empty(size, np.float64), 0
+    for which in lists:
+        if which < 0:
+            continue
+        whole = 1.0
+        for place in range(offsets[which], offsets[which + 1]):
+            whole += gains[place]
+        for place in range(offsets[which], offsets[which + 1]):
+            found[at], votes[at] = others[place], weight * gains[place] / whole
+            at += 1
+    return found, votes
 
 
 def _similar(neighbours: Neighbours, ordinals: I32, weights: F64) -> Votes:

@@ -17,14 +17,14 @@ import numpy as np
 from app.corpus.bm25 import K1, B
 from app.corpus.documents import Documents
 from app.corpus.function_words import content_terms, function_words
-from app.domain.arrays import I32
+from app.domain.arrays import F64, I32
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.recall.best_rows import Matches, best_rows, in_order
 from app.recall.channel import ChannelConfig
 from app.recall.indexing import WeightedField, invert
 from app.recall.options import read_options
-from app.recall.phrases import PhraseField, phrase_bonus, phrase_fields
+from app.recall.phrases import phrase_bonus, phrase_weights
 from app.recall.postings import Postings
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
@@ -54,7 +54,7 @@ class LexicalChannel:
 
     documents: Documents
     postings: Postings
-    phrases: tuple[PhraseField, ...]
+    phrases: F64  # (fields,) weight of neighbouring words in each searched field
     function_terms: frozenset[str]
     options: LexicalOptions
 
@@ -74,7 +74,7 @@ class LexicalChannel:
         options = read_options(LexicalOptions, NAME, config)
         postings = Postings.open(part, len(snapshot))
         channel = cls(
-            snapshot.documents, postings, phrase_fields(snapshot.documents),
+            snapshot.documents, postings, phrase_weights(snapshot.documents),
             function_words(snapshot.analyzer), options,
         )  # fmt: skip
         any_terms = np.arange(min(2, len(snapshot.documents.terms)), dtype=np.int32)
@@ -95,7 +95,9 @@ class LexicalChannel:
         at_least = max(1, int(known.size * self.options.minimum_should_match))
         if known.size < 2 or not self.options.phrase_boost:
             return best_rows(self.postings, known, at_least, k, mask)
-        found = best_rows(self.postings, known, at_least, max(k, PHRASE_WINDOW), mask)
+        most = self.postings.most_matches(known)
+        wanted = max(k, PHRASE_WINDOW, most if most <= WHOLE else 0)
+        found = best_rows(self.postings, known, at_least, wanted, mask)
         if found.rows.size < found.total <= WHOLE:
             found = best_rows(self.postings, known, at_least, WHOLE, mask)
         return self._lift(found, terms, k)
@@ -103,8 +105,9 @@ class LexicalChannel:
     def _lift(self, found: Matches, terms: I32, k: int) -> Matches:
         """Add the phrase bonus to the first rows and order them anew; the rest stays below."""
         first = found.rows if found.total <= WHOLE else found.rows[:PHRASE_WINDOW]
-        bonus = phrase_bonus(self.phrases, first, terms, self.postings, self.options.k1)
-        lifted = found.scores[: first.size] + np.float32(self.options.phrase_boost) * bonus
+        store, options = self.documents.rows, self.options
+        bonus = phrase_bonus(store, self.phrases, first, terms, self.postings, options.k1)
+        lifted = found.scores[: first.size] + np.float32(options.phrase_boost) * bonus
         rows, scores = in_order(first, lifted)
         rows = np.concatenate([rows, found.rows[first.size :]])
         scores = np.concatenate([scores, found.scores[first.size :]])
