@@ -35,6 +35,11 @@ class Exam:
     calibration: Calibration | None
     rank_p95_ms: float  # of features and model for one query's candidates
 
+    @property
+    def baseline(self) -> str:
+        """What slices are held against: the release that serves where it took part, else fused."""
+        return SERVING if SERVING in self.comparison.evaluations else "fused"
+
     def evidence(self, parts: Parts, recipe: Recipe) -> Evidence:
         """What the gate looks at."""
         lists = [*parts.fitting[0], *parts.fitting[1], *parts.test]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from app.offline.exam import Exam
 from app.offline.fit import Fitted
 from app.offline.folds import Parts
 from app.offline.gate import Verdict
+from app.offline.plots import Position, draw_all
 from app.offline.recipe import Recipe
 from app.offline.report import report
 from app.offline.seen import TWIN, Seen
@@ -45,17 +46,23 @@ def write_release(
     recipe: Recipe,
     recipe_file: Path,
     now_ms: int,
+    positions: Sequence[Position] = (),
 ) -> str:
-    """Return the id of a finished, unpublished release."""
+    """Return the id of a finished, unpublished release. `positions`: how likely each is seen."""
     release_id = new_id(now_ms)
     built = releases.building(release_id)
     (built / "model.txt").write_text(fitted.text(), "utf-8")
     shutil.copyfile(recipe_file, built / "recipe.toml")
     _write_goldens(built, fitted, features, timeline, parts)
     _write_twin(built, measured, parts, recipe)
+    drawn = draw_all(built, exam, gains, recipe.gate.min_paired_queries, positions)
     (built / "report.md").write_text(
-        report(release_id, exam, verdict, gains, groups, varying, fitted, recipe, timeline), "utf-8"
-    )
+        report(
+            release_id, exam, verdict, gains, groups, varying, fitted, recipe, timeline, drawn,
+            positions,
+        ),
+        "utf-8",
+    )  # fmt: skip
     seal(
         built,
         "release",
@@ -89,6 +96,7 @@ def _facts(
         "groups": dict(groups),
         "recipe": recipe.model_dump(),  # as it was used: options may have limited the file's
         "metrics": exam.comparison.to_json(),
+        "calibration": exam.calibration.to_json() if exam.calibration else None,
         "rank_p95_ms": _rounded(exam.rank_p95_ms),
         "versions": {"lightgbm": version("lightgbm"), "duolu": version("duolu")},
     }

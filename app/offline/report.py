@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from app.offline.contenders import SERVING
 from app.offline.evaluate import Comparison
 from app.offline.exam import CANDIDATE, Exam
 from app.offline.fit import Fitted
 from app.offline.gate import Verdict
+from app.offline.plots import (
+    CALIBRATION,
+    IMPORTANCE,
+    POSITIONS,
+    REMEDY,
+    SLICES,
+    Position,
+    can_draw,
+)
 from app.offline.recipe import Recipe
 from app.offline.timeline import Timeline
 
@@ -23,8 +31,10 @@ def report(
     fitted: Fitted,
     recipe: Recipe,
     timeline: Timeline,
+    drawn: Sequence[str],
+    positions: Sequence[Position],
 ) -> str:
-    """Return Markdown."""
+    """Return Markdown. `drawn`: the pictures that lie beside it, of those in offline.plots."""
     snapshot, comparison = timeline.snapshot, exam.comparison
     head = [
         f"# Release {release_id}",
@@ -41,12 +51,67 @@ def report(
         "",
     ]
     parts = (
-        [*head, *metric_lines(comparison)],
-        ["## Slices", "", *slice_lines(exam, recipe.gate.min_paired_queries)],
-        ["## Gate", "", *verdict_lines(verdict)],
-        ["## Gain by feature", "", *_gains(gains)],
+        *head,
+        *metric_lines(comparison),
+        "",
+        "## Gate",
+        "",
+        *verdict_lines(verdict),
+        *report_lines(exam, gains, recipe.gate.min_paired_queries, drawn, positions),
     )
-    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+    return "\n".join(parts) + "\n"
+
+
+def report_lines(
+    exam: Exam,
+    gains: Mapping[str, float],
+    enough: int,
+    drawn: Sequence[str],
+    positions: Sequence[Position],
+) -> list[str]:
+    """Return the sections that have a picture, as lines of Markdown."""
+    sections = (
+        ("Slices", SLICES, bool(exam.slices), slice_lines(exam, enough)),
+        ("Calibration", CALIBRATION, exam.calibration is not None, _calibration(exam)),
+        ("Position bias", POSITIONS, bool(positions), _positions(positions)),
+        ("Gain by feature", IMPORTANCE, True, _gains(gains)),
+    )
+    return [
+        line
+        for title, file, has_data, lines in sections
+        for line in ("", f"## {title}", "", *(_picture(file, drawn) if has_data else ()), *lines)
+    ]
+
+
+def _picture(name: str, drawn: Sequence[str]) -> list[str]:
+    """The picture, or why there is none."""
+    if name in drawn:
+        return [f"![{name.removesuffix('.svg')}]({name})", ""]
+    return [] if can_draw() else [f"*No picture: {REMEDY}.*", ""]
+
+
+def _calibration(exam: Exam) -> list[str]:
+    found = exam.calibration
+    if found is None:
+        return ["Too few judged documents among the candidates of held-out lists."]
+    rows = zip(found.scores, found.relevant, found.grades, strict=True)
+    return [
+        f"{found.rows:,} judged documents of the held-out lists, in tenths of the score.",
+        "",
+        "| mean score | share relevant (clicked) | mean grade |",
+        "|---|---|---|",
+        *(f"| {score:.3f} | {relevant:.4f} | {grade:.4f} |" for score, relevant, grade in rows),
+    ]
+
+
+def _positions(positions: Sequence[Position]) -> list[str]:
+    if not positions:
+        return ["Not estimated: clicks count as they are (`[debias]` in the recipe)."]
+    return [
+        "| position | propensity, 95 % interval |",
+        "|---|---|",
+        *(f"| {at} | {value:.4f} [{low:.4f}, {high:.4f}] |" for at, value, low, high in positions),
+    ]
 
 
 def metric_lines(comparison: Comparison) -> list[str]:
@@ -75,7 +140,7 @@ def slice_lines(exam: Exam, enough: int) -> list[str]:
     A slice of few lists is shown with its count and not judged.
     """
     comparison = exam.comparison
-    metric, baseline = comparison.metrics[0], first_baseline(comparison)
+    metric, baseline = comparison.metrics[0], exam.baseline
     lines = [f"| slice | lists | {metric} | ranked − {baseline} (paired) |", "|---|---|---|---|"]
     for name, places in exam.slices.items():
         count = int(places.sum())
@@ -86,11 +151,6 @@ def slice_lines(exam: Exam, enough: int) -> list[str]:
         difference = comparison.against(baseline, among=places)
         lines.append(f"| {name} | {count} | {value} | {difference} |")
     return lines
-
-
-def first_baseline(comparison: Comparison) -> str:
-    """What slices are held against: the release that serves where it took part, else fused."""
-    return SERVING if SERVING in comparison.evaluations else "fused"
 
 
 def verdict_lines(verdict: Verdict) -> list[str]:

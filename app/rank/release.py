@@ -7,7 +7,8 @@ models/NAME/VERSION/
   seen.npz        which lists each of the two was trained on
   recipe.toml     what trained it
   golden/N.npz    inputs, features and scores of a few requests, replayed at load
-  report.md       metrics with intervals, gain of each feature
+  report.md       what was measured, with intervals, and the gate's verdict
+  *.svg           its pictures
 """
 
 from __future__ import annotations

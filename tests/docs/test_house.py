@@ -97,7 +97,9 @@ def lint(folder: Path) -> tuple[int, str]:
 
 
 def test_every_library_that_is_imported_is_asked_for_and_pinned():
-    asked = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    asked = [*project["dependencies"], *extras["report"]]
     pinned = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
     installed = packages_distributions()
     missing = {
