@@ -11,9 +11,10 @@ PYTHON ?= $(shell for it in $(PYTHONS); do $$it -c '$(USABLE)' 2>/dev/null && ec
 
 ARGS ?=
 PORT ?= 8000
+PARITY_DIR ?= data/parity
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest check format docs bench bench-relevance lock test-compose clean
+.PHONY: help setup demo test pytest parity check format docs bench bench-relevance lock test-compose clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +40,9 @@ test: check pytest ## Everything that must hold, as CI runs it
 
 pytest: setup ## The tests alone. Some, in one process: make pytest ARGS="-n 0 -k geo"
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+parity: setup ## Drive a service, compute what it logged once more: not one of a million values differs
+	@$(BIN)/python scripts/parity_drive.py $(PARITY_DIR)
 
 check: setup ## Style, types and import rules
 	$(BIN)/ruff check .

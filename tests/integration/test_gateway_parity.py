@@ -1,0 +1,100 @@
+"""A real gateway is driven with searches and events; parity finds no value that differs."""
+
+import random
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from app.corpus.event_log import EventLog
+from app.domain.events import Event
+from app.offline.workflow import Workplace, check_parity, refresh_tables
+from app.settings import Settings
+from app.snapshot.opening import open_snapshot
+from app.snapshot.store import ArtifactStore
+from tests.builders import city_rows
+from tests.builders.impressions import WORDS
+from tests.builders.releases import WIDE, make_wide_release
+from tests.builders.servers import SNAPSHOT_ID, gateway, publish_snapshot, ranker
+from tests.builders.snapshots import CONFIG
+
+SEARCHES = 120
+BODIES = (
+    {"limit": 5},
+    {"limit": 10, "offset": 10},
+    {"location": {"lat": 31.2, "lon": 121.4}, "radius_km": 80.0},
+    {"filters": {"price": {"lte": 300}}},
+    {"limit": 60},
+)
+
+
+@pytest.fixture
+def place(tmp_path):
+    publish_snapshot(city_rows(150), tmp_path)
+    snapshot = open_snapshot(tmp_path / "snapshots" / SNAPSHOT_ID)
+    store = ArtifactStore(tmp_path / "models" / "lambdarank", "release")
+    make_wide_release(snapshot, store, "20260101T000001Z-wide")
+    return Workplace(Settings.load(CONFIG, environment={}), tmp_path, tmp_path / "models")
+
+
+def drive(client, chance, n=SEARCHES):
+    answers = []
+    for _ in range(n):
+        body = {"query": chance.choice(WORDS), "user_id": f"u{chance.randrange(9)}"}
+        answer = client.post("/v1/search", json=body | chance.choice(BODIES))
+        assert answer.status_code == 200
+        answers.append(answer.json())
+    return answers
+
+
+def act_on(place, answers, chance):
+    """Everybody clicks and buys; then tables are built, as after an import."""
+    now_ms = int(time.time() * 1e3)
+    log = EventLog.open(place.events_file)
+    for answer in answers:
+        for result in answer["results"][: chance.randrange(4)]:
+            log.append([Event(
+                f"{answer['request_id']}-{result['id']}", chance.choice(("click", "purchase")),
+                now_ms - chance.randrange(900), query_id=answer["request_id"],
+                user_id=f"u{chance.randrange(9)}", object_id=result["id"],
+            )])  # fmt: skip
+    log.close()
+    return refresh_tables(place, place.snapshot(), now_ms)
+
+
+def wait_for(client, tables_id):
+    until = time.monotonic() + 30
+    while client.get("/v1/search").json()["tables_id"] != tables_id:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("is_remote", [False, True])
+def test_a_service_that_was_just_driven_has_not_one_value_that_differs(place, is_remote):
+    chance = random.Random(3)
+    with ExitStack() as services:
+        overrides = ()
+        if is_remote:
+            other = services.enter_context(ranker(place.data))
+            overrides = (f"rank.url={other.base_url}",)
+        client = services.enter_context(gateway(place.data, *overrides))
+        first = drive(client, chance)
+        for _ in range(2):
+            tables_id = act_on(place, first, chance)
+            if is_remote:
+                wait_for_ranker(other, tables_id)
+            wait_for(client, tables_id)
+            first += drive(client, chance)
+    parity = check_parity(place, 0, None)
+    assert parity.holds, parity.lines()
+    assert not parity.unlike
+    assert parity.impressions + parity.fused >= 3 * SEARCHES
+    assert parity.fused < SEARCHES // 10  # while versions swap, a ranker may be behind
+    assert parity.values > 2.5 * SEARCHES * 10 * len(WIDE)
+
+
+def wait_for_ranker(client, tables_id):
+    until = time.monotonic() + 30
+    while tables_id not in client.get("/metrics").text:
+        assert time.monotonic() < until
+        time.sleep(0.05)
