@@ -67,3 +67,15 @@ def user_gain_log(pair_user_gain: Any) -> Any:
 def hours_since_user_acted(query_now_ms: Any, pair_user_time_ms: Any) -> Any:
     """Hours since this person last acted on the document; NaN if never."""
     return (query_now_ms - pair_user_time_ms) / 3.6e6
+
+
+@feature(unit="cosine")
+def cosine_clicked(pair_clicked_cosine: Any) -> Any:
+    """Cosine of what clicks taught of the query, or its terms, and the document; NaN if unknown."""
+    return pair_clicked_cosine
+
+
+@feature(unit="cosine")
+def cosine_taste(pair_taste_cosine: Any) -> Any:
+    """Cosine of where the person's latest documents lead and the document; NaN if unknown."""
+    return pair_taste_cosine

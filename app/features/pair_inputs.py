@@ -11,6 +11,7 @@ from numba import njit
 from app.corpus.geometry import haversine_km
 from app.domain.arrays import F32, F64, I64, Rows
 from app.domain.errors import InvalidInput
+from app.features.embedding_inputs import clicked_cosine, taste_cosine
 from app.features.lookup import NAN, Inputs, unknown
 from app.features.row_slots import (
     last_times,
@@ -173,4 +174,6 @@ _SOURCES: Mapping[str, Callable[[Inputs], Any]] = {
     "neighbour": _neighbours,
     "user_gain": _user_gain,
     "user_time_ms": _last_times,
+    "clicked_cosine": clicked_cosine,
+    "taste_cosine": taste_cosine,
 }

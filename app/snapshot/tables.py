@@ -7,6 +7,7 @@ neighbours.*            item-to-item: ordinals and scores of each ordinal, best 
 queries.*  terms.*      click memory: what people who typed this query (or this term) clicked
 aliases.* people.npy    "user:ID" and "client:ID", and the person that each of them is
 histories.*             what each person acted on, newest first: ordinals, times, gains
+embeddings/             vectors of documents, queries and terms, see embeddings.py
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from app.corpus.ragged import Dictionary, Ragged, open_array, save_array
 from app.domain.arrays import F32, F64, I32, I64, Rows
 from app.domain.user import PREFERENCE_FIELDS, Preference, UserState
 from app.snapshot.counters import Counted, Counters
+from app.snapshot.embeddings import Embeddings
 
 COUNTERS = ("impressions", "clicks", "gain", "recent_gain")
 
@@ -125,6 +127,7 @@ class Learned:
     terms: Memory
     histories: Histories
     counted: Counted | None = None  # None: built before there were any
+    embeddings: Embeddings | None = None  # of the memories' texts, in their order
 
     def save(self, path: Path) -> None:
         """Write the files named on top of this module into a directory that exists."""
@@ -138,6 +141,8 @@ class Learned:
         self.histories.save(path)
         if self.counted is not None:
             self.counted.save(path / "counted")
+        if self.embeddings is not None:
+            self.embeddings.save(path)
 
     @classmethod
     def open(cls, path: Path) -> Learned:
@@ -149,6 +154,7 @@ class Learned:
             Memory.open(path / "terms"),
             Histories.open(path),
             Counted.open(path / "counted"),
+            Embeddings.open(path),
         )
 
 
@@ -168,6 +174,7 @@ class Tables:
     histories: Histories | None = None
     manifest: Mapping[str, Any] = field(default_factory=dict)
     windows: Counters | None = None  # impressions, clicks and rates; None: nothing was counted
+    embeddings: Embeddings | None = None
 
     @classmethod
     def empty(cls, n: int) -> Tables:
@@ -196,6 +203,7 @@ class Tables:
             facts["id"], facts["as_of_ms"], facts["event_seq"], row_of, ordinal_of, counters,
             learned.neighbours, learned.queries, learned.terms, learned.histories, facts,
             Counters.of(learned.counted, row_of, documents) if learned.counted else None,
+            learned.embeddings,
         )  # fmt: skip
 
     def rows(self, ordinals: I32, values: F32) -> tuple[Rows, F32]:

@@ -63,7 +63,7 @@ def make_snapshot(
     save_array(path / "documents" / "vectors", vectors)
     documents = Documents.open(path / "documents", schema)
     for name, channel in settings.channels.items():
-        if channel.enabled and (channels is None or name in channels):
+        if channel.enabled if channels is None else name in channels:
             (path / name).mkdir()
             load(channel.kind).build(documents, path / name, channel.own)
     facts = {

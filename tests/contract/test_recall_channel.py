@@ -13,7 +13,7 @@ from tests.builders import city_rows, make_context, make_snapshot
 from tests.builders.behaviour import make_events, make_sessions, make_tables
 
 SETTINGS = Settings.load(Path("config/search.toml"), environment={})
-CHANNELS = [pytest.param(n, id=n) for n, c in SETTINGS.channels.items() if c.enabled]
+CHANNELS = [pytest.param(n, id=n) for n in SETTINGS.channels]
 HERE = (31.2, 121.45)
 FILTERS: list[Filter] = [
     Range("price", 40.0, 70.0),

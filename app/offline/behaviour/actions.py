@@ -48,6 +48,13 @@ def actions_of(events: EventColumns, people: People, as_of_ms: int, config: Tabl
     )
 
 
+def owner_of(actions: Actions) -> I64:
+    """Number who acted: a person, or else the search itself. −1: neither is known. (a,)"""
+    people = int(actions.person.max(initial=-1)) + 1
+    searches = np.where(actions.request >= 0, people + actions.request.astype(np.int64), -1)
+    return np.where(actions.person >= 0, actions.person, searches)
+
+
 def _gains(events: EventColumns, config: TableConfig) -> F64:
     worth = np.array([*(config.gains.get(name, 0.0) for name in events.action.names), 0.0])
     return worth[events.action.codes]

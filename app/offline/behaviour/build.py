@@ -20,6 +20,7 @@ from app.domain.events import CLICK
 from app.offline.behaviour.actions import Actions, actions_of
 from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.counters import count_showings
+from app.offline.behaviour.embedding import embeddings
 from app.offline.behaviour.histories import histories
 from app.offline.behaviour.memory import QueryTerms, queries_memory, terms_memory
 from app.offline.behaviour.neighbours import neighbours
@@ -49,6 +50,7 @@ def learn(
         terms=terms_memory(actions, queries, config.remembered),
         histories=histories(events, actions, people, config.history),
         counted=count_showings(events, queries, ordinal, as_of_ms, config),
+        embeddings=embeddings(actions, queries, used.size, config.embedding),
     )
 
 

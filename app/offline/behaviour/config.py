@@ -12,6 +12,22 @@ DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddingConfig:
+    """How vectors are learned; each value and what it was chosen over: docs/embeddings.md."""
+
+    enabled: bool = True
+    dim: int = 32  # length of a vector
+    window: int = 10  # actions on each side that one foretells
+    negatives: int = 5  # documents drawn against each pair
+    epochs: int = 10  # times that each action is read
+    rate: float = 0.05  # of learning, at the start
+    power: float = 0.75  # of a document's count, for its share of the negatives
+    evidence: int = 2  # actions below which there is no vector
+    actions: int = 1_000_000  # newest that are read: what bounds the time
+    seed: int = 7
+
+
+@dataclass(frozen=True, slots=True)
 class TableConfig:
     gains: Mapping[str, float] = field(
         default_factory=lambda: {CLICK: 1.0, ADD_TO_CART: 2.0, PURCHASE: 3.0}
@@ -24,6 +40,7 @@ class TableConfig:
     neighbour_history: int = 500  # newest documents of a person that vote: pairs are quadratic
     near_days: float = 1.0  # between two actions, after which the nearness of a pair counts half
     shrinkage: float = 1.0  # people that a similarity needs to count half
+    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
 
     @property
     def half_life_ms(self) -> float:

@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 
 from app.corpus.ragged import Ragged
 from app.domain.arrays import F32, F64, I32, I64
-from app.offline.behaviour.actions import Actions
+from app.offline.behaviour.actions import Actions, owner_of
 from app.offline.behaviour.config import DAY_MS, TableConfig
 from app.offline.behaviour.histories import newest
 from app.snapshot.tables import Neighbours
@@ -28,20 +28,13 @@ FAR = 0.3  # what a pair is worth whose two actions lie far apart
 
 def neighbours(actions: Actions, n: int, config: TableConfig) -> Neighbours:
     """Return the closest documents of each of n ordinals."""
-    group = _groups(actions)
+    group = owner_of(actions)
     acted = actions.take(group >= 0)
     owners, documents, last, _ = newest(
         group[group >= 0], acted.document, acted.gain, config.neighbour_history
     )
     times = acted.ts_ms[last] / (config.near_days * DAY_MS)
     return _closest(owners, documents, times, n, config)
-
-
-def _groups(actions: Actions) -> I64:
-    """Number who acted: a person, or else the search itself. -1: neither is known."""
-    people = int(actions.person.max(initial=-1)) + 1
-    searches = np.where(actions.request >= 0, people + actions.request.astype(np.int64), -1)
-    return np.where(actions.person >= 0, actions.person, searches)
 
 
 def _closest(owners: I64, documents: I32, times: F64, n: int, config: TableConfig) -> Neighbours:
