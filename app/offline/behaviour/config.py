@@ -18,9 +18,9 @@ class EmbeddingConfig:
     enabled: bool = True
     dim: int = 32  # length of a vector
     window: int = 10  # actions on each side that one foretells
-    negatives: int = 5  # documents drawn against each pair
+    negatives: int = 2  # documents drawn against each pair
     epochs: int = 10  # times that each action is read
-    rate: float = 0.05  # of learning, at the start
+    rate: float = 0.1  # of learning, at the start
     power: float = 0.75  # of a document's count, for its share of the negatives
     evidence: int = 2  # actions below which there is no vector
     actions: int = 1_000_000  # newest that are read: what bounds the time
@@ -48,3 +48,9 @@ class TableConfig:
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "gains": dict(sorted(self.gains.items()))}
+
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> TableConfig:
+        """Read what to_json wrote; TypeError for keys unknown. Old tables had no embedding."""
+        embedding = EmbeddingConfig(**facts.get("embedding", {"enabled": False}))
+        return cls(**{**facts, "embedding": embedding})

@@ -79,7 +79,7 @@ class Rebuilder:
 def config_of(manifest: Mapping[str, Any]) -> TableConfig:
     """Read how behaviour was weighed. Raises CorruptArtifact where this version cannot know."""
     try:
-        return TableConfig(**manifest["config"])
+        return TableConfig.from_json(manifest["config"])
     except TypeError as error:
         raise CorruptArtifact(
             f"tables {manifest['id']} were weighed by rules of another version ({error}); "
