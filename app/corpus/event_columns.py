@@ -96,6 +96,18 @@ class EventColumns:
             parts[name] = column.take(keep) if whole else column[keep]
         return EventColumns(**parts)
 
+    def take(self, keep: Bools) -> EventColumns:
+        """Return some events, in their order."""
+        chosen = np.flatnonzero(keep)
+        listed = np.repeat(keep, self.shown.lengths)
+        start, end = self.shown.offsets[0], self.shown.offsets[-1]
+        offsets = np.concatenate([[0], np.cumsum(self.shown.lengths[chosen])]).astype(np.int64)
+        shown = Ragged(offsets, self.shown.values[start:end][listed])
+        parts = {
+            f.name: _pick(getattr(self, f.name), chosen) for f in fields(self) if f.name != "shown"
+        }
+        return replace(self, **parts, shown=shown)
+
     def code_of(self, action: str) -> int:
         """Return the code of an action, -2 where no event has it (-1 would match nothing too)."""
         names = self.action.names
@@ -164,6 +176,10 @@ class EventColumns:
 
 def _head(column: Any, n: int) -> Any:
     return column.take(slice(0, n)) if isinstance(column, Coded) else column[:n]
+
+
+def _pick(column: Any, chosen: I64) -> Any:
+    return column.take(chosen) if isinstance(column, Coded) else column[chosen]
 
 
 def _joined(batches: Iterable[_Batch]) -> dict[str, list[Any]]:

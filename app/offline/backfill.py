@@ -6,7 +6,7 @@ did not have is computed as of the impression's own moment: its snapshot, its ta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -59,7 +59,7 @@ class Backfill:
 
     features: FeatureSet
     past: Past
-    models: Mapping[str, PairModel] = field(default_factory=dict)
+    models: Callable[[int], Mapping[str, PairModel]] = lambda _: {}  # as of an impression's time
     counts: BackfillCounts = field(default_factory=BackfillCounts)
     _plans: dict[tuple[str, ...], _Plan] = field(default_factory=dict)
 
@@ -123,15 +123,16 @@ class Backfill:
         keep, has = keep[here], has[here]
         restored = restored.take(np.searchsorted(restored.kept, keep))
         lists = self._lists(restored, impression, replay, plan.features if has.all() else None)
+        models = self.models(impression.now_ms)
         matrix = np.full((keep.size, len(self.features.names)), np.nan, np.float32)
         if has.any():
             matrix[np.ix_(has, plan.wanted)] = impression.features[np.ix_(keep[has], plan.logged)]
             if plan.missing.size:
                 some = restored.take(np.flatnonzero(has))
-                matrix[np.ix_(has, plan.missing)] = some.matrix(plan.features, lists, self.models)
+                matrix[np.ix_(has, plan.missing)] = some.matrix(plan.features, lists, models)
         if not has.all():
             some = restored.take(np.flatnonzero(~has))
-            matrix[~has] = some.matrix(self.features, lists, self.models)
+            matrix[~has] = some.matrix(self.features, lists, models)
         logged = int(has.sum()) * plan.wanted.size
         self.counts.values_logged += logged
         self.counts.values_replayed += matrix.size - logged

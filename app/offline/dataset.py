@@ -102,7 +102,10 @@ def assemble(
         keep = sample(grades, len(replayed.candidates), negatives, rng)
         if not grades[keep].any():
             continue
-        inputs = gather(features.inputs, replayed.ctx, everything, _list_values(replayed, features))
+        inputs = gather(
+            features.inputs, replayed.ctx, everything, _list_values(replayed, features),
+            replay.models,
+        )  # fmt: skip
         groups.append(
             TrainingSet(
                 features.matrix(inputs, len(everything))[keep],

@@ -12,6 +12,8 @@ from app.corpus.schema import NUMERIC, Schema
 from app.domain.errors import InvalidInput
 from app.domain.user import PREFERENCE_FIELDS
 from app.features.catalog import CATALOG
+from app.features.feature import FeatureSet
+from app.rank.dependencies import models_read
 from app.snapshot.counters import WINDOWS
 
 Objective: TypeAlias = Literal["binary", "regression", "pairwise", "lambdarank", "rank_xendcg"]
@@ -82,6 +84,7 @@ class Recipe(_Part):
     early_stopping: int = Field(30, gt=0)
     features: tuple[str, ...]
     parameters: dict[str, Any] = {}
+    uses: dict[str, str] = Field({}, description="model(NAME) → release; else what is published")
     negatives: Negatives = Negatives()
     split: Split = Split()
     sampling: Sampling = Sampling()
@@ -114,6 +117,12 @@ class Recipe(_Part):
         sampling = self.sampling.model_copy(update={"max_groups": max_groups})
         return self.model_copy(update={"sampling": sampling})
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that its features ask."""
+        named = CATALOG.expand(self.features, {"model": list(self.uses)})
+        return models_read(FeatureSet(CATALOG, named).inputs)
+
     def feature_names(self, schema: Schema, channels: tuple[str, ...]) -> tuple[str, ...]:
         """Expand `template(*)` over the fields of this catalogue."""
         numbers = [f.name for f in schema.of_type(*NUMERIC) if f.name != "published_at"]
@@ -125,5 +134,6 @@ class Recipe(_Part):
                 "preference": [f for f in PREFERENCE_FIELDS if f in schema.fields],
                 "channel": list(channels),
                 "window": WINDOWS,
+                "model": list(self.uses),
             },
         )

@@ -89,6 +89,7 @@ def _facts(
     return {
         "id": release_id,
         "features": list(features.names),
+        "uses": timeline.uses_of(features),
         "analyzer_id": snapshot.analyzer.id,
         "encoder_id": snapshot.encoder.id if snapshot.encoder else None,
         "trained_on": {"snapshot_id": snapshot.id, "tables_id": timeline.tables.id},
@@ -127,7 +128,7 @@ def _write_goldens(
             few = replayed.candidates.take(np.arange(min(GOLDEN_ROWS, len(replayed.candidates))))
             if not len(few):
                 continue
-            inputs = gather(features.inputs, replayed.ctx, few)
+            inputs = gather(features.inputs, replayed.ctx, few, models=replay.models)
             matrix = features.matrix(inputs, len(few))
             golden = Golden(inputs, matrix, model.predict(matrix))
             golden.save(built / "golden" / f"{number}.npz")

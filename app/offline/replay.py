@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -15,8 +15,10 @@ from app.bootstrap import Serving, make_context, make_merger, open_lanes
 from app.domain.arrays import F32, Rows
 from app.domain.candidates import CandidateSet
 from app.domain.query import Deadline
+from app.features.lookup import PairModel
 from app.pipeline.search import Search, SearchResult
 from app.query.understand import SearchRequest, understand
+from app.rank.local import LocalRanker
 from app.rank.ranker import Ranker
 from app.recall.fanout import Fanout
 from app.settings import Settings
@@ -39,7 +41,15 @@ class Replayed:
 class Replay:
     """One snapshot with one set of tables. A context manager: it holds threads."""
 
-    def __init__(self, settings: Settings, snapshot: Snapshot, tables: Tables) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        snapshot: Snapshot,
+        tables: Tables,
+        models: Mapping[str, PairModel] | None = None,
+    ) -> None:
+        """`models`: those that features ask, as old as the tables; they replace a ranker's own."""
+        self.models = models or {}
         names = [n for n, c in settings.channels.items() if c.enabled]
         self._threads = {name: ThreadPoolExecutor(1, name) for name in names}
         lanes = open_lanes(settings, snapshot, tables, self._threads, PATIENCE_MS)
@@ -97,5 +107,7 @@ class Replay:
         only: Collection[str] | None = None,
     ) -> SearchResult:
         """The whole pipeline, as served."""
+        if isinstance(ranker, LocalRanker) and self.models:
+            ranker = replace(ranker, models={**ranker.models, **self.models})
         ctx = self.context(request, now_ms)
         return self._loop.run_until_complete(self.serving.search.run(ctx, ranker, only))

@@ -7,17 +7,19 @@ from judges and are in no table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from app.corpus.event_columns import EventColumns
 from app.features.feature import FeatureSet
+from app.features.lookup import PairModel
 from app.offline.backfill import Backfill, BackfillCounts
 from app.offline.behaviour.build import facts_of, learn
 from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.memory import QueryTerms
+from app.offline.ctr.used import UsedModels
 from app.offline.dataset import TrainingSet, assemble
 from app.offline.judged import Judged
 from app.offline.logged import with_tables
@@ -25,11 +27,13 @@ from app.offline.past import Past
 from app.offline.recipe import Negatives
 from app.offline.replay import Replay
 from app.offline.row_file import RowFile
+from app.rank.dependencies import models_read
 from app.settings import Settings
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 
 CONFIG = TableConfig()
+DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Timeline:
         events: EventColumns | None = None,
         blocks: int = 6,
         logged: Logged | None = None,
+        models: UsedModels | None = None,
     ) -> None:
         self.settings = settings
         self.snapshot = snapshot
@@ -59,6 +64,7 @@ class Timeline:
         self.blocks = blocks
         self.logged = logged  # where lists that were logged with their features come from
         self.backfilled: list[BackfillCounts] = []  # one a call of assemble that used it
+        self.models = models  # that features ask
         self._queries: QueryTerms | None = None
 
     @property
@@ -70,14 +76,29 @@ class Timeline:
         """Yield blocks of queries, each with the replay of its own past."""
         timed = sorted((j for j in judged if j.is_timed), key=lambda j: (j.now_ms, j.qid))
         if untimed := [j for j in judged if not j.is_timed]:
-            with Replay(self.settings, self.snapshot, self.tables) as replay:
+            released = self.models.released if self.models else None
+            with Replay(self.settings, self.snapshot, self.tables, released) as replay:
                 yield replay, untimed
         bounds = [len(timed) * b // self.blocks for b in range(self.blocks + 1)]
         for start, end in pairwise(bounds):
             if block := timed[start:end]:
                 tables = self.tables_before(block[0].now_ms)
-                with Replay(self.settings, self.snapshot, tables) as replay:
+                models = self.models_before(block[0].now_ms)
+                with Replay(self.settings, self.snapshot, tables, models) as replay:
                     yield replay, block
+
+    def models_before(self, moment_ms: int) -> Mapping[str, PairModel]:
+        """Fit the models that features ask as they would have stood at that moment."""
+        return self.models.before(moment_ms) if self.models else {}
+
+    def models_of_day(self, moment_ms: int) -> Mapping[str, PairModel]:
+        """Fit them as they stood when the day of that moment began: few enough to make rows of."""
+        return self.models_before(moment_ms // DAY_MS * DAY_MS)
+
+    def uses_of(self, features: FeatureSet) -> dict[str, str]:
+        """Return the releases that these features ask: model → release id."""
+        uses = self.models.uses if self.models else {}
+        return {name: uses[name] for name in models_read(features.inputs)}
 
     def tables_before(self, moment_ms: int) -> Tables:
         """Build the tables as they would have stood at that moment."""
@@ -123,6 +144,6 @@ class Timeline:
         some = [j for j in judged if self._is_logged(j)]
         if self.logged is None or not some:
             return
-        backfill = Backfill(features, self.logged.past)
+        backfill = Backfill(features, self.logged.past, self.models_of_day)
         yield from backfill.pieces(with_tables(self.logged.impressions, some))
         self.backfilled.append(backfill.counts)

@@ -12,6 +12,7 @@ from app.corpus.event_log import EventLog
 from app.domain.errors import InvalidInput
 from app.offline.behaviour.publish import publish_tables
 from app.offline.behaviour.rebuild import Rebuilder
+from app.offline.ctr.used import open_used
 from app.offline.gate import publish
 from app.offline.import_events import Imported, import_events, import_sessions
 from app.offline.impression_events import tell
@@ -155,6 +156,14 @@ def refresh_tables(
         log.close()
 
 
+def follow_log(
+    place: Workplace, snapshot: Snapshot, now_ms: int, progress: Progress | None = None
+) -> None:
+    """Tell the event log what was shown, and build the tables again if anything happened."""
+    if _has_news(place):
+        refresh_tables(place, snapshot, now_ms, progress)
+
+
 def train_model(
     place: Workplace,
     recipe_file: Path,
@@ -172,14 +181,15 @@ def train_model(
     if labels.sessions is not None:
         import_log(place, (), (str(labels.sessions),), now_ms, progress)
         refresh_tables(place, snapshot, now_ms, progress)
-    elif labels.is_the_log and _has_news(place):
-        refresh_tables(place, snapshot, now_ms, progress)
+    elif labels.is_the_log:
+        follow_log(place, snapshot, now_ms, progress)
     events = place.events()
     judged, counts = _judged(labels, recipe, events, place.stores.impressions, now_ms)
+    used = open_used(recipe.models, place.models, recipe.uses, snapshot, events)
     with place.past(events, snapshot) as past:
         timeline = Timeline(
             place.settings, snapshot, place.tables(snapshot), events,
-            recipe.sampling.time_blocks, Logged(place.stores.impressions, past),
+            recipe.sampling.time_blocks, Logged(place.stores.impressions, past), used,
         )  # fmt: skip
         trained = train(
             judged, timeline, recipe, place.settings, place.stores.releases,

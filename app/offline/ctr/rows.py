@@ -25,6 +25,7 @@ from app.snapshot.snapshot import Snapshot
 class ClickRows:
     """s lists with n shown documents in all, in order of time."""
 
+    session: I64  # (s,) place of each among the sessions given
     ts_ms: I64  # (s,)
     asked: Ragged  # int32 hashes of each list's request
     fields: I32  # aligned with asked.values: place of the field among the request fields
@@ -40,6 +41,7 @@ class ClickRows:
         """Keep some lists, in the order given."""
         asked, shown = _places(self.asked, lists), _places(self.shown, lists)
         return ClickRows(
+            self.session[lists],
             self.ts_ms[lists],
             _select(self.asked, lists, asked),
             self.fields[asked],
@@ -54,7 +56,9 @@ class ClickRows:
 
     @classmethod
     def join(cls, one: ClickRows, two: ClickRows) -> ClickRows:
+        """One after the other."""
         return cls(
+            np.concatenate([one.session, two.session]),
             np.concatenate([one.ts_ms, two.ts_ms]),
             _chain(one.asked, two.asked),
             np.concatenate([one.fields, two.fields]),
@@ -96,6 +100,7 @@ def rows_of(sessions: Sequence[Session], snapshot: Snapshot, shape: Shape) -> Cl
     clicked = [_acted(s) for s in sessions]
     here = flat >= 0
     every = ClickRows(
+        np.arange(len(sessions)),
         np.array([s.ts_ms for s in sessions], np.int64),
         Ragged(
             _offsets([h.hashes.size for h in hashed]), _flat([h.hashes for h in hashed], np.int32)

@@ -11,7 +11,7 @@ from app.offline.ctr.release import write_click_release
 from app.offline.ctr.train import TrainedClicks, publish_clicks, train_clicks
 from app.offline.progress import Progress
 from app.offline.sessions import sessions_of
-from app.offline.workflow import JudgedBy, Workplace, import_log, refresh_tables
+from app.offline.workflow import JudgedBy, Workplace, follow_log, import_log, refresh_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ def train_click_model(
     if labels.sessions is not None:
         import_log(place, (), (str(labels.sessions),), now_ms, progress)
         refresh_tables(place, snapshot, now_ms, progress)
+    else:
+        follow_log(place, snapshot, now_ms, progress)
     events = place.events()
     if events is None:
         raise InvalidInput(
