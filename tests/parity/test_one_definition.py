@@ -58,7 +58,7 @@ def test_training_rows_equal_serving_rows_to_the_bit(snapshot, sessions, tmp_pat
     timeline = timeline_of(snapshot, sessions, tmp_path)
     features = features_of(timeline)
     judged = [replace(j, is_timed=False) for j in from_sessions(sessions, Grades())][:20]
-    trained = timeline.assemble(judged, features, EVERYTHING, 7, lambda _: None)
+    trained = timeline.assemble(judged, features, EVERYTHING, 7, lambda _: None, tmp_path)
     start = 0
     with Replay(SETTINGS, snapshot, timeline.tables) as replay:
         for one, size in zip(judged, trained.sizes, strict=True):
@@ -95,7 +95,8 @@ def test_later_events_change_no_bit_of_an_earlier_row(snapshot, sessions, tmp_pa
         (tmp_path / name).mkdir()
         timeline = timeline_of(snapshot, known, tmp_path / name)
         judged = [j for j in from_sessions(early, Grades()) if j.now_ms < cut_ms]
-        rows.append(timeline.assemble(judged, features_of(timeline), EVERYTHING, 7, lambda _: None))
+        features = features_of(timeline)
+        rows.append(timeline.assemble(judged, features, EVERYTHING, 7, lambda _: None, tmp_path))
     np.testing.assert_array_equal(rows[0].features, rows[1].features)
     np.testing.assert_array_equal(rows[0].labels, rows[1].labels)
 
@@ -143,7 +144,8 @@ def test_with_labels_permuted_nothing_can_be_learned_unless_it_leaks(
     features = FeatureSet(CATALOG, recipe.features)
     parts = cut(from_sessions(sessions, Grades()), recipe)
     rows: list[TrainingSet] = [
-        timeline.assemble(p, features, recipe.negatives, 7, lambda _: None) for p in parts.fitting
+        timeline.assemble(p, features, recipe.negatives, 7, lambda _: None, tmp_path)
+        for p in parts.fitting
     ]
     fitted = fit(rows[0], rows[1], recipe, 1)
     model = LightGbmModel.of(fitted.booster, features.names, fitted.rounds)
