@@ -11,10 +11,13 @@ import typer
 
 from app.commands import options as o
 from app.commands.clicks import train_clicks_and_show
+from app.domain.errors import GateRefused
 from app.offline.ctr.recipe import is_click_recipe
+from app.offline.gate import publish as publish_passed
 from app.offline.report import metric_lines, verdict_lines
 from app.offline.runs import Pipeline, evaluate_run, write_topics_run
-from app.offline.workflow import JudgedBy, train_model
+from app.offline.train import Trained
+from app.offline.workflow import JudgedBy, Workplace, train_model
 
 Queries = Annotated[Path, typer.Option(help="Queries, JSONL: qid, text, user_id?, lat?, lon?.")]
 Channels = Annotated[
@@ -67,11 +70,12 @@ def train_command(
         return
     trained = train_model(
         place, recipe, labels,
-        now_ms=now_ms, publish_it=publish, max_groups=max_groups,
-        progress=o.progress(),
+        now_ms=now_ms, max_groups=max_groups, progress=o.progress(),
     )  # fmt: skip
+    refused = publish_if_good(place, trained) if publish else None
+    published = publish and refused is None
     result = {
-        "release_id": trained.release_id, "published": publish, "groups": trained.groups,
+        "release_id": trained.release_id, "published": published, "groups": trained.groups,
         "rows": trained.rows, "rounds": trained.rounds, "features": trained.features,
         "features_varying": trained.varying, "queries": trained.comparison.queries,
         "metrics": trained.comparison.to_json(), "gate": trained.verdict.to_json(),
@@ -85,9 +89,20 @@ def train_command(
         *best,
         *verdict_lines(trained.verdict),
         f"release {trained.release_id}: {trained.rounds} trees from {trained.rows:,} rows"
-        + (", published" if publish else "; serve it: duolu publish " + trained.release_id),
+        + (", published" if published else "; serve it: duolu publish " + trained.release_id),
     ]
     o.show(result, as_json, lines)
+    if refused is not None:  # after the figures: they say where it lost
+        raise refused
+
+
+def publish_if_good(place: Workplace, trained: Trained) -> GateRefused | None:
+    """Publish, or return why not."""
+    try:
+        publish_passed(trained.release_id, trained.verdict, place.stores.releases)
+    except GateRefused as refused:
+        return refused
+    return None
 
 
 def _log_lines(log: Mapping[str, Mapping[str, int]]) -> list[str]:

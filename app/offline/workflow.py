@@ -13,7 +13,6 @@ from app.domain.errors import InvalidInput
 from app.offline.behaviour.publish import publish_tables
 from app.offline.behaviour.rebuild import Rebuilder
 from app.offline.ctr.used import open_used
-from app.offline.gate import publish
 from app.offline.import_events import Imported, import_events, import_sessions
 from app.offline.impression_events import tell
 from app.offline.join import JoinCounts
@@ -170,11 +169,10 @@ def train_model(
     labels: JudgedBy,
     *,
     now_ms: int,
-    publish_it: bool,
     max_groups: int | None = None,
     progress: Progress | None = None,
 ) -> Trained:
-    """Train from the labels and write a release; publish it if asked and the gate passes."""
+    """Train from the labels and write a release. Publishing is a step of its own: offline.gate."""
     labels.check()
     recipe = Recipe.load(recipe_file).limited(max_groups)
     snapshot = place.snapshot()
@@ -195,10 +193,7 @@ def train_model(
             judged, timeline, recipe, place.settings, place.stores.releases,
             now_ms=now_ms, recipe_file=recipe_file, progress=progress,
         )  # fmt: skip
-    trained = replace(trained, log=_log_facts(counts, timeline))
-    if publish_it:
-        publish(trained.release_id, trained.verdict, place.stores.releases)
-    return trained
+    return replace(trained, log=_log_facts(counts, timeline))
 
 
 def check_parity(

@@ -51,6 +51,23 @@ def test_it_leaves_a_snapshot_tables_and_a_release(demo):
     assert len(demo.stores.releases.ids()) == 1
 
 
+def test_so_few_clicks_serve_no_model_and_every_figure_is_said(demo, tmp_path):
+    releases = demo.stores.releases
+    assert releases.current_id() is None
+    (release_id,) = releases.ids()
+    (reason,) = releases.manifest(release_id)["gate"]["reasons"]
+    assert "shown lists with a click, gate.min_clicked_lists wants 2,000" in reason
+
+    again = [str(Path(sys.executable).with_name("duolu")), "train", str(RECIPE), "--publish"]
+    where = ["--data", str(demo.data), "--models", str(tmp_path), "--max-groups", "150"]
+    refused = subprocess.run([*again, *where], capture_output=True, text=True, check=False)
+    assert refused.returncode == 3
+    assert "| ranked |" in refused.stdout
+    assert "The gate is not passed." in refused.stdout
+    assert "150 shown lists with a click" in refused.stderr
+    assert not (tmp_path / "lambdarank" / "CURRENT").exists()
+
+
 def test_a_changed_catalogue_is_indexed_again_and_the_model_kept(demo):
     with changed(demo.catalogue):
         assert index(demo).command[1:3] == ("reindex", str(demo.catalogue))

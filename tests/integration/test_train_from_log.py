@@ -48,7 +48,7 @@ def logged(tmp_path):
 def test_training_from_the_log_takes_impressions_and_imported_lists_together(logged, tmp_path):
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE)
-    trained = train_model(logged.place, recipe, JudgedBy(), now_ms=NOW_MS, publish_it=False)
+    trained = train_model(logged.place, recipe, JudgedBy(), now_ms=NOW_MS)
     assert trained.groups["fit"] + trained.groups["valid"] + trained.groups["test"] == 160
     joined, rows = trained.log["join"], trained.log["rows"]
     assert (joined["impressions"], joined["impressions_with_action"]) == (40, 40)
@@ -98,5 +98,5 @@ def test_an_empty_log_says_what_to_give(tmp_path):
     place, recipe = make_place(tmp_path, 20), tmp_path / "recipe.toml"
     recipe.write_text(RECIPE)
     with pytest.raises(InvalidInput, match="nothing to train from"):
-        train_model(place, recipe, JudgedBy(), now_ms=NOW_MS, publish_it=False)
+        train_model(place, recipe, JudgedBy(), now_ms=NOW_MS)
     assert not place.events_file.exists()
