@@ -40,7 +40,7 @@ AT_ONCE = 64
 DAY = "day="
 _NAME = re.compile(r"(\d{13})-(\d{13})-([0-9a-f]{64})\.parquet")
 _UNFINISHED = ".unfinished"
-_PARQUET: Mapping[str, Any] = {
+_PARQUET: Mapping[str, Any] = {  # a dictionary of floats costs time and saves nothing
     "compression": "zstd",
     "write_statistics": False,
     "use_dictionary": [

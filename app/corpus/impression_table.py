@@ -1,7 +1,7 @@
 """Impressions as Arrow columns and back, to the bit: one record a search, a list column a table.
 
 A table (m, d) lies in its list row by row; its width is the length of `channels` or
-`feature_names` beside it. Floats are not dictionary-coded: Arrow would make all NaN one.
+`feature_names` beside it.
 """
 
 from __future__ import annotations

@@ -186,6 +186,36 @@ def test_a_killed_writer_leaves_no_file_that_breaks_the_reader(tmp_path):
     assert not broken
 
 
+DIES_WRITING = """
+import resource, signal, sys
+from pathlib import Path
+from tests.unit.test_impression_writer import Log
+log = Log(Path(sys.argv[1]))
+log.writer.start()
+log.writer.offer("whole", 1)
+log.wait_for("written", 1)
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # the kernel ends the process at byte 1,001
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+log.writer.offer("half", 1)
+log.writer.close()
+print("survived")
+"""
+
+
+def test_a_process_that_dies_in_the_middle_of_a_file_leaves_no_half_of_it(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", DIES_WRITING, str(tmp_path)], capture_output=True, text=True,
+        check=False, env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (-signal.SIGXFSZ, ""), done.stderr
+    [left] = tmp_path.rglob("*.unfinished")
+    assert left.stat().st_size == 1000
+    broken: list[str] = []
+    found = list(read_impressions(tmp_path, broken=lambda f, why: broken.append(why)))
+    assert [i.request_id for i in found] == ["whole"]
+    assert not broken
+
+
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
