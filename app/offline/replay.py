@@ -97,7 +97,7 @@ class Replay:
         """
         if ranker is None or not len(candidates):
             return candidates.fused
-        return self._loop.run_until_complete(ranker.rank(ctx, candidates))
+        return self._loop.run_until_complete(self._aged(ranker).rank(ctx, candidates))
 
     def search(
         self,
@@ -107,7 +107,13 @@ class Replay:
         only: Collection[str] | None = None,
     ) -> SearchResult:
         """The whole pipeline, as served."""
-        if isinstance(ranker, LocalRanker) and self.models:
-            ranker = replace(ranker, models={**ranker.models, **self.models})
         ctx = self.context(request, now_ms)
-        return self._loop.run_until_complete(self.serving.search.run(ctx, ranker, only))
+        return self._loop.run_until_complete(
+            self.serving.search.run(ctx, ranker and self._aged(ranker), only)
+        )
+
+    def _aged(self, ranker: Ranker) -> Ranker:
+        """Let the ranker ask models as old as the tables: its own may have seen these lists."""
+        if isinstance(ranker, LocalRanker) and self.models:
+            return replace(ranker, models={**ranker.models, **self.models})
+        return ranker
