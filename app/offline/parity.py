@@ -19,12 +19,13 @@ import numpy as np
 from app.corpus.impression_log import read_impressions
 from app.corpus.ragged import hash64
 from app.domain.arrays import F32, Bools
-from app.domain.errors import DuoluError, UnknownName
+from app.domain.errors import DuoluError, InvalidInput, UnknownName
 from app.domain.impressions import Impression
 from app.offline.logged import Restored, restore
 from app.offline.past import Past
 from app.rank.dependencies import as_inputs
 from app.rank.release import Release, open_release, refuse_if_foreign
+from app.snapshot.snapshot import Snapshot
 from app.snapshot.store import ArtifactStore
 
 SCORE, TERMS = "score", "query terms"
@@ -115,6 +116,7 @@ class Checker:
             release = self._release(impression.release_id)
             replay = self._past.replay_of(impression)
             refuse_if_foreign(release, replay.serving.snapshot)
+            _refuse_if_newer(impression, replay.serving.snapshot)
             self._compare(impression, restore(impression, replay), release)
         except DuoluError as error:
             self.parity.unlike[str(error)] += len(impression.ids)
@@ -165,6 +167,15 @@ class Checker:
                 raise UnknownName("release", release_id, f"looked under: {known}")
             self._releases[release_id] = open_release(store.path(release_id), False)
         return self._releases[release_id]
+
+
+def _refuse_if_newer(impression: Impression, snapshot: Snapshot) -> None:
+    """What came after the snapshot was built is in no file that could be opened again."""
+    if impression.log_seq != snapshot.log_seq:
+        raise InvalidInput(
+            f"answered at {impression.log_seq} of the document log, snapshot {snapshot.id} "
+            f"ends at {snapshot.log_seq}"
+        )
 
 
 def _has_features(impression: Impression, names: Sequence[str]) -> Bools:

@@ -16,6 +16,7 @@ MINUTE_MS = 60_000
 WINDOW_MS = 30 * MINUTE_MS
 START_MS = 1_760_000_000_000
 NOW_MS = START_MS + 90 * MINUTE_MS
+MOMENTS = (-2, -1, 0, 2, 30, 32, 33, 61, 89, 95)  # few, so that some fall together
 REQUESTS, DOCUMENTS = ("r0", "r1", "r2", "r3", "nobody's"), ("a", "b", "c", "d", "火锅")
 
 
@@ -35,7 +36,7 @@ def impressions(draw):
     made = []
     for request in draw(st.lists(st.sampled_from(REQUESTS[:4]), max_size=5)):
         ids = draw(st.lists(st.sampled_from(DOCUMENTS), unique=True, max_size=5))
-        shown, at = draw(st.integers(0, len(ids))), draw(st.integers(0, 70)) * MINUTE_MS
+        shown, at = draw(st.integers(0, len(ids))), draw(st.sampled_from((0, 2, 60))) * MINUTE_MS
         made.append(Impression(request, START_MS + at, ids=tuple(ids), shown=shown, offset=10))
     return made
 
@@ -48,7 +49,7 @@ def events(draw):
             action_name=draw(st.sampled_from(
                 ["click", "dwell", "add_to_cart", "purchase", "impression", "scroll"]
             )),
-            ts_ms=START_MS + draw(st.integers(-3, 140)) * MINUTE_MS // 2,
+            ts_ms=START_MS + draw(st.sampled_from(MOMENTS)) * MINUTE_MS,
             query_id=draw(st.none() | st.sampled_from(REQUESTS)),
             object_id=draw(st.none() | st.sampled_from(DOCUMENTS)),
             shown=("a",) if draw(st.integers(0, 9)) == 0 else (),
@@ -128,3 +129,14 @@ def test_many_lists_join_as_one_by_one():
     assert {s.request_id: list(s.clicked) for s in sessions} == {
         request: done.clicked for request, done in expected.items()
     }
+
+
+def test_clicks_of_one_moment_stand_in_the_order_of_their_documents():
+    shown = Impression("r1", START_MS, ids=("a", "b", "c"), shown=3)
+    log = [
+        Event(document, "click", START_MS + 1, query_id="r1", object_id=document)
+        for document in "bca"
+    ]
+    for arrived in (log, log[::-1]):
+        sessions, _ = joined([shown], arrived)
+        assert [s.clicked for s in sessions] == [("a", "b", "c")]
