@@ -13,7 +13,7 @@ from numba import njit
 
 from app.corpus.event_columns import EventColumns
 from app.corpus.ragged import Dictionary, Ragged
-from app.domain.arrays import F32, I32, I64, Array, Bools
+from app.domain.arrays import F32, I32, I64, Bools
 from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.memory import QueryTerms
 from app.offline.behaviour.showings import showings_of
@@ -48,8 +48,8 @@ def count_showings(
     )
     document = ordinal[showings.document]
     by_document = counter.by(document, int(ordinal.max(initial=-1)) + 1)
-    asked, query = _renumbered(showings.query)
-    cells, cell = _renumbered(showings.cell)
+    asked, query = _renumbered(showings.query, len(queries.key.names))
+    told, cell = _renumbered(showings.cell, showings.cells.size)
     hour = ((showings.ts_ms // HOUR_MS) % HOURS_A_DAY).astype(np.int32)
     shown, pairs = counter.by_pair(query, asked.size, document, by_document.shape[0])
     blocks = {
@@ -57,12 +57,12 @@ def count_showings(
         "queries": counter.by(query, asked.size),
         "pairs": pairs,
         "hours": counter.by(hour, HOURS_A_DAY),
-        "places": counter.by(cell, cells.size),
+        "places": counter.by(cell, told.size),
     }
     return Counted(
         texts=Dictionary.pack([queries.key.names[code] for code in asked]),
         shown=shown,
-        cells=cells,
+        cells=showings.cells[told],
         priors=np.array([fit_prior(block) for block in blocks.values()]),
         tally=showings.tally,
         **blocks,
@@ -106,11 +106,14 @@ class _Counter(NamedTuple):
         return Ragged(offsets, theirs[at]), counts
 
 
-def _renumbered(keys: Array) -> tuple[Array, I32]:
-    """Return the keys that occur, ascending, and each entry's place among them; -1 stays."""
-    used, place = np.unique(keys, return_inverse=True)
-    unknown = int(used.size > 0 and used[0] < 0)
-    return used[unknown:], (place - unknown).astype(np.int32)
+def _renumbered(codes: I32, size: int) -> tuple[I64, I32]:
+    """Return the codes that occur, ascending, and each entry's place among them; -1 stays."""
+    is_used = np.zeros(size + 1, np.bool_)
+    is_used[codes] = True
+    used = np.flatnonzero(is_used[:size])
+    number = np.full(size + 1, -1, np.int32)  # code -1 finds the last
+    number[used] = np.arange(used.size)
+    return used, number[codes]
 
 
 @njit(cache=True, nogil=True)

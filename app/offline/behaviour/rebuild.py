@@ -7,6 +7,7 @@ same tables for ever, whatever was appended since.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from app.corpus.event_columns import EventColumns
@@ -66,7 +67,9 @@ class Rebuilder:
         events = self._events.received(manifest["event_seq"])
         schema = snapshot.documents.schema
         terms = self._terms(tuple(manifest.get("analyzers", schema.analyzers)), snapshot)
-        return learn(events, terms, manifest["as_of_ms"], config_of(manifest))
+        learned = learn(events, terms, manifest["as_of_ms"], config_of(manifest))
+        is_older = "counted" not in manifest  # built before there were counters: it served none
+        return replace(learned, counted=None) if is_older else learned
 
     def _terms(self, analyzers: tuple[str, ...], snapshot: Snapshot) -> QueryTerms:
         """Analyse the queries of the log once for each way to analyse."""

@@ -33,7 +33,8 @@ class Showings:
 
     document: I32  # document code
     query: I32  # code of the memory key, -1 where nothing was typed
-    cell: I64  # where it was asked, see cell_of; -1 where unknown
+    cell: I32  # place in `cells` of where it was asked, -1 where unknown
+    cells: I64  # (c,) ascending, see cell_of
     ts_ms: I64
     is_clicked: Bools
     tally: Mapping[str, int]  # what was counted, and what was left out and why
@@ -58,9 +59,15 @@ def showings_of(events: EventColumns, queries: QueryTerms) -> Showings:
         "shown_again": int(first.size - event.size), "clicked_again": int(again),
         "clicked_unshown": int(unshown),
     }  # fmt: skip
-    cells = said(_cells(events), events)
+    cells, cell = _cells(events)
     return Showings(
-        document, keys[typed][event], cells[event], events.ts_ms[event], is_clicked, tally
+        document,
+        keys[typed][event],
+        said(cell, events)[event],
+        cells,
+        events.ts_ms[event],
+        is_clicked,
+        tally,
     )
 
 
@@ -70,11 +77,14 @@ def _keys(events: EventColumns, event: I64, document: I32) -> I64:
     return np.where(request >= 0, request * len(events.document.names) + document, -1)
 
 
-def _cells(events: EventColumns) -> I64:
+def _cells(events: EventColumns) -> tuple[I64, I32]:
+    """Return the cells that events tell of, and each event's place among them, -1 without one."""
     is_known = np.isfinite(events.lat) & np.isfinite(events.lon)
-    cells = np.full(len(events), -1, np.int64)
-    cells[is_known] = cell_of(events.lat[is_known], events.lon[is_known])
-    return cells
+    told = cell_of(events.lat[is_known], events.lon[is_known]).astype(np.int64)
+    cells, place = np.unique(told, return_inverse=True)
+    codes = np.full(len(events), -1, np.int32)
+    codes[is_known] = place
+    return cells, codes
 
 
 @njit(cache=True, nogil=True)
