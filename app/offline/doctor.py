@@ -96,9 +96,8 @@ def _release(place: Workplace, snapshot: Snapshot) -> Finding:
         )  # fmt: skip
     release = open_release(store.path(current))
     refuse_if_foreign(release, snapshot)
-    return Finding(
-        "release", "ok", f"{current}, {len(release.features.names)} features, golden rows agree"
-    )
+    facts = f"{current}, {len(release.features.names)} features, golden rows agree"
+    return Finding("release", "ok", f"{facts}, scored by {release.model.scored_by}")
 
 
 def _disk(place: Workplace) -> Finding:
