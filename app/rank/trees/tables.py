@@ -28,7 +28,7 @@ from app.rank.trees.text import NotExpressible, Tree
 MAX_THRESHOLDS = 255  # a bin is a byte
 CELLS = 256
 NEAR = 8
-"""Thresholds compared at once. A value's cell says where to begin, unless one holds more of them."""
+"""Thresholds compared at once. A value's cell says where to begin, if none holds more of them."""
 
 ZERO = float(np.float32(1e-35))
 """LightGBM reads a value no larger than this, up or down, as 0 (meta.h, kZeroThreshold)."""
