@@ -7,7 +7,7 @@ trained on: itself where it has seen none of them, else its twin (offline.seen).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +15,12 @@ import numpy as np
 
 from app.domain.arrays import Bools
 from app.domain.errors import DuoluError
+from app.features.lookup import PairModel
 from app.offline.gate import Baseline
 from app.offline.judged import Judged
 from app.offline.recipe import Gate
 from app.offline.seen import TWIN, Seen, unseen
+from app.rank.dependencies import as_inputs
 from app.rank.lightgbm_model import LightGbmModel
 from app.rank.ranker import Model
 from app.rank.release import Release, open_release, refuse_if_foreign
@@ -37,6 +39,7 @@ class Contender:
     release_id: str
     model: Model
     may_judge: Bools  # (t,) held-out lists that it was not trained on
+    models: Mapping[str, PairModel]  # that its features ask
 
     @property
     def name(self) -> str:
@@ -66,7 +69,7 @@ def contenders(
             )
             left_out.append(Baseline(role, release_id, lists, None, why))
             continue
-        taking_part.append(Contender(role, release_id, model, may_judge))
+        taking_part.append(Contender(role, release_id, model, may_judge, as_inputs(release.uses)))
     return taking_part, left_out
 
 

@@ -60,10 +60,11 @@ def examine(
     """Measure on `test`, the last of `judged`: what came before says which texts are frequent."""
     against, left_out = contenders(releases, timeline.snapshot, test, recipe.gate, now_ms)
     shared = SharedFeatures(candidate.feature_names, *(c.model.feature_names for c in against))
-    timed = Timed(ModelOrder(shared, candidate))
+    models = {name: model for c in against for name, model in c.models.items()}
+    timed = Timed(ModelOrder(shared, candidate, models))
     variants = (
         Variant(CANDIDATE, timed),
-        *(Variant(c.name, ModelOrder(shared, c.model)) for c in against),
+        *(Variant(c.name, ModelOrder(shared, c.model, models)) for c in against),
         *plain_orders(timeline, recipe.seed),
     )
     slicer, calibrator = Slicer.of_log(_before(judged, test)), Calibrator(CANDIDATE)

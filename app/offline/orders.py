@@ -6,22 +6,25 @@ Each is a Ranker: the evaluation cannot tell them from the one that serves.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import numpy as np
 
 from app.corpus.ragged import hash64
-from app.domain.arrays import F32, F64
+from app.domain.arrays import F32
 from app.domain.candidates import CandidateSet
 from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
 from app.features.inputs import gather
-from app.rank.ranker import Model, Ranker
+from app.features.lookup import PairModel
+from app.rank.ranker import AsksModels, Model, Ranker
 from app.recall.popularity import popularity
 from app.snapshot.context import SearchContext
 from app.snapshot.tables import Tables
 
+PairModels: TypeAlias = Mapping[str, PairModel]
 PRIOR_SHARE = 0.25  # as the popular channel weighs the catalogue's own columns
 
 
@@ -65,15 +68,22 @@ class SharedFeatures:
         self._of: CandidateSet | None = None
         self._head = self._whole = np.empty((0, 0), np.float32)
 
-    def of(self, names: tuple[str, ...], ctx: SearchContext, candidates: CandidateSet) -> F32:
-        """Return the (n, d) features of these names, in C order."""
+    def of(
+        self,
+        names: tuple[str, ...],
+        ctx: SearchContext,
+        candidates: CandidateSet,
+        models: PairModels | None = None,
+    ) -> F32:
+        """Return the (n, d) features of these names, in C order. `models`: that they ask."""
         if self._of is not candidates:
-            self._of, self._head = candidates, _matrix(self._first, ctx, candidates)
+            self._of = candidates
+            self._head = _matrix(self._first, ctx, candidates, models)
             self._whole = self._head[:, :0]
         if names == self._first.names:
             return self._head
         if not self._whole.size:
-            rest = [_matrix(self._rest, ctx, candidates)] if self._rest.names else []
+            rest = [_matrix(self._rest, ctx, candidates, models)] if self._rest.names else []
             self._whole = np.hstack([self._head, *rest])
         columns = [self._place[name] for name in names]
         return np.ascontiguousarray(self._whole[:, columns])
@@ -85,29 +95,44 @@ class ModelOrder:
 
     shared: SharedFeatures
     model: Model
+    models: PairModels = field(default_factory=dict)
+    """That features ask, by name. All who share have the same."""
+
+    def asking(self, models: PairModels) -> ModelOrder:
+        """Return the same order, with these models in place of its own of that name."""
+        return replace(self, models={**self.models, **models})
 
     async def rank(self, ctx: SearchContext, candidates: CandidateSet) -> F32:
-        return self.model.predict(self.shared.of(self.model.feature_names, ctx, candidates))
+        names = self.model.feature_names
+        return self.model.predict(self.shared.of(names, ctx, candidates, self.models))
 
 
+@dataclass(frozen=True, slots=True)
 class Timed:
     """A ranker, and how long each call took."""
 
-    def __init__(self, ranker: Ranker) -> None:
-        self._ranker = ranker
-        self._took_ms: list[float] = []
+    ranker: Ranker
+    took_ms: list[float] = field(default_factory=list)
+
+    def asking(self, models: PairModels) -> Timed:
+        """Return the same, counted together."""
+        if not isinstance(self.ranker, AsksModels):
+            return self
+        return replace(self, ranker=self.ranker.asking(models))
 
     async def rank(self, ctx: SearchContext, candidates: CandidateSet) -> F32:
         start = time.perf_counter()
-        scores = await self._ranker.rank(ctx, candidates)
-        self._took_ms.append((time.perf_counter() - start) * 1e3)
+        scores = await self.ranker.rank(ctx, candidates)
+        self.took_ms.append((time.perf_counter() - start) * 1e3)
         return scores
 
     def percentile_ms(self, percent: float) -> float:
         """NaN where nothing was ranked."""
-        took: F64 = np.array(self._took_ms)
-        return float(np.percentile(took, percent)) if took.size else float("nan")
+        return float(np.percentile(self.took_ms, percent)) if self.took_ms else float("nan")
 
 
-def _matrix(features: FeatureSet, ctx: SearchContext, candidates: CandidateSet) -> F32:
-    return features.matrix(gather(features.inputs, ctx, candidates), len(candidates))
+def _matrix(
+    features: FeatureSet, ctx: SearchContext, candidates: CandidateSet, models: PairModels | None
+) -> F32:
+    inputs = gather(features.inputs, ctx, candidates, models=models)
+    return features.matrix(inputs, len(candidates))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -18,8 +18,7 @@ from app.domain.query import Deadline
 from app.features.lookup import PairModel
 from app.pipeline.search import Search, SearchResult
 from app.query.understand import SearchRequest, understand
-from app.rank.local import LocalRanker
-from app.rank.ranker import Ranker
+from app.rank.ranker import AsksModels, Ranker
 from app.recall.fanout import Fanout
 from app.settings import Settings
 from app.snapshot.context import SearchContext
@@ -97,7 +96,7 @@ class Replay:
         """
         if ranker is None or not len(candidates):
             return candidates.fused
-        return self._loop.run_until_complete(self._aged(ranker).rank(ctx, candidates))
+        return self._loop.run_until_complete(self._of_the_moment(ranker).rank(ctx, candidates))
 
     def search(
         self,
@@ -107,13 +106,13 @@ class Replay:
         only: Collection[str] | None = None,
     ) -> SearchResult:
         """The whole pipeline, as served."""
+        if ranker is not None:
+            ranker = self._of_the_moment(ranker)
         ctx = self.context(request, now_ms)
-        return self._loop.run_until_complete(
-            self.serving.search.run(ctx, ranker and self._aged(ranker), only)
-        )
+        return self._loop.run_until_complete(self.serving.search.run(ctx, ranker, only))
 
-    def _aged(self, ranker: Ranker) -> Ranker:
-        """Let the ranker ask models as old as the tables: its own may have seen these lists."""
-        if isinstance(ranker, LocalRanker) and self.models:
-            return replace(ranker, models={**ranker.models, **self.models})
+    def _of_the_moment(self, ranker: Ranker) -> Ranker:
+        """Let it ask models as old as the tables: its own may have seen these lists."""
+        if self.models and isinstance(ranker, AsksModels):
+            return ranker.asking(self.models)
         return ranker

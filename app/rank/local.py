@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -44,6 +44,10 @@ class LocalRanker:
     def of(cls, release: Release, threads: Executor) -> LocalRanker:
         """Rank by an open release, and by those that it uses."""
         return cls(release.features, release.model, threads, as_inputs(release.uses))
+
+    def asking(self, models: Mapping[str, PairModel]) -> LocalRanker:
+        """Return the same ranker, with these models in place of its own of that name."""
+        return replace(self, models={**self.models, **models})
 
     async def rank(self, ctx: SearchContext, candidates: CandidateSet) -> F32:
         """Return (n,) scores, or raise TimeoutError at the request's deadline."""

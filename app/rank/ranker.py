@@ -12,6 +12,7 @@ import numpy as np
 
 from app.domain.arrays import F32, I64
 from app.domain.candidates import CandidateSet
+from app.features.lookup import PairModel
 from app.snapshot.context import SearchContext
 
 
@@ -83,4 +84,13 @@ class KeepingRanker(Ranker, Protocol):
         self, ctx: SearchContext, candidates: CandidateSet, keep: Keep
     ) -> Ranking:
         """Return the scores that `rank` would, and the features of those to keep."""
+        ...
+
+
+@runtime_checkable
+class AsksModels(Protocol):
+    """A ranker whose features may ask released models; offline they are as old as the tables."""
+
+    def asking(self, models: Mapping[str, PairModel]) -> Ranker:
+        """Return the same ranker, with these models in place of its own of that name."""
         ...

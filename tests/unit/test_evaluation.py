@@ -1,11 +1,14 @@
 """Held-out lists: what each counts for, plain orders, calibration and what a comparison says."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app.domain.errors import FeatureMismatch
+from app.features.catalog import CATALOG
+from app.features.feature import FeatureSet
 from app.offline.calibration import TENTHS, Calibrator
 from app.offline.confidence import difference_interval, mean_interval
 from app.offline.evaluate import Answered, Comparison, Variant, measure
@@ -16,6 +19,7 @@ from app.offline.replay import Replay
 from app.offline.timeline import Timeline
 from app.offline.weights import list_weights
 from app.query.understand import SearchRequest
+from app.rank.local import LocalRanker
 from app.settings import Settings
 from app.snapshot.tables import Tables
 from tests.builders import NOW_MS, city_rows, make_snapshot
@@ -146,6 +150,31 @@ def test_every_call_of_a_timed_ranker_is_counted(replay, asked):
     assert np.isnan(timed.percentile_ms(95))
     replay.score(*asked, timed)
     assert timed.percentile_ms(95) > 0
+
+
+class Fixed:
+    """A released model that says the same of every document."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def predict(self, ctx, rows):
+        return np.full(rows.size, self.value, np.float32)
+
+
+def test_rankers_ask_models_as_old_as_the_tables_and_not_the_released_ones(snapshot):
+    names = ("model(ctr)",)
+    released, of_the_moment = {"ctr": Fixed(1.0)}, {"ctr": Fixed(3.0)}
+    shared = ModelOrder(SharedFeatures(names), Sum(*names), released)
+    with ThreadPoolExecutor(1) as threads:
+        alone = LocalRanker(FeatureSet(CATALOG, names), Sum(*names), threads, released)
+        for models, said in (({}, 1.0), (of_the_moment, 3.0)):
+            with Replay(SETTINGS, snapshot, Tables.empty(len(snapshot)), models) as replay:
+                ctx = replay.context(SearchRequest(text="火锅"), NOW_MS)
+                candidates = replay.recall(ctx)
+                for ranker in (shared, Timed(shared), alone):
+                    assert (replay.score(ctx, candidates, ranker) == said).all()
+                assert (replay.search(SearchRequest(), NOW_MS, alone).scores == said).all()
 
 
 # Comparisons
