@@ -11,8 +11,14 @@ import typer
 
 from app.commands import options as o
 from app.offline.doctor import diagnose
-from app.rank.release import open_release, publish_by_hand
+from app.offline.workflow import Workplace
+from app.rank.click_release import KIND, ClickRelease, open_click_release
+from app.rank.release import Release, open_release, publish_by_hand
 from app.snapshot.store import ArtifactStore
+
+Model = Annotated[
+    str | None, typer.Option("--model", help="Releases of models/NAME; default: rank.model.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -24,14 +30,15 @@ def register(app: typer.Typer) -> None:
 
 
 def releases_command(
+    model: Model = None,
     data: o.Data = o.DATA,
     models: o.Models = o.MODELS,
     config: o.Config = o.CONFIG,
     overrides: o.Override = None,
     as_json: o.Json = False,
 ) -> None:
-    """List the releases of the configured model, oldest first; * serves."""
-    _list(o.workplace(data, models, config, overrides).stores.releases, as_json)
+    """List the releases of a model, oldest first; * serves, or is used by the next training."""
+    _list(_releases(o.workplace(data, models, config, overrides), model), as_json)
 
 
 def snapshots_command(
@@ -51,6 +58,7 @@ def publish_command(
     force: Annotated[
         bool, typer.Option("--force", help="Also a release that the gate kept back.")
     ] = False,
+    model: Model = None,
     data: o.Data = o.DATA,
     models: o.Models = o.MODELS,
     config: o.Config = o.CONFIG,
@@ -61,15 +69,17 @@ def publish_command(
 
     A release is opened first as a service opens it; one that the gate kept back needs --force.
     """
-    stores = o.workplace(data, models, config, overrides).stores
+    place = o.workplace(data, models, config, overrides)
     if snapshots:
-        stores.snapshots.verify(artifact_id)
-        stores.snapshots.publish(artifact_id)
+        place.stores.snapshots.verify(artifact_id)
+        place.stores.snapshots.publish(artifact_id)
         note = ""
     else:
-        release = open_release(stores.releases.path(artifact_id))
-        remedy = f"to overrule it: duolu publish {artifact_id} --force"
-        note = publish_by_hand(stores.releases, release, force=force, remedy=remedy)
+        releases = _releases(place, model)
+        release = _open(releases, artifact_id)
+        named = f" --model {model}" if model else ""
+        remedy = f"to overrule it: duolu publish {artifact_id}{named} --force"
+        note = publish_by_hand(releases, release, force=force, remedy=remedy)
     kind = "snapshot" if snapshots else "release"
     said = f"{kind} {artifact_id} serves" + (f" ({note})" if note else "")
     o.show({"published": artifact_id, "note": note or None}, as_json, [said])
@@ -80,6 +90,7 @@ def rollback_command(
         str | None, typer.Argument(help="Where to; default: what served before.")
     ] = None,
     snapshots: Annotated[bool, typer.Option("--snapshots", help="Roll a snapshot back.")] = False,
+    model: Model = None,
     data: o.Data = o.DATA,
     models: o.Models = o.MODELS,
     config: o.Config = o.CONFIG,
@@ -87,8 +98,8 @@ def rollback_command(
     as_json: o.Json = False,
 ) -> None:
     """Go back to the release (or snapshot) that served before."""
-    stores = o.workplace(data, models, config, overrides).stores
-    store = stores.snapshots if snapshots else stores.releases
+    place = o.workplace(data, models, config, overrides)
+    store = place.stores.snapshots if snapshots else _releases(place, model)
     back = store.rollback(artifact_id)
     o.show({"published": back}, as_json, [f"{store.kind} {back} serves again"])
 
@@ -112,6 +123,17 @@ def doctor_command(
     o.show({"findings": [f.to_json() for f in findings]}, as_json, lines)
     if any(f.state == "wrong" for f in findings):
         raise typer.Exit(1)
+
+
+def _releases(place: Workplace, model: str | None) -> ArtifactStore:
+    return place.stores.releases if model is None else place.releases_of(model)
+
+
+def _open(releases: ArtifactStore, release_id: str) -> Release | ClickRelease:
+    """Open a release as whoever uses it will."""
+    path = releases.path(release_id)
+    is_click_model = releases.manifest(release_id).get("model_kind") == KIND
+    return open_click_release(path) if is_click_model else open_release(path)
 
 
 def _list(store: ArtifactStore, as_json: bool) -> None:

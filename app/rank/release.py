@@ -21,6 +21,7 @@ from typing import Any
 from app.domain.errors import FeatureMismatch, GateRefused
 from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
+from app.rank.click_release import KIND, ClickRelease
 from app.rank.dependencies import Uses, models_read, open_uses
 from app.rank.golden import Golden, replay
 from app.rank.lightgbm_model import LightGbmModel
@@ -46,6 +47,8 @@ def open_release(path: Path, replay_goldens: bool = True) -> Release:
     Only who compares features himself may leave the golden rows out.
     """
     manifest = verify(path, "release")
+    if manifest.get("model_kind") == KIND:
+        raise FeatureMismatch(f"{path} is a click model and ranks nothing; name a ranking release")
     names = tuple(manifest["features"])
     features = FeatureSet(CATALOG, names)
     model = LightGbmModel.open(path / "model.txt", names)
@@ -56,7 +59,9 @@ def open_release(path: Path, replay_goldens: bool = True) -> Release:
     return Release(manifest["id"], features, model, manifest, uses)
 
 
-def publish_by_hand(releases: ArtifactStore, release: Release, *, force: bool, remedy: str) -> str:
+def publish_by_hand(
+    releases: ArtifactStore, release: Release | ClickRelease, *, force: bool, remedy: str
+) -> str:
     """Let an opened release serve. Returns what HISTORY notes: that a verdict was overruled, or "".
 
     Raises GateRefused, with the gate's reasons and the remedy, for one that it kept back, unless
