@@ -127,6 +127,15 @@ class RetentionSettings(_Section):
     release_days: float = Field(30.0, ge=0, description="younger releases stay in any case")
 
 
+class TablesSettings(_Section):
+    """What the event log teaches, each time that tables are built."""
+
+    embeddings: bool = Field(
+        False,
+        description="learn vectors: for the features cosine_* and [channels.embedding]",
+    )
+
+
 class Settings(_Section):
     """The whole tree."""
 
@@ -138,6 +147,7 @@ class Settings(_Section):
     rank: RankSettings = RankSettings()
     service: ServiceSettings = ServiceSettings()
     reindex: ReindexSettings = ReindexSettings()
+    tables: TablesSettings = TablesSettings()
     impressions: ImpressionSettings = ImpressionSettings()
     retention: RetentionSettings = RetentionSettings()
 

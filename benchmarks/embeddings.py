@@ -63,7 +63,7 @@ ROOT = Path(__file__).parents[1]
 DAY_MS = 86_400_000
 METRICS = ("nDCG@10", "R@100")
 COSINES = ("cosine_clicked", "cosine_taste")
-LISTS = 4000  # trained and tested on: the newest of a log
+LISTS = 2500  # trained and tested on: the newest of a log
 
 
 def main(
@@ -163,7 +163,7 @@ def msrd(source: Path, work: Path, samples: dict[str, Any]) -> list[dict[str, An
     sessions = work / "msrd" / "sessions.jsonl"
     _write_sessions(read_queries(part.queries), read_qrels(part.qrels), sessions)
     asked = from_qrels(read_queries(test.queries), read_qrels(test.qrels), NOW_MS)
-    some = sorted(asked, key=lambda j: hash64(j.qid))[:1000]
+    some = sorted(asked, key=lambda j: hash64(j.qid))[:800]
     return _trained("msrd", place, part.events, sessions, some, NOW_MS, samples)
 
 
@@ -186,7 +186,8 @@ def _write_sessions(topics: Sequence[Topic], qrels: Qrels, to: Path) -> None:
 
 def _settings(overrides: Sequence[str] = ()) -> Settings:
     return Settings.load(
-        ROOT / "config" / "search.toml", [*overrides, "channels.embedding.enabled=true"]
+        ROOT / "config" / "search.toml",
+        [*overrides, "channels.embedding.enabled=true", "tables.embeddings=true"],
     )
 
 

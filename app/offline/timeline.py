@@ -32,7 +32,6 @@ from app.settings import Settings
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 
-CONFIG = TableConfig()
 DAY_MS = 86_400_000
 
 
@@ -65,6 +64,7 @@ class Timeline:
         self.logged = logged  # where lists that were logged with their features come from
         self.backfilled: list[BackfillCounts] = []  # one a call of assemble that used it
         self.models = models  # that features ask
+        self._config = TableConfig.of(settings)
         self._queries: QueryTerms | None = None
 
     @property
@@ -107,8 +107,8 @@ class Timeline:
         if self._queries is None:
             analyzers = self.snapshot.documents.schema.analyzers
             self._queries = QueryTerms.of(self.events, self.snapshot.analyzer, analyzers)
-        learned = learn(self.events, self._queries, moment_ms, CONFIG)
-        facts = {"id": f"before-{moment_ms}", **facts_of(self.events, moment_ms, CONFIG)}
+        learned = learn(self.events, self._queries, moment_ms, self._config)
+        facts = {"id": f"before-{moment_ms}", **facts_of(self.events, moment_ms, self._config)}
         return Tables.of(learned, facts, self.snapshot.documents)
 
     def assemble(

@@ -10,6 +10,7 @@ from pathlib import Path
 from app.corpus.event_columns import EventColumns
 from app.corpus.event_log import EventLog
 from app.domain.errors import InvalidInput
+from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.publish import publish_tables
 from app.offline.behaviour.rebuild import Rebuilder
 from app.offline.ctr.used import open_used
@@ -149,7 +150,7 @@ def refresh_tables(
         with (progress or Silent()).stage("tables"):
             return publish_tables(
                 log, place.data, now_ms, now_ms, snapshot.analyzer,
-                snapshot.documents.schema.analyzers,
+                snapshot.documents.schema.analyzers, TableConfig.of(place.settings),
             )  # fmt: skip
     finally:
         log.close()

@@ -19,6 +19,7 @@ from app.domain.events import Event
 from app.offline.behaviour.build import learn
 from app.offline.behaviour.config import EmbeddingConfig, TableConfig
 from app.offline.behaviour.memory import QueryTerms
+from app.settings import Settings
 from app.snapshot.embeddings import Embeddings, cosines, mean_direction
 from app.snapshot.tables import Learned, Tables
 from app.snapshot.towers import query_tower, taste_tower
@@ -202,3 +203,9 @@ def test_a_config_is_read_back_as_it_was_written_and_old_ones_had_no_vectors():
     assert TableConfig.from_json(EAGER.to_json()) == EAGER
     old = {k: v for k, v in EAGER.to_json().items() if k != "embedding"}
     assert not TableConfig.from_json(old).embedding.enabled
+
+
+def test_they_are_learned_where_the_configuration_asks_for_them():
+    for override, is_on in (("tables.embeddings=true", True), ("tables.embeddings=false", False)):
+        given = Settings.load(Path("config/search.toml"), [override], environment={})
+        assert TableConfig.of(given).embedding.enabled is is_on

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from app.domain.events import ADD_TO_CART, CLICK, PURCHASE
+from app.settings import Settings
 
 DAY_MS = 86_400_000
 
@@ -48,6 +49,11 @@ class TableConfig:
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "gains": dict(sorted(self.gains.items()))}
+
+    @classmethod
+    def of(cls, settings: Settings) -> TableConfig:
+        """Return what the configuration asks for."""
+        return cls(embedding=EmbeddingConfig(enabled=settings.tables.embeddings))
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> TableConfig:
