@@ -139,7 +139,7 @@ def run(step: Step) -> None:
     print(f"\n── {step.what}\n$ {shown(step.command)}", flush=True)
     code = subprocess.run(step.command, check=False).returncode
     if code == GATE_REFUSED and "train" in step.command:
-        print("the gate kept the model back: the order without one serves", flush=True)
+        print("the gate kept the model back: what served before goes on", flush=True)
     elif code:
         sys.exit(f"demo: stopped at: {step.what} (exit {code})")
 
