@@ -5,8 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.offline.contenders import contenders
+from app.offline.contenders import Contender, contenders
+from app.offline.evaluate import Comparison
+from app.offline.exam import strongest
 from app.offline.judged import Judged
+from app.offline.metrics import Evaluation
 from app.offline.recipe import Gate
 from app.offline.seen import TWIN, Seen
 from app.query.understand import SearchRequest
@@ -138,3 +141,19 @@ def test_what_was_seen_comes_back_from_disk(tmp_path):
     np.testing.assert_array_equal(again.held_out, seen.held_out)
     np.testing.assert_array_equal(again.released, seen.released)
     assert Seen.open(tmp_path / "nowhere") is None
+
+
+def test_of_the_releases_of_the_month_the_one_that_is_hardest_to_beat_is_held_against():
+    metric = {"ranked": 0.5, "serving": 0.4, "release weak": 0.3, "release strong": 0.6}
+    scored = {
+        n: Evaluation(("a", "b"), {"RR": np.array([x, 0.5])}, 0, 0) for n, x in metric.items()
+    }
+    everywhere = np.ones(2, np.bool_)
+    weak, strong, serves = (
+        Contender(role, name, None, everywhere, {})
+        for role, name in (("best", "weak"), ("best", "strong"), ("serving", "serves"))
+    )
+    held, dropped = strongest(Comparison(scored, ("RR",), 7), [weak, strong, serves])
+    assert [b.release_id for b in held] == ["serves", "strong"]
+    assert dropped == ["release weak"]
+    assert held[1].difference.mean == pytest.approx(-0.05)

@@ -129,6 +129,7 @@ class Sum:
         [],
         [("cosine", "hit_count")],
         [("attr(price)",)],
+        [("attr(price)", "cosine", "hit_rank(lexical)")],
         [("attr(price)", "cosine"), ("hit_count",)],
     ],
 )
