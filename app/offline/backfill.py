@@ -110,29 +110,24 @@ class Backfill:
         if has.all() and not plan.missing.size:
             self.counts.values_logged += keep.size * plan.wanted.size
             return np.ascontiguousarray(impression.features[np.ix_(keep, plan.logged)]), keep
-        return self._replayed(impression, keep, has, plan)
+        return self._replayed(impression, keep, plan)
 
-    def _replayed(
-        self, impression: Impression, keep: I64, has: Bools, plan: _Plan
-    ) -> tuple[F32, I64]:
+    def _replayed(self, impression: Impression, keep: I64, plan: _Plan) -> tuple[F32, I64]:
         """Take what was logged and compute the rest as of the impression's time."""
         replay = self.past.replay_of(impression)
-        restored = restore(impression, replay)
-        here = np.isin(keep, restored.kept)
-        self.counts.documents_gone += int(keep.size - here.sum())
-        keep, has = keep[here], has[here]
-        restored = restored.take(np.searchsorted(restored.kept, keep))
+        restored = restore(impression, replay).only(keep)
+        self.counts.documents_gone += keep.size - restored.kept.size
+        keep, has = restored.kept, _has_features(impression)[restored.kept]
         lists = self._lists(restored, impression, replay, plan.features if has.all() else None)
         models = self.models(impression.now_ms)
         matrix = np.full((keep.size, len(self.features.names)), np.nan, np.float32)
         if has.any():
             matrix[np.ix_(has, plan.wanted)] = impression.features[np.ix_(keep[has], plan.logged)]
             if plan.missing.size:
-                some = restored.take(np.flatnonzero(has))
-                matrix[np.ix_(has, plan.missing)] = some.matrix(plan.features, lists, models)
+                some = restored.where(has).matrix(plan.features, lists, models)
+                matrix[np.ix_(has, plan.missing)] = some
         if not has.all():
-            some = restored.take(np.flatnonzero(~has))
-            matrix[~has] = some.matrix(self.features, lists, models)
+            matrix[~has] = restored.where(~has).matrix(self.features, lists, models)
         logged = int(has.sum()) * plan.wanted.size
         self.counts.values_logged += logged
         self.counts.values_replayed += matrix.size - logged

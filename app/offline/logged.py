@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from app.corpus.impression_log import read_impressions
-from app.domain.arrays import F32, I64
+from app.domain.arrays import F32, I64, Bools
 from app.domain.candidates import CandidateSet
 from app.domain.impressions import Impression
 from app.features.feature import FeatureSet
@@ -59,8 +59,17 @@ class Restored:
             if name.startswith("list_") and name not in self.lists
         ]  # fmt: skip
 
-    def take(self, keep: I64) -> Restored:
-        return replace(self, candidates=self.candidates.take(keep), kept=self.kept[keep])
+    def only(self, places: I64) -> Restored:
+        """Keep those of some places in the impression."""
+        wanted = np.zeros(int(max(self.kept.max(initial=-1), places.max(initial=-1))) + 1, np.bool_)
+        wanted[places] = True
+        return self.where(wanted[self.kept])
+
+    def where(self, chosen: Bools) -> Restored:
+        """Keep some of the candidates. (n,)"""
+        if chosen.all():
+            return self
+        return replace(self, candidates=self.candidates.take(chosen), kept=self.kept[chosen])
 
 
 def request_of(impression: Impression) -> SearchRequest:

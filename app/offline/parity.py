@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from app.corpus.ragged import hash64
 from app.domain.arrays import F32, Bools
 from app.domain.errors import DuoluError, InvalidInput, UnknownName
 from app.domain.impressions import Impression
+from app.features.lookup import PairModel
 from app.offline.logged import Restored, restore
 from app.offline.past import Past
 from app.rank.dependencies import as_inputs
@@ -98,6 +99,14 @@ class Parity:
         return lines
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A release, and the models that its features ask."""
+
+    release: Release
+    models: Mapping[str, PairModel]
+
+
 class Checker:
     """Compares impressions, one after another."""
 
@@ -105,7 +114,7 @@ class Checker:
         self.parity = Parity()
         self._past = past
         self._stores = releases
-        self._releases: dict[str, Release] = {}
+        self._releases: dict[str, Opened] = {}
 
     def check(self, impression: Impression) -> None:
         """Compute it once more and note what differs. Never raises for what the log holds."""
@@ -113,20 +122,21 @@ class Checker:
             self.parity.fused += 1
             return
         try:
-            release = self._release(impression.release_id)
+            opened = self._release(impression.release_id)
             replay = self._past.replay_of(impression)
-            refuse_if_foreign(release, replay.serving.snapshot)
+            refuse_if_foreign(opened.release, replay.serving.snapshot)
             _refuse_if_newer(impression, replay.serving.snapshot)
-            self._compare(impression, restore(impression, replay), release)
+            self._compare(impression, restore(impression, replay), opened)
         except DuoluError as error:
             self.parity.unlike[str(error)] += len(impression.ids)
 
-    def _compare(self, impression: Impression, restored: Restored, release: Release) -> None:
-        names, kept, parity = release.features.names, restored.kept, self.parity
+    def _compare(self, impression: Impression, restored: Restored, opened: Opened) -> None:
+        release, kept, parity = opened.release, restored.kept, self.parity
+        names = release.features.names
         gone = len(impression.ids) - kept.size
         if gone:
             parity.unlike[f"documents that snapshot {impression.snapshot_id} lacks"] += gone
-        computed = restored.matrix(release.features, models=as_inputs(release.uses))
+        computed = restored.matrix(release.features, models=opened.models)
         scores = release.model.predict(computed)
         parity.impressions += 1
         parity.rows += kept.size
@@ -158,14 +168,15 @@ class Checker:
             name, Difference(impression.request_id, document, float(logged), float(computed))
         )
 
-    def _release(self, release_id: str) -> Release:
+    def _release(self, release_id: str) -> Opened:
         """Open a release of any model, without its golden rows: they would hide what differs."""
         if release_id not in self._releases:
             store = next((s for s in self._stores if release_id in s.ids()), None)
             if store is None:
                 known = ", ".join(str(s.root) for s in self._stores) or "no model"
                 raise UnknownName("release", release_id, f"looked under: {known}")
-            self._releases[release_id] = open_release(store.path(release_id), False)
+            release = open_release(store.path(release_id), replay_goldens=False)
+            self._releases[release_id] = Opened(release, as_inputs(release.uses))
         return self._releases[release_id]
 
 

@@ -44,6 +44,7 @@ class Past:
         self._rebuilder = rebuilder
         self._current = current
         self._opened: dict[str, Snapshot] = {}
+        self._lost: dict[str, DuoluError] = {}
         self._replays: dict[tuple[str, str | None], Replay] = {}  # the last used comes last
 
     def __enter__(self) -> Self:
@@ -90,16 +91,23 @@ class Past:
         current = self._current
         if current is not None and current.id == snapshot_id:
             return current
-        if snapshot_id not in self._opened:
-            try:
-                opened = open_snapshot(self._snapshots.path(snapshot_id))
-            except (UnknownName, CorruptArtifact):
-                if current is None:
-                    raise
-                self.stand_ins["snapshot"] += 1
-                return current
+        if snapshot_id not in self._opened and snapshot_id not in self._lost:
+            self._open(snapshot_id)
+        if snapshot_id not in self._lost:
+            return self._opened[snapshot_id]
+        if current is None:
+            raise self._lost[snapshot_id]
+        self.stand_ins["snapshot"] += 1
+        return current
+
+    def _open(self, snapshot_id: str) -> None:
+        """Open a snapshot, or note why not: reading all its files again would say the same."""
+        try:
+            opened = open_snapshot(self._snapshots.path(snapshot_id))
+        except (UnknownName, CorruptArtifact) as error:
+            self._lost[snapshot_id] = error
+        else:
             self._opened = dict([*list(self._opened.items())[-KEPT + 1 :], (snapshot_id, opened)])
-        return self._opened[snapshot_id]
 
     def _is_there(self, tables_id: str | None) -> bool:
         return tables_id is None or (self._tables.root / tables_id / "manifest.json").is_file()
