@@ -14,7 +14,7 @@ PORT ?= 8000
 PARITY_DIR ?= data/parity
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest parity check format docs bench bench-relevance lock test-compose clean
+.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-relevance lock test-compose clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ docs: setup ## Write docs/configuration.md and docs/features.md from the code
 
 bench: setup ## Speed and memory, stage by stage, up to a million documents: an hour (docs/performance.md)
 	$(BIN)/python benchmarks/speed.py $(ARGS)
+
+bench-rank: setup ## The tree scorer beside LightGBM and other scorers (docs/performance.md): half an hour
+	$(BIN)/python benchmarks/rank.py $(ARGS)
 
 bench-relevance: setup ## nDCG, recall and intervals on real data: DUOLU_DATASETS=DIR (docs/datasets.md)
 	$(BIN)/python benchmarks/relevance.py $(ARGS)
