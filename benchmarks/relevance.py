@@ -29,12 +29,13 @@ from app.offline.datasets import convert
 from app.offline.datasets.dataset import Dataset, Part
 from app.offline.evaluate import Variant, measure
 from app.offline.judged import Judged, from_qrels
+from app.offline.labelled import JudgedBy, read_labelled
 from app.offline.recipe import Recipe
 from app.offline.reindex import reindex
 from app.offline.timeline import Timeline
 from app.offline.train import train
 from app.offline.trec import read_qrels, read_queries
-from app.offline.workflow import JudgedBy, Workplace, import_log, read_judged, refresh_tables
+from app.offline.workflow import Workplace, import_log, refresh_tables
 from app.rank.local import LocalRanker
 from app.rank.release import open_release
 from app.settings import Settings
@@ -110,7 +111,7 @@ def run_split(
         if training.sessions is None and training.queries is None:
             labels = None
         events = load_events(place)
-        judged = read_judged(labels, recipe, events, NOW_MS) if labels else []
+        judged = read_labelled(labels, recipe, events, None, NOW_MS).judged if labels else []
     timeline = Timeline(
         place.settings, snapshot, place.tables(snapshot), load_events(place),
         recipe.sampling.time_blocks,

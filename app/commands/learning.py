@@ -14,10 +14,11 @@ from app.commands.clicks import train_clicks_and_show
 from app.domain.errors import GateRefused
 from app.offline.ctr.recipe import is_click_recipe
 from app.offline.gate import publish as publish_passed
+from app.offline.labelled import JudgedBy
 from app.offline.report import metric_lines, verdict_lines
 from app.offline.runs import Pipeline, evaluate_run, write_topics_run
 from app.offline.train import Trained
-from app.offline.workflow import JudgedBy, Workplace, train_model
+from app.offline.workflow import Workplace, train_model
 
 Queries = Annotated[Path, typer.Option(help="Queries, JSONL: qid, text, user_id?, lat?, lon?.")]
 Channels = Annotated[
@@ -80,10 +81,12 @@ def train_command(
         "features_varying": trained.varying, "queries": trained.comparison.queries,
         "metrics": trained.comparison.to_json(), "gate": trained.verdict.to_json(),
         "log": trained.log,
+        "debias": trained.debias.to_json() if trained.debias else None,
     }  # fmt: skip
     best = [f"  {share:6.1%}  {name}" for name, share in list(trained.features.items())[:12]]
     lines = [
         *_log_lines(trained.log),
+        *(trained.debias.lines() if trained.debias else []),
         *metric_lines(trained.comparison),
         f"{len(trained.features)} features used of {trained.varying} that vary, by gain:",
         *best,

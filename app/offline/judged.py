@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from app.domain.events import Session
 from app.domain.impressions import Impression
+from app.offline.clicks.correction import UNCORRECTED, Correction
+from app.offline.labels import label
 from app.offline.recipe import Grades
 from app.offline.trec import Qrels, Topic
 from app.query.understand import SearchRequest, place
@@ -56,19 +58,44 @@ def request_of(topic: Topic) -> SearchRequest:
     )
 
 
-def from_sessions(sessions: Sequence[Session], grades: Grades) -> list[Judged]:
-    """Shown lists in order of time: clicked and bought are graded, the rest of the list is 0."""
-    return [_judged(s, grades) for s in sorted(sessions, key=lambda s: (s.ts_ms, s.request_id))]
+def from_sessions(
+    sessions: Sequence[Session],
+    grades: Grades,
+    correction: Correction = UNCORRECTED,
+    impressions: Mapping[str, Impression] | None = None,
+) -> list[Judged]:
+    """Shown lists in order of time, graded by what was done with them and corrected for position.
+
+    `impressions`, by request id, are those that were logged.
+    """
+    logged = impressions or {}
+    ordered = sorted(sessions, key=lambda s: (s.ts_ms, s.request_id))
+    return [judge(s, grades, correction, logged.get(s.request_id)) for s in ordered]
 
 
-def _judged(session: Session, grades: Grades) -> Judged:
-    labels = dict.fromkeys(session.shown, 0)
-    labels |= dict.fromkeys(session.clicked, grades.clicked)
-    labels |= dict.fromkeys(session.purchased, grades.purchased)
+def judge(
+    session: Session, grades: Grades, correction: Correction, impression: Impression | None = None
+) -> Judged:
+    """Grade one list. Without known positions nothing of it is corrected."""
+    labels = label(session, grades)
+    positions: dict[str, int] = {}
+    if session.positions_known and correction.is_positional:
+        positions = {one: k for k, one in enumerate(session.shown, session.offset + 1)}
+    won = [one for one, grade in labels.grades.items() if grade > 0 and one in positions]
     request = SearchRequest(
         text=session.query,
         user_id=session.user_id,
         client_id=session.client_id,
         origin=place(session.lat, session.lon),
     )
-    return Judged(session.request_id, request, session.ts_ms, labels, True)
+    return Judged(
+        session.request_id,
+        request,
+        session.ts_ms,
+        labels.grades,
+        True,
+        weights={one: correction.weight(positions[one]) for one in won},
+        positions=positions if correction.gives_positions else {},
+        unobserved=labels.unobserved,
+        impression=impression,
+    )

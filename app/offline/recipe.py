@@ -57,10 +57,26 @@ class Log(_Part):
 
 
 class Grades(_Part):
-    """Labels of what was done with a shown document."""
+    """Labels of what was done with a shown document: the highest that applies."""
 
-    clicked: int = Field(1, ge=1)
-    purchased: int = Field(2, ge=1)
+    clicked: int = Field(1, ge=0)
+    satisfied_s: float = Field(0.0, ge=0, description="shorter stays, where known, are bounces")
+    bounced: int = Field(0, ge=0, description="a click with a shorter stay")
+    carted: int = Field(2, ge=0)
+    purchased: int = Field(3, ge=0)
+    unclicked: Literal["negative", "skip_above"] = Field(
+        "negative", description="skip_above: what stood below the lowest click is left out"
+    )
+
+
+class Debias(_Part):
+    """How clicks are corrected for the position that they fell on."""
+
+    method: Literal["none", "propensity", "randomised", "unbiased_lambdarank"] = "none"
+    max_position: int = Field(50, ge=2, le=1000, description="all below share its propensity")
+    clip: float = Field(50.0, ge=1, description="no click weighs more")
+    min_clicks: int = Field(200, ge=1, description="to learn propensities from")
+    resamples: int = Field(200, ge=1, description="of the bootstrap, for the intervals")
 
 
 class Gate(_Part):
@@ -90,6 +106,7 @@ class Recipe(_Part):
     sampling: Sampling = Sampling()
     log: Log = Log()
     grades: Grades = Grades()
+    debias: Debias = Debias()
     gate: Gate = Gate()
 
     @classmethod

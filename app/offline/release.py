@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ import numpy as np
 
 from app.features.feature import FeatureSet
 from app.features.inputs import gather
+from app.offline.clicks.correction import DebiasReport
 from app.offline.exam import Exam
 from app.offline.fit import Fitted
 from app.offline.folds import Parts
 from app.offline.gate import Verdict
-from app.offline.plots import Position, draw_all
+from app.offline.plots import draw_all
 from app.offline.recipe import Recipe
 from app.offline.report import report
 from app.offline.seen import TWIN, Seen
@@ -46,9 +47,10 @@ def write_release(
     recipe: Recipe,
     recipe_file: Path,
     now_ms: int,
-    positions: Sequence[Position] = (),
+    debias: DebiasReport | None = None,
 ) -> str:
-    """Return the id of a finished, unpublished release. `positions`: how likely each is seen."""
+    """Return the id of a finished, unpublished release. `debias`: how clicks were corrected."""
+    positions = debias.known() if debias else []
     release_id = new_id(now_ms)
     built = releases.building(release_id)
     (built / "model.txt").write_text(fitted.text(), "utf-8")
@@ -59,7 +61,7 @@ def write_release(
     (built / "report.md").write_text(
         report(
             release_id, exam, verdict, gains, groups, varying, fitted, recipe, timeline, drawn,
-            positions,
+            positions, debias,
         ),
         "utf-8",
     )  # fmt: skip
@@ -70,6 +72,7 @@ def write_release(
             **_facts(release_id, features, timeline, exam, groups, recipe, now_ms),
             "held_out_features": list(measured.feature_names),
             "gate": verdict.to_json(),
+            "debias": None if debias is None else debias.to_json(),
         },
     )
     releases.finish(built, release_id)

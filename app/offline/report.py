@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from app.offline.clicks.correction import DebiasReport
 from app.offline.evaluate import Comparison
 from app.offline.exam import CANDIDATE, Exam
 from app.offline.fit import Fitted
@@ -33,6 +34,7 @@ def report(
     timeline: Timeline,
     drawn: Sequence[str],
     positions: Sequence[Position],
+    debias: DebiasReport | None = None,
 ) -> str:
     """Return Markdown. `drawn`: the pictures that lie beside it, of those in offline.plots."""
     snapshot, comparison = timeline.snapshot, exam.comparison
@@ -57,7 +59,7 @@ def report(
         "## Gate",
         "",
         *verdict_lines(verdict),
-        *report_lines(exam, gains, recipe.gate.min_paired_queries, drawn, positions),
+        *report_lines(exam, gains, recipe.gate.min_paired_queries, drawn, positions, debias),
     )
     return "\n".join(parts) + "\n"
 
@@ -68,12 +70,13 @@ def report_lines(
     enough: int,
     drawn: Sequence[str],
     positions: Sequence[Position],
+    debias: DebiasReport | None = None,
 ) -> list[str]:
     """Return the sections that have a picture, as lines of Markdown."""
     sections = (
         ("Slices", SLICES, bool(exam.slices), slice_lines(exam, enough)),
         ("Calibration", CALIBRATION, exam.calibration is not None, _calibration(exam)),
-        ("Position bias", POSITIONS, bool(positions), _positions(positions)),
+        ("Position bias", POSITIONS, bool(positions), [*_debias(debias), *_positions(positions)]),
         ("Gain by feature", IMPORTANCE, True, _gains(gains)),
     )
     return [
@@ -102,6 +105,11 @@ def _calibration(exam: Exam) -> list[str]:
         "|---|---|---|",
         *(f"| {score:.3f} | {relevant:.4f} | {grade:.4f} |" for score, relevant, grade in rows),
     ]
+
+
+def _debias(debias: DebiasReport | None) -> list[str]:
+    """How clicks were corrected, and of how many lists they could not be."""
+    return [line for said in debias.lines() for line in (said, "")] if debias else []
 
 
 def _positions(positions: Sequence[Position]) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from app.domain.errors import InvalidInput
 from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
+from app.offline.clicks.correction import DebiasReport
 from app.offline.dataset import TrainingSet
 from app.offline.evaluate import Comparison
 from app.offline.exam import Exam, examine
@@ -42,6 +43,7 @@ class Trained:
     varying: int  # features that were not constant over the rows to fit on
     seconds: dict[str, float] = field(default_factory=dict)
     log: dict[str, dict[str, int]] = field(default_factory=dict)  # how impressions were used
+    debias: DebiasReport | None = None  # how clicks were corrected; None: no clicks
 
     @property
     def comparison(self) -> Comparison:
@@ -58,8 +60,12 @@ def train(
     now_ms: int,
     recipe_file: Path,
     progress: Progress | None = None,
+    debias: DebiasReport | None = None,
 ) -> Trained:
-    """Train from judged lists and write a candidate release. Publishing is a step of its own."""
+    """Train from judged lists and write a candidate release. Publishing is a step of its own.
+
+    `debias` says how the lists were corrected, for the report.
+    """
     progress = progress or Silent()
     snapshot = timeline.snapshot
     names = recipe.feature_names(snapshot.documents.schema, timeline.channels)
@@ -98,10 +104,12 @@ def train(
     gains = _gain_shares(features.names, fitted)
     release_id = write_release(
         releases, fitted, features, timeline, parts, measured, exam, verdict, gains, groups,
-        varying, recipe=recipe, recipe_file=recipe_file, now_ms=now_ms,
+        varying, recipe=recipe, recipe_file=recipe_file, now_ms=now_ms, debias=debias,
     )  # fmt: skip
     count = sum(int(part.sizes.sum()) for part in rows)
-    return Trained(release_id, exam, verdict, gains, groups, count, fitted.rounds, varying)
+    return Trained(
+        release_id, exam, verdict, gains, groups, count, fitted.rounds, varying, debias=debias
+    )
 
 
 def _refit(

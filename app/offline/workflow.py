@@ -17,17 +17,14 @@ from app.offline.ctr.used import open_used
 from app.offline.import_events import Imported, import_events, import_sessions
 from app.offline.impression_events import tell
 from app.offline.join import JoinCounts
-from app.offline.judged import Judged, from_qrels, from_sessions
+from app.offline.labelled import JudgedBy, read_labelled
 from app.offline.parity import Parity, chosen, compare
 from app.offline.past import Past
 from app.offline.progress import Progress, Silent
 from app.offline.recipe import Recipe
 from app.offline.retention import release_stores
-from app.offline.sessions import read_sessions
-from app.offline.shown_lists import shown_lists
 from app.offline.timeline import Logged, Timeline
 from app.offline.train import Trained, train
-from app.offline.trec import read_qrels, read_queries
 from app.settings import Settings
 from app.snapshot.opening import open_snapshot, open_tables
 from app.snapshot.snapshot import Snapshot
@@ -83,25 +80,6 @@ class Workplace:
             return EventColumns.load(log) if log.last_seq() else None
         finally:
             log.close()
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedBy:
-    """Where labels come from: a sessions file, queries with qrels, or (neither) the event log."""
-
-    sessions: Path | None = None
-    queries: Path | None = None
-    qrels: Path | None = None
-
-    @property
-    def is_the_log(self) -> bool:
-        return self.sessions is None and self.queries is None
-
-    def check(self) -> None:
-        if (self.queries is None) != (self.qrels is None):
-            raise InvalidInput("--queries and --qrels come together; give both, or neither")
-        if self.sessions is not None and self.queries is not None:
-            raise InvalidInput("--sessions and --queries are two sources of labels; give one")
 
 
 def import_log(
@@ -183,7 +161,7 @@ def train_model(
     elif labels.is_the_log:
         follow_log(place, snapshot, now_ms, progress)
     events = place.events()
-    judged, counts = _judged(labels, recipe, events, place.stores.impressions, now_ms)
+    found = read_labelled(labels, recipe, events, place.stores.impressions, now_ms)
     used = open_used(recipe.models, place.models, recipe.uses, snapshot, events)
     with place.past(events, snapshot) as past:
         timeline = Timeline(
@@ -191,10 +169,10 @@ def train_model(
             recipe.sampling.time_blocks, Logged(place.stores.impressions, past), used,
         )  # fmt: skip
         trained = train(
-            judged, timeline, recipe, place.settings, place.stores.releases,
-            now_ms=now_ms, recipe_file=recipe_file, progress=progress,
+            found.judged, timeline, recipe, place.settings, place.stores.releases,
+            now_ms=now_ms, recipe_file=recipe_file, progress=progress, debias=found.debias,
         )  # fmt: skip
-    return replace(trained, log=_log_facts(counts, timeline))
+    return replace(trained, log=_log_facts(found.counts, timeline))
 
 
 def check_parity(
@@ -214,38 +192,6 @@ def check_parity(
             "ranked by a release; search a service that has one, or name an earlier --since"
         )
     return parity
-
-
-def read_judged(
-    labels: JudgedBy, recipe: Recipe, events: EventColumns | None, now_ms: int
-) -> list[Judged]:
-    """One stream, whatever the source."""
-    if labels.queries is not None and labels.qrels is not None:
-        return from_qrels(read_queries(labels.queries), read_qrels(labels.qrels), now_ms)
-    if labels.sessions is not None:
-        return from_sessions(list(read_sessions((str(labels.sessions),), now_ms)), recipe.grades)
-    return judged_from_log(recipe, events, None, now_ms)[0]
-
-
-def judged_from_log(
-    recipe: Recipe, events: EventColumns | None, impressions: Path | None, now_ms: int
-) -> tuple[list[Judged], JoinCounts]:
-    """Judged lists of the impression log and the event log, and how the two met."""
-    if events is None:
-        raise InvalidInput(
-            "nothing to train from: the event log is empty; give --sessions F, or --queries F "
-            "with --qrels F, or run: duolu import-events F"
-        )
-    lists = shown_lists(impressions, events, recipe.log.window_ms, now_ms)
-    return lists.attach(from_sessions(lists.sessions, recipe.grades)), lists.counts
-
-
-def _judged(
-    labels: JudgedBy, recipe: Recipe, events: EventColumns | None, impressions: Path, now_ms: int
-) -> tuple[list[Judged], JoinCounts | None]:
-    if labels.is_the_log:
-        return judged_from_log(recipe, events, impressions, now_ms)
-    return read_judged(labels, recipe, events, now_ms), None
 
 
 def _has_news(place: Workplace) -> bool:

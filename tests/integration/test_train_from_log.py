@@ -7,9 +7,10 @@ from app.corpus.event_log import EventLog
 from app.domain.errors import InvalidInput
 from app.domain.events import Event
 from app.offline.impression_events import event_of, tell
+from app.offline.labelled import JudgedBy, labelled_from_log
 from app.offline.recipe import Recipe
 from app.offline.sessions import sessions_of
-from app.offline.workflow import JudgedBy, judged_from_log, refresh_tables, train_model
+from app.offline.workflow import refresh_tables, train_model
 from tests.builders.impressions import TABLES_MS, make_logged, make_place
 from tests.builders.requests import NOW_MS
 
@@ -63,7 +64,7 @@ def test_training_from_the_log_takes_impressions_and_imported_lists_together(log
 def test_a_search_that_is_in_both_logs_is_taken_once_and_from_the_impressions(logged):
     place, recipe = logged.place, Recipe(features=("cosine",))
     refresh_tables(place, place.snapshot(), NOW_MS)
-    judged, _ = judged_from_log(recipe, place.events(), place.stores.impressions, NOW_MS)
+    judged = labelled_from_log(recipe, place.events(), place.stores.impressions, NOW_MS).judged
     qids = [one.qid for one in judged]
     assert len(qids) == len(set(qids)) == 160
     ours = [one for one in judged if one.impression is not None]

@@ -9,9 +9,10 @@ from app.domain.errors import InvalidInput
 from app.offline.ctr.recipe import ClickRecipe
 from app.offline.ctr.release import write_click_release
 from app.offline.ctr.train import TrainedClicks, publish_clicks, train_clicks
+from app.offline.labelled import JudgedBy
 from app.offline.progress import Progress
 from app.offline.sessions import sessions_of
-from app.offline.workflow import JudgedBy, Workplace, follow_log, import_log, refresh_tables
+from app.offline.workflow import Workplace, follow_log, import_log, refresh_tables
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,153 @@
+"""Does debiasing recover what position bias costs? Simulated clicks on real film judgements.
+
+    DUOLU_DATASETS=DIR python benchmarks/debias.py [--lists 100000] [--seeds 5]
+
+η is raised until a ranker trained on raw clicks loses 0.02 nDCG@10 against one trained on the true
+labels; then each strategy is asked how much of the loss it recovers, on held-out queries with true
+labels. Strategy → weights or positions → `fit` is the way that `duolu train` goes. Prints a table
+and writes results/debias.json.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from debias_rows import FEATURES, judged_rows
+from debias_world import Log, World, browse, examined, places
+from results_file import write
+from scipy.stats import t as student
+
+from app.domain.arrays import F64
+from app.offline.clicks.strategies import STRATEGIES
+from app.offline.dataset import TrainingSet
+from app.offline.fit import fit
+from app.offline.recipe import Debias, Recipe
+
+PARAMETERS = {
+    "num_leaves": 15, "learning_rate": 0.25, "min_data_in_leaf": 50, "lambda_l2": 1.0,
+    "lambdarank_truncation_level": 30,
+}  # fmt: skip
+RECIPE = Recipe(
+    features=FEATURES, rounds=50, early_stopping=10, parameters=PARAMETERS,
+    debias=Debias(max_position=24, clip=100.0),
+)  # fmt: skip
+ETAS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+LOSS = 0.02
+CORRECTED = ("propensity", "unbiased_lambdarank")
+
+
+def main(
+    lists: Annotated[int, typer.Option(help="Shown lists a seed, to fit on.")] = 100_000,
+    seeds: Annotated[int, typer.Option()] = 5,
+    work: Annotated[Path, typer.Option(help="Where rows are kept.")] = Path("data/bench/debias"),
+    threads: Annotated[int, typer.Option()] = 1,
+) -> None:
+    """Choose η on the first seed, measure on all."""
+    source = os.environ.get("DUOLU_DATASETS")
+    if not source:
+        raise SystemExit("DUOLU_DATASETS is not set: it names the folder of the real data sets")
+    train, test = judged_rows(Path(source), work)
+    fitting, stopping = halves(train)
+    true = score(fit(fitting, stopping, RECIPE, threads).booster, test)
+    typer.echo(f"true labels: nDCG@10 {true:.4f} on {len(test)} held-out queries")
+    eta = 0.0
+    for eta in ETAS:
+        loss = true - run("none", draw(fitting, stopping, lists, eta, 0), test, threads)[0]
+        typer.echo(f"eta {eta}: raw clicks lose {loss:.4f}")
+        if loss >= LOSS:
+            break
+    samples: dict[str, Any] = {"eta": eta, "lists": lists, "true": true, "seeds": []}
+    for seed in range(1, seeds + 1):
+        started = time.perf_counter()
+        logs = draw(fitting, stopping, lists, eta, seed)
+        found = {m: run(m, logs, test, threads) for m in ("none", *CORRECTED)}
+        curve = found["propensity"][1]
+        wrong = np.abs(curve / examined(np.arange(1, curve.size + 1), eta) - 1)
+        naive = found["none"][0]
+        one = {
+            "ndcg": {m: v for m, (v, _) in found.items()},
+            "recovered": {m: (found[m][0] - naive) / (true - naive) for m in CORRECTED},
+            "propensity": curve.tolist(), "error": wrong.tolist(),
+            "clicks": int(logs[0].clicked.sum()),
+        }  # fmt: skip
+        samples["seeds"].append(one)
+        typer.echo(
+            f"seed {seed}: {one['clicks']:,} clicks; naive {naive:.4f}; "
+            + "; ".join(f"{m} {found[m][0]:.4f} ({one['recovered'][m]:.0%})" for m in CORRECTED)
+            + f"; propensity off by {wrong.mean():.1%}, at most {wrong.max():.1%}"
+            + f"; {time.perf_counter() - started:.0f} s"
+        )
+    rows = table(samples)
+    typer.echo(f"written: {write('debias', rows, samples)}")
+
+
+def halves(pairs: TrainingSet) -> tuple[TrainingSet, TrainingSet]:
+    """Queries to fit on, and every seventh to stop by."""
+    groups = np.arange(len(pairs))
+    return pairs.take(groups[groups % 7 > 0].tolist()), pairs.take(groups[groups % 7 == 0].tolist())
+
+
+def draw(
+    fitting: TrainingSet, stopping: TrainingSet, lists: int, eta: float, seed: int
+) -> tuple[Log, Log]:
+    """What was shown and clicked on either half."""
+    cosine = FEATURES.index("cosine")
+    worlds = (
+        World.draw(p, p.features[:, cosine].astype(np.float64), seed) for p in (fitting, stopping)
+    )
+    first, second = worlds
+    return browse(first, lists, eta, seed), browse(second, lists // 6, eta, seed + 1000)
+
+
+def run(method: str, logs: tuple[Log, Log], test: TrainingSet, threads: int) -> tuple[float, F64]:
+    """Train on corrected clicks; return nDCG@10 by true labels, and the propensities learned."""
+    correction = STRATEGIES[method](logs[0].sessions(), RECIPE.debias, RECIPE.seed)
+    fitted = fit(*(log.training(correction) for log in logs), RECIPE, threads)
+    curve = correction.report.curve
+    return score(fitted.booster, test), np.empty(0) if curve is None else curve.value
+
+
+def score(booster: Any, test: TrainingSet) -> float:
+    """Mean nDCG@10 of the judged pairs of held-out queries, by true labels."""
+    place = places(test, booster.predict(test.features, num_iteration=booster.best_iteration))
+    group = np.repeat(np.arange(len(test)), test.sizes)
+    ideal = places(test, test.labels.astype(np.float64))
+    gained, best = (
+        np.bincount(group, np.where(p <= 10, test.labels / np.log2(p + 1.0), 0))
+        for p in (place, ideal)
+    )
+    return float((gained / best).mean())
+
+
+def table(samples: dict[str, Any]) -> list[dict[str, Any]]:
+    """Print means over seeds with Student's 95 % intervals, and return the rows of the file."""
+    rows = []
+    seeds = samples["seeds"]
+    figures = {f"nDCG@10 {m}": [s["ndcg"][m] for s in seeds] for m in ("none", *CORRECTED)}
+    figures |= {f"recovered by {m}": [s["recovered"][m] for s in seeds] for m in CORRECTED}
+    figures["mean error of the propensities"] = [float(np.mean(s["error"])) for s in seeds]
+    typer.echo(f"true labels {samples['true']:.4f}, eta {samples['eta']}, {len(seeds)} seeds")
+    for name, values in figures.items():
+        low, high = student_interval(np.array(values))
+        typer.echo(f"  {name:<34} {np.mean(values):.4f} [{low:.4f}, {high:.4f}]")
+        rows.append(
+            {"case": name, "value": float(np.mean(values)), "low": low, "high": high, "unit": "1"}
+        )
+    return rows
+
+
+def student_interval(values: F64) -> tuple[float, float]:
+    """Ends of the 95 % interval of the mean of a few values."""
+    if values.size < 2:
+        return float("nan"), float("nan")
+    half = student.ppf(0.975, values.size - 1) * values.std(ddof=1) / np.sqrt(values.size)
+    return float(values.mean() - half), float(values.mean() + half)
+
+
+if __name__ == "__main__":
+    typer.run(main)
