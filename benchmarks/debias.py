@@ -25,7 +25,7 @@ from scipy.stats import t as student
 from app.domain.arrays import F64
 from app.offline.clicks.strategies import STRATEGIES
 from app.offline.dataset import TrainingSet
-from app.offline.fit import fit
+from app.offline.fit import Fitted, fit
 from app.offline.recipe import Debias, Recipe
 
 PARAMETERS = {
@@ -53,7 +53,7 @@ def main(
         raise SystemExit("DUOLU_DATASETS is not set: it names the folder of the real data sets")
     train, test = judged_rows(Path(source), work)
     fitting, stopping = halves(train)
-    true = score(fit(fitting, stopping, RECIPE, threads).booster, test)
+    true = score(fit(fitting, stopping, RECIPE, threads), test)
     typer.echo(f"true labels: nDCG@10 {true:.4f} on {len(test)} held-out queries")
     eta = 0.0
     for eta in ETAS:
@@ -109,12 +109,12 @@ def run(method: str, logs: tuple[Log, Log], test: TrainingSet, threads: int) -> 
     correction = STRATEGIES[method](logs[0].sessions(), RECIPE.debias, RECIPE.seed)
     fitted = fit(*(log.training(correction) for log in logs), RECIPE, threads)
     curve = correction.report.curve
-    return score(fitted.booster, test), np.empty(0) if curve is None else curve.value
+    return score(fitted, test), np.empty(0) if curve is None else curve.value
 
 
-def score(booster: Any, test: TrainingSet) -> float:
+def score(fitted: Fitted, test: TrainingSet) -> float:
     """Mean nDCG@10 of the judged pairs of held-out queries, by true labels."""
-    place = places(test, booster.predict(test.features, num_iteration=booster.best_iteration))
+    place = places(test, fitted.booster.predict(test.features, num_iteration=fitted.rounds))
     group = np.repeat(np.arange(len(test)), test.sizes)
     ideal = places(test, test.labels.astype(np.float64))
     gained, best = (

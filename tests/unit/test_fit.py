@@ -93,6 +93,15 @@ def test_weights_of_the_rows_to_fit_on_leave_the_valid_part_as_it_is(capfd):
     assert capfd.readouterr().out == ""
 
 
+def test_clicks_that_nobody_corrected_do_not_stop_a_model_that_learns_their_bias():
+    rows, noise = training_rows(seed=1), training_rows(seed=2)
+    labels = np.random.default_rng(3).permutation(noise.labels)
+    positions = np.tile(np.arange(1, 21, dtype=np.int32), len(rows))
+    valid = replace(noise, labels=labels)
+    assert fit(rows, valid, recipe(), 1).rounds < 40
+    assert fit(replace(rows, positions=positions), valid, recipe(), 1).rounds == 40
+
+
 def test_rows_that_weigh_more_are_learned_more():
     rows, valid = training_rows(seed=1), training_rows(seed=2)
     odd = np.repeat(np.arange(len(rows)) % 2 == 1, rows.sizes)
