@@ -51,6 +51,12 @@ def train_command(
     max_groups: Annotated[
         int | None, typer.Option(min=1, help="Learn from so many lists at most; default: recipe.")
     ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Fit and measure every objective beside the recipe's.")
+    ] = False,
+    tune: Annotated[
+        int, typer.Option(min=0, help="Try so many sets of LightGBM's parameters first.")
+    ] = 0,
     data: o.Data = o.DATA,
     models: o.Models = o.MODELS,
     config: o.Config = o.CONFIG,
@@ -72,6 +78,7 @@ def train_command(
     trained = train_model(
         place, recipe, labels,
         now_ms=now_ms, max_groups=max_groups, progress=o.progress(),
+        trials=tune, all_families=compare,
     )  # fmt: skip
     refused = publish_if_good(place, trained) if publish else None
     published = publish and refused is None
@@ -82,12 +89,16 @@ def train_command(
         "metrics": trained.comparison.to_json(), "gate": trained.verdict.to_json(),
         "log": trained.log,
         "debias": trained.debias.to_json() if trained.debias else None,
+        "tuned": trained.tuned and trained.tuned.to_json(),
+        "families": trained.families and trained.families.to_json(),
     }  # fmt: skip
     best = [f"  {share:6.1%}  {name}" for name, share in list(trained.features.items())[:12]]
     lines = [
         *_log_lines(trained.log),
         *(trained.debias.lines() if trained.debias else []),
+        *(trained.tuned.lines() if trained.tuned else ()),
         *metric_lines(trained.comparison),
+        *(trained.families.lines() if trained.families else ()),
         f"{len(trained.features)} features used of {trained.varying} that vary, by gain:",
         *best,
         *verdict_lines(trained.verdict),

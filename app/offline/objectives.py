@@ -15,7 +15,7 @@ All are stopped by nDCG on the valid part, and all serve raw scores: higher is b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -26,6 +26,13 @@ from app.offline.ranknet import ranknet
 from app.offline.recipe import Objective
 
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
+FAMILIES: Mapping[Objective, str] = {
+    "binary": "pointwise",
+    "regression": "pointwise",
+    "pairwise": "pairwise",
+    "lambdarank": "listwise",
+    "rank_xendcg": "listwise",
+}
 
 
 def loss(objective: Objective, parts: Sequence[TrainingSet]) -> Any:

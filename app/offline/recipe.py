@@ -100,6 +100,9 @@ class Recipe(_Part):
     early_stopping: int = Field(30, gt=0)
     features: tuple[str, ...]
     parameters: dict[str, Any] = {}
+    tune: dict[str, tuple[bool | int | float | str, ...]] = Field(
+        {}, description="for --tune: [low, high], or three choices and more, by parameter"
+    )
     uses: dict[str, str] = Field({}, description="model(NAME) → release; else what is published")
     negatives: Negatives = Negatives()
     split: Split = Split()

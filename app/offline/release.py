@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -45,7 +44,7 @@ def write_release(
     varying: int,
     *,
     recipe: Recipe,
-    recipe_file: Path,
+    recipe_text: str,
     now_ms: int,
     debias: DebiasReport | None = None,
 ) -> str:
@@ -54,7 +53,7 @@ def write_release(
     release_id = new_id(now_ms)
     built = releases.building(release_id)
     (built / "model.txt").write_text(fitted.text(), "utf-8")
-    shutil.copyfile(recipe_file, built / "recipe.toml")
+    (built / "recipe.toml").write_text(recipe_text, "utf-8")
     _write_goldens(built, fitted, features, timeline, parts)
     _write_twin(built, measured, parts, recipe)
     drawn = draw_all(built, exam, gains, recipe.gate.min_paired_queries, positions)

@@ -29,7 +29,11 @@ class RowFile:
         self._parts = [TrainingSet.empty(d)]
 
     def append(self, rows: TrainingSet) -> None:
-        """Write groups behind those that are there. Raises ServerError where the disk is full."""
+        """Write groups behind those that are there, but for those that teach nothing.
+
+        Raises ServerError where the disk is full.
+        """
+        rows = teaching(rows)
         try:
             self._file.write(np.ascontiguousarray(rows.features, np.float32).data)
         except OSError as error:
@@ -60,3 +64,10 @@ class RowFile:
             f"training rows cannot be written under {self._directory}: {error.strerror}; make room "
             "there, or lower sampling.max_groups of the recipe"
         )
+
+
+def teaching(rows: TrainingSet) -> TrainingSet:
+    """Leave out groups whose grades are all alike: nothing in them is better than the rest."""
+    labels = np.split(rows.labels, np.cumsum(rows.sizes)[:-1]) if len(rows) else []
+    keep = [g for g, some in enumerate(labels) if some.size and some.min() < some.max()]
+    return rows if len(keep) == len(rows) else rows.take(keep)

@@ -16,14 +16,16 @@ from app.offline.clicks.correction import DebiasReport
 from app.offline.dataset import TrainingSet
 from app.offline.evaluate import Comparison
 from app.offline.exam import Exam, examine
+from app.offline.families import Families, compare_families
 from app.offline.fit import Fitted, fit, refit
 from app.offline.folds import Parts, cut
 from app.offline.gate import Verdict, judge
 from app.offline.judged import Judged
 from app.offline.progress import Progress, Silent
-from app.offline.recipe import Recipe
+from app.offline.recipe import Negatives, Recipe
 from app.offline.release import write_release
 from app.offline.timeline import Timeline
+from app.offline.tune import Tuned, recipe_text, tune
 from app.rank.lightgbm_model import LightGbmModel
 from app.settings import Settings
 from app.snapshot.store import ArtifactStore
@@ -44,10 +46,34 @@ class Trained:
     seconds: dict[str, float] = field(default_factory=dict)
     log: dict[str, dict[str, int]] = field(default_factory=dict)  # how impressions were used
     debias: DebiasReport | None = None  # how clicks were corrected; None: no clicks
+    tuned: Tuned | None = None
+    families: Families | None = None
 
     @property
     def comparison(self) -> Comparison:
         return self.exam.comparison
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What every step of one training needs."""
+
+    timeline: Timeline
+    parts: Parts
+    features: FeatureSet
+    scratch: Path
+    threads: int
+    progress: Progress
+
+    def rows(
+        self, stage: str, parts: Sequence[Sequence[Judged]], seed: int, negatives: Negatives
+    ) -> list[TrainingSet]:
+        """Training rows of some parts."""
+        with self.progress.stage(stage, sum(map(len, parts)), "queries") as advance:
+            return [
+                self.timeline.assemble(part, self.features, negatives, seed, advance, self.scratch)
+                for part in parts
+            ]
 
 
 def train(
@@ -60,60 +86,73 @@ def train(
     now_ms: int,
     recipe_file: Path,
     progress: Progress | None = None,
+    trials: int = 0,
+    all_families: bool = False,
     debias: DebiasReport | None = None,
 ) -> Trained:
     """Train from judged lists and write a candidate release. Publishing is a step of its own.
 
-    `debias` says how the lists were corrected, for the report.
+    `trials` sets of parameters are tried first, `all_families` measures every objective beside,
+    `debias` says how the lists were corrected.
     """
-    progress = progress or Silent()
-    snapshot = timeline.snapshot
-    names = recipe.feature_names(snapshot.documents.schema, timeline.channels)
-    features = FeatureSet(CATALOG, names)
-    parts = cut(judged, recipe)
-    threads = os.cpu_count() or 1
-    with progress.stage("features", sum(map(len, parts.fitting)), "queries") as advance:
-        rows = [
-            timeline.assemble(part, features, recipe.negatives, recipe.seed, advance, releases.root)
-            for part in parts.fitting
-        ]
+    names = recipe.feature_names(timeline.snapshot.documents.schema, timeline.channels)
+    features, parts = FeatureSet(CATALOG, names), cut(judged, recipe)
+    progress, threads = progress or Silent(), os.cpu_count() or 1
+    work = _Work(timeline, parts, features, releases.root, threads, progress)
+    rows = work.rows("features", parts.fitting, recipe.seed, recipe.negatives)
     _refuse_if_empty(rows, parts)
-    with progress.stage("fit", None, "rounds") as advance:
-        fitted = fit(rows[0], rows[1], recipe, threads)
-        advance(fitted.rounds)
+    tuned = _tuned(rows, recipe, trials, work)
+    recipe = tuned.recipe if tuned else recipe
+    fitted = _fitted(rows, recipe, work)
     with progress.stage("evaluate", len(parts.test), "queries") as advance:
         measured = LightGbmModel.of(fitted.booster, names, fitted.rounds)
         exam = examine(judged, parts.test, timeline, measured, releases, recipe, now_ms, advance)
+    families = _families(rows, recipe, fitted, work) if all_families else None
     if recipe.split.refit:
-        with progress.stage("refit", None, "rounds") as advance:
-            rows.append(
-                timeline.assemble(
-                    parts.test,
-                    features,
-                    recipe.negatives,
-                    recipe.seed,
-                    lambda _: None,
-                    releases.root,
-                )
-            )
-            fitted, features = _refit(rows, recipe, features, fitted, threads)
-            advance(fitted.rounds)
+        rows += work.rows("features", [parts.test], recipe.seed, recipe.negatives)
+        fitted, features = _refit(rows, recipe, features, fitted, work)
     verdict = judge(exam.evidence(parts, recipe), recipe.gate)
-    varying = rows[0].varying()
-    groups = {"fit": len(rows[0]), "valid": len(rows[1]), "test": len(parts.test)}
-    gains = _gain_shares(features.names, fitted)
+    varying, gains = rows[0].varying(), _gain_shares(features.names, fitted)
+    groups = _groups(rows, parts)
+    text = recipe_text(recipe_file.read_text("utf-8"), tuned.best if tuned else {})
     release_id = write_release(
         releases, fitted, features, timeline, parts, measured, exam, verdict, gains, groups,
-        varying, recipe=recipe, recipe_file=recipe_file, now_ms=now_ms, debias=debias,
+        varying, recipe=recipe, recipe_text=text, now_ms=now_ms, debias=debias,
     )  # fmt: skip
-    count = sum(int(part.sizes.sum()) for part in rows)
     return Trained(
-        release_id, exam, verdict, gains, groups, count, fitted.rounds, varying, debias=debias
-    )
+        release_id, exam, verdict, gains, groups, sum(len(part.labels) for part in rows),
+        fitted.rounds, varying, log={"left_out": _left_out(judged, parts, rows)},
+        debias=debias, tuned=tuned, families=families,
+    )  # fmt: skip
+
+
+def _fitted(rows: Sequence[TrainingSet], recipe: Recipe, work: _Work) -> Fitted:
+    with work.progress.stage("fit", None, "rounds") as advance:
+        fitted = fit(rows[0], rows[1], recipe, work.threads)
+        advance(fitted.rounds)
+    return fitted
+
+
+def _groups(rows: Sequence[TrainingSet], parts: Parts) -> dict[str, int]:
+    return {"fit": len(rows[0]), "valid": len(rows[1]), "test": len(parts.test)}
+
+
+def _tuned(rows: Sequence[TrainingSet], recipe: Recipe, trials: int, work: _Work) -> Tuned | None:
+    if not trials:
+        return None
+    with work.progress.stage("tune", trials, "trials") as advance:
+        return tune(rows[0], rows[1], recipe, trials, work.threads, advance)
+
+
+def _families(rows: Sequence[TrainingSet], recipe: Recipe, own: Fitted, work: _Work) -> Families:
+    return compare_families(
+        rows, work.parts.test, work.timeline, work.features.names, recipe, own, work.threads,
+        work.progress,
+    )  # fmt: skip
 
 
 def _refit(
-    rows: Sequence[TrainingSet], recipe: Recipe, features: FeatureSet, fitted: Fitted, threads: int
+    rows: Sequence[TrainingSet], recipe: Recipe, features: FeatureSet, fitted: Fitted, work: _Work
 ) -> tuple[Fitted, FeatureSet]:
     """Train on all rows with the rounds found, on the features that the first model split on.
 
@@ -123,7 +162,10 @@ def _refit(
     if not used.size:
         used = np.arange(len(features.names))
     names = tuple(features.names[j] for j in used)
-    return refit(rows, used, recipe, fitted, threads), FeatureSet(CATALOG, names)
+    with work.progress.stage("refit", None, "rounds") as advance:
+        again = refit(rows, used, recipe, fitted, work.threads)
+        advance(again.rounds)
+    return again, FeatureSet(CATALOG, names)
 
 
 def _gain_shares(names: Sequence[str], fitted: Fitted) -> dict[str, float]:
@@ -140,3 +182,19 @@ def _refuse_if_empty(rows: Sequence[TrainingSet], parts: Parts) -> None:
                 f"no query group to {name} on: of {len(judged)} judged lists none has a document "
                 "that is better than another; give more clicks or judgements"
             )
+
+
+def _left_out(
+    judged: Sequence[Judged], parts: Parts, rows: Sequence[TrainingSet]
+) -> dict[str, int]:
+    """Count the lists that taught nothing, by reason."""
+    useful = sum(one.is_useful for one in judged)
+    chosen = [*parts.fitting, parts.test]
+    assembled = list(zip(chosen, rows, strict=False))  # the test part only where it was refit on
+    return {
+        "lists_with_nothing_better_than_the_rest": len(judged) - useful,
+        "lists_beyond_max_groups": useful - sum(map(len, chosen)),
+        "lists_graded_alike_or_of_documents_not_in_the_catalogue": sum(
+            len(part) - len(some) for part, some in assembled
+        ),
+    }

@@ -25,6 +25,7 @@ from app.offline.recipe import Recipe
 from app.offline.retention import release_stores
 from app.offline.timeline import Logged, Timeline
 from app.offline.train import Trained, train
+from app.offline.tune import require_optuna
 from app.settings import Settings
 from app.snapshot.opening import open_snapshot, open_tables
 from app.snapshot.snapshot import Snapshot
@@ -150,9 +151,13 @@ def train_model(
     now_ms: int,
     max_groups: int | None = None,
     progress: Progress | None = None,
+    trials: int = 0,
+    all_families: bool = False,
 ) -> Trained:
     """Train from the labels and write a release. Publishing is a step of its own: offline.gate."""
     labels.check()
+    if trials:
+        require_optuna()  # before anything that takes long
     recipe = Recipe.load(recipe_file).limited(max_groups)
     snapshot = place.snapshot()
     if labels.sessions is not None:
@@ -171,8 +176,9 @@ def train_model(
         trained = train(
             found.judged, timeline, recipe, place.settings, place.stores.releases,
             now_ms=now_ms, recipe_file=recipe_file, progress=progress, debias=found.debias,
+            trials=trials, all_families=all_families,
         )  # fmt: skip
-    return replace(trained, log=_log_facts(found.counts, timeline))
+    return replace(trained, log={**trained.log, **_log_facts(found.counts, timeline)})
 
 
 def check_parity(

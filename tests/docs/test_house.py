@@ -99,7 +99,7 @@ def lint(folder: Path) -> tuple[int, str]:
 def test_every_library_that_is_imported_is_asked_for_and_pinned():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
-    asked = [*project["dependencies"], *extras["report"]]
+    asked = [*project["dependencies"], *extras["report"], *extras["tune"]]
     pinned = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
     installed = packages_distributions()
     missing = {

@@ -93,3 +93,13 @@ def test_a_full_disk_is_said_in_a_line(tmp_path):
             file.append(training_rows(400))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_groups_graded_alike_are_left_out_whole(tmp_path):
+    rows = training_rows(groups=4)
+    rows.labels[20:40], rows.labels[60:80] = 0, 2
+    file = RowFile(tmp_path, 6)
+    file.append(rows)
+    read = file.read()
+    assert read.qids == (rows.qids[0], rows.qids[2])
+    np.testing.assert_array_equal(read.features[20:], rows.features[40:60])
