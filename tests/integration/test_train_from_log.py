@@ -61,6 +61,26 @@ def test_training_from_the_log_takes_impressions_and_imported_lists_together(log
     assert set(released["features"]) <= set(Recipe.load(recipe).features) | {"bm25(title)"}
 
 
+@pytest.mark.parametrize("method", ["propensity", "unbiased_lambdarank"])
+def test_a_release_says_how_its_clicks_were_corrected(logged, tmp_path, method):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(f'{RECIPE}\n[debias]\nmethod = "{method}"\nmin_clicks = 5\nresamples = 5\n')
+    trained = train_model(logged.place, recipe, JudgedBy(), now_ms=NOW_MS)
+    releases = logged.place.stores.releases
+    facts = releases.manifest(trained.release_id)["debias"]
+    assert (facts["method"], facts["lists"], facts["refused"]) == (method, 160, 0)
+    assert bool(facts["propensity"]) == (method == "propensity")
+    told = (releases.path(trained.release_id) / "report.md").read_text()
+    assert f"Debiasing: {method}, 160 lists." in told
+
+
+def test_a_log_that_cannot_tell_positions_apart_trains_nothing(logged, tmp_path):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(RECIPE + '[debias]\nmethod = "randomised"\n')
+    with pytest.raises(InvalidInput, match="0 clicks in 0 lists shown in random order"):
+        train_model(logged.place, recipe, JudgedBy(), now_ms=NOW_MS)
+
+
 def test_a_search_that_is_in_both_logs_is_taken_once_and_from_the_impressions(logged):
     place, recipe = logged.place, Recipe(features=("cosine",))
     refresh_tables(place, place.snapshot(), NOW_MS)

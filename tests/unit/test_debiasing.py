@@ -50,6 +50,14 @@ def test_lists_of_unknown_order_change_no_propensity(method):
     assert alone.weights.tolist() == mixed.weights.tolist()
 
 
+@pytest.mark.parametrize("method", ["propensity", "randomised"])
+def test_the_order_of_the_log_changes_no_bit(method):
+    log = drawn_sessions(EXAMINED, 2000, seed=1, is_random=True)
+    one, two = (STRATEGIES[method](s, QUICK, 7) for s in (log, log[::-1]))
+    assert one.report.to_json() == two.report.to_json()
+    assert one.weights.tobytes() == two.weights.tobytes()
+
+
 def test_a_log_of_unknown_order_alone_is_learned_from_plainly():
     sessions = of_unknown_order(drawn_sessions(EXAMINED, 300, seed=2))
     for method in STRATEGIES:
