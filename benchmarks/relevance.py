@@ -106,7 +106,8 @@ def run_split(
         files = [[str(f)] if f else [] for f in (training.events, training.sessions)]
         if any(files):
             import_log(place, files[0], files[1], NOW_MS)
-            refresh_tables(place, snapshot, NOW_MS)
+            events = load_events(place)  # decay and windows count back from the log's end
+            refresh_tables(place, snapshot, int(events.ts_ms[-1]) + 1 if events else NOW_MS)
         labels = JudgedBy(training.sessions, training.queries, training.qrels)
         if training.sessions is None and training.queries is None:
             labels = None
