@@ -26,12 +26,13 @@ from app.offline.ctr.used import open_used
 from app.offline.ctr.workflow import train_click_model
 from app.offline.evaluate import Variant, measure
 from app.offline.judged import from_qrels
+from app.offline.labelled import JudgedBy, read_labelled
 from app.offline.recipe import Recipe
 from app.offline.reindex import reindex
 from app.offline.timeline import Timeline
 from app.offline.train import Trained, train
 from app.offline.trec import read_qrels, read_queries
-from app.offline.workflow import JudgedBy, Workplace, import_log, read_judged, refresh_tables
+from app.offline.workflow import Workplace, import_log, refresh_tables
 from app.rank.factorization import OBJECTIVES, FactorizationModel, Places, Shape, Weights
 from app.rank.local import LocalRanker
 from app.rank.release import open_release
@@ -90,7 +91,7 @@ def ranking(
     recipe = Recipe.load(RANKING).limited(max_groups)
     bare = tuple(f for f in recipe.features if f != FEATURE)
     snapshot, events = place.snapshot(), place.events()
-    judged = read_judged(JudgedBy(), recipe, events, now_ms)
+    judged = read_labelled(JudgedBy(), recipe, events, place.stores.impressions, now_ms).judged
     tables, trained, rankers = place.tables(snapshot), {}, []
     with ThreadPoolExecutor(1) as threads:
         for name, features in (("without", bare), ("with", (*bare, FEATURE))):
