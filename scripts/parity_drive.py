@@ -119,7 +119,7 @@ def wait_for_other_tables(client: httpx.Client, before: str | None) -> None:
 def publish(demo: Demo) -> None:
     """Let the newest release serve, whatever the gate thought of so small a city."""
     if demo.stores.releases.current_id() is None:
-        run(duolu(demo, "publish", demo.stores.releases.ids()[-1]))
+        run(duolu(demo, "publish", demo.stores.releases.ids()[-1], "--force"))
 
 
 @contextmanager
