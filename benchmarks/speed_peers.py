@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 import faiss
@@ -169,3 +172,36 @@ def _faiss(serving: Serving) -> tuple[Any, Any]:
     index = faiss.IndexFlatIP(documents.vectors.shape[1])
     index.add(np.ascontiguousarray(documents.vectors))
     return index, None
+
+
+class BareThreads:
+    """What it costs to wake threads and be woken by the last: queues, and none of our code."""
+
+    def __init__(self, most: int) -> None:
+        self.queues: list[SimpleQueue[Callable[[], None]]] = [SimpleQueue() for _ in range(most)]
+        for queue in self.queues:
+            Thread(target=_serve, args=(queue,), daemon=True).start()
+
+    async def all_answer(self, lanes: int) -> None:
+        """Wake so many threads; return when each has been awake."""
+        loop = asyncio.get_running_loop()
+        over, awake = loop.create_future(), list[None]()
+
+        def settle() -> None:
+            if not over.done():
+                over.set_result(None)
+
+        def answer() -> None:
+            awake.append(None)
+            if len(awake) == lanes:
+                loop.call_soon_threadsafe(settle)
+
+        for queue in self.queues[:lanes]:
+            queue.put(answer)
+        if lanes:
+            await over
+
+
+def _serve(queue: SimpleQueue[Callable[[], None]]) -> None:
+    while True:
+        queue.get()()

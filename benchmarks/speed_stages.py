@@ -10,6 +10,7 @@ hop          to the ranker's thread and back
 model        the model's predict: not counted among "everything else"
 select       the page, the count and the ids
 json         the answer as bytes
+threads      (bare) as many threads woken by a queue; the last wakes the event loop
 whole        Engine.search as served, channels side by side, and json
 """
 
@@ -24,7 +25,7 @@ from typing import Any, TypeAlias, cast
 
 import uvloop
 from speed_catalogue import Asked
-from speed_peers import Bare
+from speed_peers import Bare, BareThreads
 
 from app.bootstrap import Answer, Engine, make_context
 from app.domain.arrays import F32
@@ -43,6 +44,9 @@ from app.snapshot.context import SearchContext
 PATIENCE_MS = 3_600_000.0  # an hour: contexts are made before the first round
 OTHERS = ("understand", "others", "fan-out", "merge", "features", "hop", "select", "json")
 """Everything else but text, vector and the model."""
+
+FRAME = ("understand", "fan-out", "merge", "hop", "select", "json")
+"""What is left of them where no other channel is asked and no feature computed."""
 
 ENGINES = ("channel lexical", "channel vector")
 """The two stages that the bare engine calls stand beside."""
@@ -92,6 +96,7 @@ class Stages:
         if not isinstance(self.serving.ranker, LocalRanker):
             raise TypeError("speed is measured with a ranker in this process; publish a release")
         self.ranker = self.serving.ranker
+        self.threads = BareThreads(len(self.search.fanout.lanes))
         self.window = engine.settings.merge.max_candidates
         self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)  # as uvicorn does
 
@@ -150,7 +155,13 @@ class Stages:
             **self.bare.text(query.terms, k["lexical"]),
             **self.bare.vector(query.vector, k["vector"]),
         }
-        return {f"bare {name}": _clocked(call) for name, call in calls.items()}
+        lanes = len(
+            [lane for lane in self.search.fanout.lanes if lane.channel.accepts(request.ctx)]
+        )
+        return {
+            **{f"bare {name}": _clocked(call) for name, call in calls.items()},
+            "bare threads": self._awaited(self.threads.all_answer, lanes),
+        }
 
     def _context(self, asked: Asked) -> SearchContext:
         query = understand(asked.request, self.serving.snapshot, asked.now_ms, self.window)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from speed_builds import Builds
-from speed_stages import OTHERS, Sample
+from speed_stages import FRAME, OTHERS, Sample
 
 TEXT, VECTOR = "channel lexical", "channel vector"
 
@@ -57,6 +57,11 @@ def stage_rows(size: int, samples: Sequence[Sample]) -> list[dict[str, Any]]:
             f"{size:,} everything else", samples, rest, ["bare tantivy", "bare faiss"],
             "tantivy + faiss", None,
         ),
+        paired(
+            f"{size:,} the frame alone", samples, FRAME, ["bare tantivy", "bare faiss"],
+            "tantivy + faiss", None,
+        ),
+        paired(f"{size:,} fan-out", samples, ["fan-out"], ["bare threads"], "bare threads", None),
     ]  # fmt: skip
     return found
 

@@ -62,18 +62,19 @@ def best_rows(
         common = sizes[sizes * COMMON_EVERY >= postings.n]
         by_mask = bool(mask.count * LOOK_UP_COST < common.sum())
     keys, total = search(postings, terms, flags, words, by_mask, at_least, k)
-    keys = np.sort(keys)[::-1][:k]  # NumPy's sort is vector code, numba's is not
-    rows = (LAST_ROW - (keys & LAST_ROW)).astype(np.int32)
-    return Matches(rows, ((keys >> 32) * GRAIN).astype(np.float32), total)
+    keys.sort()  # NumPy's sort is vector code, numba's is not
+    rows, scores = _read(keys, min(k, keys.size))
+    return Matches(rows, scores, total)
 
 
-def in_order(rows: Rows, scores: F32) -> tuple[Rows, F32]:
-    """Order by (-score, row). Positive floats sort as the integers that their bits are."""
-    keys = (scores.view(np.int32).astype(np.int64) << 32) | (LAST_ROW - rows)
-    keys = np.sort(keys)[::-1]
-    return (LAST_ROW - (keys & LAST_ROW)).astype(np.int32), (keys >> 32).astype(np.int32).view(
-        np.float32
-    )
+@njit(cache=True, nogil=True)
+def _read(keys: I64, k: int) -> tuple[Rows, F32]:
+    """Return rows and scores of the last k keys, the last one first."""
+    rows, scores = np.empty(k, np.int32), np.empty(k, np.float32)
+    for i in range(k):
+        key = keys[keys.size - 1 - i]
+        rows[i], scores[i] = LAST_ROW - (key & LAST_ROW), (key >> 32) * GRAIN
+    return rows, scores
 
 
 @njit(cache=True, nogil=True)

@@ -20,12 +20,13 @@ from app.corpus.function_words import content_terms, function_words
 from app.domain.arrays import F64, I32
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
-from app.recall.best_rows import Matches, best_rows, in_order
+from app.recall.best_rows import Matches, best_rows
 from app.recall.channel import ChannelConfig
 from app.recall.indexing import WeightedField, invert
 from app.recall.options import read_options
 from app.recall.phrases import phrase_bonus, phrase_weights
 from app.recall.postings import Postings
+from app.recall.topk import top_rows
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
@@ -108,7 +109,8 @@ class LexicalChannel:
         store, options = self.documents.rows, self.options
         bonus = phrase_bonus(store, self.phrases, first, terms, self.postings, options.k1)
         lifted = found.scores[: first.size] + np.float32(options.phrase_boost) * bonus
-        rows, scores = in_order(first, lifted)
-        rows = np.concatenate([rows, found.rows[first.size :]])
-        scores = np.concatenate([scores, found.scores[first.size :]])
-        return Matches(rows[:k], scores[:k], found.total)
+        rows, scores = top_rows(first, lifted, k)
+        if rows.size < k and first.size < found.rows.size:
+            rows = np.concatenate([rows, found.rows[first.size :]])[:k]
+            scores = np.concatenate([scores, found.scores[first.size :]])[:k]
+        return Matches(rows, scores, found.total)
