@@ -52,7 +52,7 @@ def train_command(
         int | None, typer.Option(min=1, help="Learn from so many lists at most; default: recipe.")
     ] = None,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Fit and measure every objective beside the recipe's.")
+        bool, typer.Option("--compare", help="Measure every objective and every debiasing beside.")
     ] = False,
     tune: Annotated[
         int, typer.Option(min=0, help="Try so many sets of LightGBM's parameters first.")
@@ -91,6 +91,7 @@ def train_command(
         "debias": trained.debias.to_json() if trained.debias else None,
         "tuned": trained.tuned and trained.tuned.to_json(),
         "families": trained.families and trained.families.to_json(),
+        "corrections": trained.corrections and trained.corrections.to_json(),
     }  # fmt: skip
     best = [f"  {share:6.1%}  {name}" for name, share in list(trained.features.items())[:12]]
     lines = [
@@ -99,6 +100,7 @@ def train_command(
         *(trained.tuned.lines() if trained.tuned else ()),
         *metric_lines(trained.comparison),
         *(trained.families.lines() if trained.families else ()),
+        *(["", *trained.corrections.lines()] if trained.corrections else ()),
         f"{len(trained.features)} features used of {trained.varying} that vary, by gain:",
         *best,
         *verdict_lines(trained.verdict),

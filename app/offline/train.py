@@ -13,6 +13,7 @@ from app.domain.errors import InvalidInput
 from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
 from app.offline.clicks.correction import DebiasReport
+from app.offline.corrections import Corrections, Relabel, compare_corrections
 from app.offline.dataset import TrainingSet
 from app.offline.evaluate import Comparison
 from app.offline.exam import Exam, examine
@@ -48,6 +49,7 @@ class Trained:
     debias: DebiasReport | None = None  # how clicks were corrected; None: no clicks
     tuned: Tuned | None = None
     families: Families | None = None
+    corrections: Corrections | None = None
 
     @property
     def comparison(self) -> Comparison:
@@ -89,11 +91,12 @@ def train(
     trials: int = 0,
     all_families: bool = False,
     debias: DebiasReport | None = None,
+    relabel: Relabel | None = None,
 ) -> Trained:
     """Train from judged lists and write a candidate release. Publishing is a step of its own.
 
     `trials` sets of parameters are tried first, `all_families` measures every objective beside,
-    `debias` says how the lists were corrected.
+    `debias` says how the lists were corrected; with `relabel` every way to correct is measured.
     """
     names = recipe.feature_names(timeline.snapshot.documents.schema, timeline.channels)
     features, parts = FeatureSet(CATALOG, names), cut(judged, recipe)
@@ -108,6 +111,7 @@ def train(
         measured = LightGbmModel.of(fitted.booster, names, fitted.rounds)
         exam = examine(judged, parts.test, timeline, measured, releases, recipe, now_ms, advance)
     families = _families(rows, recipe, fitted, work) if all_families else None
+    corrections = _corrections(relabel, recipe, fitted, work) if relabel else None
     if recipe.split.refit:
         rows += work.rows("features", [parts.test], recipe.seed, recipe.negatives)
         fitted, features = _refit(rows, recipe, features, fitted, work)
@@ -122,7 +126,7 @@ def train(
     return Trained(
         release_id, exam, verdict, gains, groups, sum(len(part.labels) for part in rows),
         fitted.rounds, varying, log={"left_out": _left_out(judged, parts, rows)},
-        debias=debias, tuned=tuned, families=families,
+        debias=debias, tuned=tuned, families=families, corrections=corrections,
     )  # fmt: skip
 
 
@@ -148,6 +152,16 @@ def _families(rows: Sequence[TrainingSet], recipe: Recipe, own: Fitted, work: _W
     return compare_families(
         rows, work.parts.test, work.timeline, work.features.names, recipe, own, work.threads,
         work.progress,
+    )  # fmt: skip
+
+
+def _corrections(relabel: Relabel, recipe: Recipe, own: Fitted, work: _Work) -> Corrections:
+    def assemble(parts: Sequence[Sequence[Judged]]) -> list[TrainingSet]:
+        return work.rows("features", parts, recipe.seed, recipe.negatives)
+
+    return compare_corrections(
+        relabel, assemble, work.parts, work.timeline, work.features.names, recipe, own,
+        work.threads, work.progress,
     )  # fmt: skip
 
 

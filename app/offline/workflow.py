@@ -17,6 +17,7 @@ from app.offline.ctr.used import open_used
 from app.offline.import_events import Imported, import_events, import_sessions
 from app.offline.impression_events import tell
 from app.offline.join import JoinCounts
+from app.offline.judged import Judged
 from app.offline.labelled import JudgedBy, read_labelled
 from app.offline.parity import Parity, chosen, compare
 from app.offline.past import Past
@@ -167,6 +168,10 @@ def train_model(
         follow_log(place, snapshot, now_ms, progress)
     events = place.events()
     found = read_labelled(labels, recipe, events, place.stores.impressions, now_ms)
+
+    def relabel(other: Recipe) -> Sequence[Judged]:
+        return read_labelled(labels, other, events, place.stores.impressions, now_ms).judged
+
     used = open_used(recipe.models, place.models, recipe.uses, snapshot, events)
     with place.past(events, snapshot) as past:
         timeline = Timeline(
@@ -177,6 +182,7 @@ def train_model(
             found.judged, timeline, recipe, place.settings, place.stores.releases,
             now_ms=now_ms, recipe_file=recipe_file, progress=progress, debias=found.debias,
             trials=trials, all_families=all_families,
+            relabel=relabel if all_families and found.debias else None,
         )  # fmt: skip
     return replace(trained, log={**trained.log, **_log_facts(found.counts, timeline)})
 

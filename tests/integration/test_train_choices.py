@@ -103,6 +103,18 @@ def test_compare_measures_every_family_on_the_same_lists(copy):
     assert release.manifest["recipe"]["objective"] == "pairwise"
 
 
+def test_compare_measures_every_correction_that_the_log_can_teach(copy):
+    _, trained = learn(copy, all_families=True)
+    found = trained.corrections.to_json()
+    assert set(found) == {"none", "propensity", "randomised", "unbiased_lambdarank"}
+    assert "0.0000 [0.0000, 0.0000]" in found["none"]["difference"]
+    assert "nDCG@10" in found["unbiased_lambdarank"]
+    assert "random" in found["randomised"]["refused"]  # nobody was shown a random order
+    table = "\n".join(trained.corrections.lines())
+    assert "| none (the recipe) |" in table
+    assert "randomised is refused: " in table
+
+
 def test_tuning_writes_what_it_found_into_the_release_and_leaves_the_recipe_alone(copy):
     pytest.importorskip("optuna")
     _, trained = learn(copy, trials=4)
