@@ -30,6 +30,9 @@ def sum_affinities(
 ) -> F32:
     """Look each row's codes up: field p's preference is codes[ends[p - 1]:ends[p]], ascending."""
     out = np.zeros((ends.size, rows.size), np.float32)
+    sieve = np.uint64(0)
+    for code in codes:
+        sieve |= np.uint64(1) << np.uint64(code & 63)
     for i in range(rows.size):
         start = offsets[rows[i]]
         at = start + layout.header
@@ -39,9 +42,10 @@ def sum_affinities(
         for p in range(ends.size):
             total = np.float32(0.0)
             for _ in range(values[start + layout.counts + p]):
-                known = _lower_bound(codes, first, ends[p], values[at])
-                if known < ends[p] and codes[known] == values[at]:
-                    total += weights[known]
+                if sieve >> np.uint64(values[at] & 63) & np.uint64(1):  # few codes are liked
+                    known = _lower_bound(codes, first, ends[p], values[at])
+                    if known < ends[p] and codes[known] == values[at]:
+                        total += weights[known]
                 at += 1
             out[p, i] = total
             first = ends[p]
