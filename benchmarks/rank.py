@@ -43,6 +43,7 @@ Scorer = Callable[[F32], Any]
 def main(
     quick: Annotated[bool, typer.Option(help="A small part of the grid: two minutes.")] = False,
     rounds: Annotated[int, typer.Option(help="Rounds of each case, the first dropped.")] = 12,
+    out: Annotated[str, typer.Option(help="Name of the result files.")] = "rank",
 ) -> None:
     """Measure, print the table, keep the samples."""
     logging.getLogger("onnxmltools").setLevel(logging.ERROR)
@@ -56,8 +57,8 @@ def main(
                 rows += _cases(booster, x, trees, leaves, grid[3], rounds, samples)
     for line in _musts(rows):
         print(line)
-    print(f"written: {write('rank', rows, samples)}")
-    _plot(rows, RESULTS / "rank.png")
+    print(f"written: {write(out, rows, samples)}")
+    _plot(rows, RESULTS / f"{out}.png")
 
 
 def train(features: int, leaves: int, trees: int) -> tuple[Any, F32]:
@@ -164,6 +165,7 @@ def _musts(rows: list[dict[str, Any]]) -> list[str]:
     return [
         f"{what}: x {ratio:.1f}, must be >= {least}: {'yes' if ratio >= least else 'NO'}"
         for what, (ratio, least) in asked.items()
+        if np.isfinite(ratio)
     ]
 
 
