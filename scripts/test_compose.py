@@ -124,7 +124,9 @@ class Services:
         self.docker(*run, "import-events", "/city/events.jsonl")
         self.docker(*run, "train", "--sessions", "/city/sessions.jsonl")
         releases = json.loads(self.docker(*run, "releases", "--json"))["releases"]
-        self.docker(*run, "publish", releases[-1]["id"])
+        self.docker(
+            *run, "publish", releases[-1]["id"], "--force"
+        )  # so small a city has few clicks
 
 
 def search(client: httpx.Client) -> dict[str, Any]:
