@@ -168,7 +168,7 @@ def _faiss(serving: Serving) -> tuple[Any, Any]:
         raise ValueError("the catalogue has no vectors: encoder.enabled is false")
     if file.exists():
         width = serving.snapshot.manifest["settings"]["channels"]["vector"]["ef_search"]
-        return faiss.read_index(str(file)), faiss.SearchParametersHNSW(efSearch=width)  # type: ignore[attr-defined]
+        return faiss.read_index(str(file)), faiss.SearchParametersHNSW(efSearch=width)
     index = faiss.IndexFlatIP(documents.vectors.shape[1])
     index.add(np.ascontiguousarray(documents.vectors))
     return index, None

@@ -158,8 +158,9 @@ def channel_section(module: ModuleType) -> str:
 
 
 def options_class(module: ModuleType) -> type:
+    options: type
     (options,) = (kind for key, kind in vars(module).items() if key.endswith("Options"))
-    return options  # type: ignore[no-any-return]
+    return options
 
 
 def when(is_built_in: bool) -> str:

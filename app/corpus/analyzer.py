@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -39,7 +39,8 @@ class Analyzer:
         self.id = _identity(self.names)
         self._jieba = _dictionary()
         self._known = frozenset(names)
-        self._finder = rjieba.Jieba.empty()  # type: ignore[no-untyped-call]  # has no types
+        without_words: Callable[[], rjieba.Jieba] = rjieba.Jieba.empty
+        self._finder = without_words()
         for name in names:
             self._finder.add_word(name, 1, None)
         # Without its own cache the stemmer holds no state between calls; lru_cache has a lock.

@@ -24,7 +24,7 @@ from typing import TypeAlias
 import numpy as np
 
 from app.corpus.ragged import Dictionary, Ragged, Strings, open_array
-from app.corpus.row_store import RowStore
+from app.corpus.row_store import RowColumns, RowStore
 from app.corpus.schema import NUMERIC, FieldType, Schema
 from app.domain.arrays import F32, F64, I32, Rows
 from app.domain.errors import CorruptArtifact
@@ -96,14 +96,14 @@ class Documents:
             tokens=tokens,
             numbers=numbers,
             keywords=keywords,
-            rows=RowStore.open(path, *_row_columns(tokens, numbers, keywords)),
+            rows=RowStore.open(path, _row_columns(tokens, numbers, keywords)),
             vectors=open_array(vectors) if (path / "vectors.npy").exists() else None,
         )
 
 
 def save_row_store(path: Path, schema: Schema) -> None:
     """Write rows.* from the columns that stand under `path`."""
-    RowStore.pack(*_row_columns(*_open_columns(path, schema))).save(path)
+    RowStore.pack(_row_columns(*_open_columns(path, schema))).save(path)
 
 
 def _open_columns(path: Path, schema: Schema) -> Columns:
@@ -122,9 +122,9 @@ def _row_columns(
     tokens: Mapping[str, TokenColumn],
     numbers: Mapping[str, F64],
     keywords: Mapping[str, KeywordColumn],
-) -> tuple[dict[str, Ragged], dict[str, Ragged], Mapping[str, F64], dict[str, I32]]:
-    """Choose what a row's record holds; see RowStore.pack."""
-    return (
+) -> RowColumns:
+    """Choose what a row's record holds."""
+    return RowColumns(
         {name: column.tokens for name, column in tokens.items()},
         {name: keywords[name].codes for name in PREFERENCE_FIELDS if name in keywords},
         numbers,

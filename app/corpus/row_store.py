@@ -14,7 +14,7 @@ rows.values.npy     int32, a record a row:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -27,6 +27,15 @@ from app.domain.arrays import F32, F64, I32, I64, Rows
 
 FIRST_TOKENS = 256
 """A record holds a field up to here, so that one endless document costs no more than another."""
+
+
+class RowColumns(NamedTuple):
+    """What is laid out by row, by name of the field."""
+
+    tokens: Mapping[str, Ragged]  # searched fields: int32 term ids, an entry a row
+    codes: Mapping[str, Ragged]  # preference fields: int32 codes, an entry a row
+    numbers: Mapping[str, F64]  # numeric columns, each (n,), NaN where missing
+    df: Mapping[str, I32]  # of each searched field, (terms,): rows in which a term occurs
 
 
 class Layout(NamedTuple):
@@ -57,42 +66,22 @@ class RowStore:
     average_lengths: F64  # (fields,) tokens a row, over rows that have the field
 
     @classmethod
-    def pack(
-        cls,
-        tokens: Mapping[str, Ragged],
-        codes: Mapping[str, Ragged],
-        numbers: Mapping[str, F64],
-        df: Mapping[str, I32],
-    ) -> Self:
-        """Lay columns out by row. `df` is that of each searched field, (terms,)."""
-        records = _records(list(numbers.values()), [*tokens.values(), *codes.values()], len(tokens))
-        return cls._of(records, tokens, codes, numbers, df)
+    def pack(cls, columns: RowColumns) -> Self:
+        """Lay columns out by row."""
+        return cls._of(columns, _records(columns))
 
     def save(self, path: Path) -> None:
         """Write the files named above beside the columns, in the directory `path`."""
         self.records.save(path / "rows")
 
     @classmethod
-    def open(
-        cls,
-        path: Path,
-        tokens: Mapping[str, Ragged],
-        codes: Mapping[str, Ragged],
-        numbers: Mapping[str, F64],
-        df: Mapping[str, I32],
-    ) -> Self:
+    def open(cls, path: Path, columns: RowColumns) -> Self:
         """Map what `save` wrote of the same columns."""
-        return cls._of(Ragged.open(path / "rows"), tokens, codes, numbers, df)
+        return cls._of(columns, Ragged.open(path / "rows"))
 
     @classmethod
-    def _of(
-        cls,
-        records: Ragged,
-        tokens: Mapping[str, Ragged],
-        codes: Mapping[str, Ragged],
-        numbers: Mapping[str, F64],
-        df: Mapping[str, I32],
-    ) -> Self:
+    def _of(cls, columns: RowColumns, records: Ragged) -> Self:
+        tokens, codes, numbers, df = columns
         side_by_side = np.stack(list(df.values()), axis=1) if df else np.empty((0, 0), np.int32)
         return cls(
             records, Layout.of(len(numbers), len(tokens), len(codes)),
@@ -118,8 +107,10 @@ def _average_lengths(tokens: Mapping[str, Ragged]) -> F64:
     return np.array([size / rows or 1.0 for size, rows in zip(sizes, filled, strict=True)])
 
 
-def _records(numbers: Sequence[F64], columns: Sequence[Ragged], fields: int) -> Ragged:
-    """Interleave; the first `fields` ragged columns are cut to FIRST_TOKENS a row."""
+def _records(of: RowColumns) -> Ragged:
+    """Interleave; the searched fields are cut to FIRST_TOKENS a row."""
+    numbers, fields = list(of.numbers.values()), len(of.tokens)
+    columns = [*of.tokens.values(), *of.codes.values()]
     n = numbers[0].size if numbers else len(columns[0]) if columns else 0
     head, whole = 2 * len(numbers), np.iinfo(np.int64).max
     limits = [FIRST_TOKENS if c < fields else whole for c in range(len(columns))]

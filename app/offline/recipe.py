@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from app.corpus.schema import NUMERIC, Schema
-from app.domain.errors import InvalidInput
 from app.domain.user import PREFERENCE_FIELDS
 from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
+from app.offline.recipe_file import Part, read_recipe
 from app.rank.dependencies import models_read
 from app.snapshot.counters import WINDOWS
 
@@ -20,18 +19,14 @@ Objective: TypeAlias = Literal["binary", "regression", "pairwise", "lambdarank",
 """What is learned: app/offline/objectives.py says which is of which family."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Negatives(_Part):
+class Negatives(Part):
     """Unjudged candidates enter as grade 0: what serving ranks is mostly unjudged."""
 
     top: int = Field(30, ge=0, description="best by fused order")
     random: int = Field(30, ge=0, description="of the rest, drawn by seed")
 
 
-class Split(_Part):
+class Split(Part):
     """Shares of the query groups, by hash of the query text, or by time for sessions."""
 
     valid: float = Field(0.15, gt=0, lt=0.5, description="stops the boosting")
@@ -39,14 +34,14 @@ class Split(_Part):
     refit: bool = Field(True, description="train again on all groups with the rounds found")
 
 
-class Sampling(_Part):
+class Sampling(Part):
     """Bounds on a large log, always by whole query groups."""
 
     max_groups: int = Field(10_000, gt=0)
     time_blocks: int = Field(6, ge=2, description="tables are rebuilt before each block")
 
 
-class Log(_Part):
+class Log(Part):
     """How logged impressions and events find each other."""
 
     window_minutes: float = Field(30.0, gt=0, description="actions after it are late: counted")
@@ -56,7 +51,7 @@ class Log(_Part):
         return round(self.window_minutes * 60_000)
 
 
-class Grades(_Part):
+class Grades(Part):
     """Labels of what was done with a shown document: the highest that applies."""
 
     clicked: int = Field(1, ge=0)
@@ -69,7 +64,7 @@ class Grades(_Part):
     )
 
 
-class Debias(_Part):
+class Debias(Part):
     """How clicks are corrected for the position that they fell on."""
 
     method: Literal["none", "propensity", "randomised", "unbiased_lambdarank"] = "none"
@@ -79,7 +74,7 @@ class Debias(_Part):
     resamples: int = Field(200, ge=1, description="of the bootstrap, for the intervals")
 
 
-class Gate(_Part):
+class Gate(Part):
     """When a trained model may be published."""
 
     metric: str = Field("nDCG@10", description="what is compared, as ir-measures writes it")
@@ -91,7 +86,7 @@ class Gate(_Part):
     max_rank_ms: float = Field(100.0, gt=0, description="95th percentile of ranking one query")
 
 
-class Recipe(_Part):
+class Recipe(Part):
     """One model."""
 
     objective: Objective = "lambdarank"
@@ -99,7 +94,7 @@ class Recipe(_Part):
     rounds: int = Field(600, gt=0)
     early_stopping: int = Field(30, gt=0)
     features: tuple[str, ...]
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = Field({}, description="LightGBM's own")
     tune: dict[str, tuple[bool | int | float | str, ...]] = Field(
         {}, description="for --tune: [low, high], or three choices and more, by parameter"
     )
@@ -115,18 +110,7 @@ class Recipe(_Part):
     @classmethod
     def load(cls, path: Path) -> Recipe:
         """Read a recipe; raise InvalidInput naming the key that is wrong."""
-        try:
-            recipe = cls.model_validate(tomllib.loads(path.read_text("utf-8")))
-        except FileNotFoundError:
-            raise InvalidInput(
-                f"no recipe at {path}; one is models/lambdarank/recipe.toml"
-            ) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"{path} is not TOML: {error}") from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise InvalidInput(f"{path}: {where}: {first['msg'].lower()}") from None
+        recipe = read_recipe(cls, path)
         CATALOG.expand(recipe.features, {})
         return recipe
 

@@ -24,7 +24,7 @@ class RowFile:
     def __init__(self, directory: Path, d: int) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
-        self._file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 (lives as long as we do)
+        self._file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 (read closes it)
         self._d = d
         self._parts = [TrainingSet.empty(d)]
 

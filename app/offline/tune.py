@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -90,36 +92,35 @@ def tune(
 
 def require_optuna() -> Any:
     """Import optuna, or raise InvalidInput saying how to install it."""
-    try:
-        import optuna
-        import tomlkit  # noqa: F401 (writes what was found)
-    except ImportError:
+    if find_spec("optuna") is None or find_spec("tomlkit") is None:  # tomlkit writes what was found
         raise InvalidInput(
             "--tune needs optuna and tomlkit; install them: pip install 'duolu[tune]'"
-        ) from None
-    return optuna
+        )
+    return import_module("optuna")
 
 
 def check_range(name: str, values: Range) -> Range:
     """Return the values, or raise InvalidInput: [low, high] of numbers, or several choices."""
     if len(values) < 2:
         raise InvalidInput(f"[tune] {name} = {list(values)}: write [low, high], or the choices")
-    if is_span(values) and values[0] >= values[1]:  # type: ignore[operator]  # both are numbers
+    ends = span(values)
+    if ends and ends[0] >= ends[1]:
         raise InvalidInput(f"[tune] {name} = {list(values)}: the first must be below the second")
     return values
 
 
-def is_span(values: Range) -> bool:
-    """Tell [low, high] from a list of choices."""
+def span(values: Range) -> tuple[float, float] | None:
+    """Return [low, high]; None for a list of choices."""
     numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
-    return len(values) == len(numbers) == 2
+    return (numbers[0], numbers[1]) if len(values) == len(numbers) == 2 else None
 
 
 def suggest(trial: Any, name: str, values: Range) -> Any:
     """Let optuna choose one value."""
-    if not is_span(values):
+    ends = span(values)
+    if ends is None:
         return trial.suggest_categorical(name, values)
-    low, high = (float(v) for v in values)
+    low, high = ends
     by_log = low > 0 and high >= LOG_FROM * low
     if all(isinstance(v, int) for v in values):
         return trial.suggest_int(name, int(low), int(high), log=by_log)

@@ -19,6 +19,9 @@ from app.domain.errors import CorruptArtifact
 
 GRAPH_FILE = "hnsw.faiss"
 
+_wrappers: Any = faiss
+"""faiss as it is in Python: its type stubs lack keyword arguments, and an array as a bitmap."""
+
 
 def build_graph(part: Path, vectors: F32, m: int, ef_construction: int) -> None:
     """Link the rows of `vectors` (n, dim) and write the file. Uses all cores.
@@ -58,11 +61,10 @@ class Graph:
 
         `allowed` (n,) keeps the others out of the answer, not out of the way to it.
         """
-        # faiss's stubs lack what its wrappers add: keyword arguments, and an array as a bitmap.
-        parameters = faiss.SearchParametersHNSW(efSearch=width)  # type: ignore[attr-defined]
+        parameters = _wrappers.SearchParametersHNSW(efSearch=width)
         if allowed is not None:  # both names must live until the search is over
             bits = np.packbits(allowed, bitorder="little")
-            selector = faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg,arg-type]
+            selector = _wrappers.IDSelectorBitmap(bits)
             parameters.sel = selector
         with threads(1):
             _, found = self._index.search(query[None], width, params=parameters)

@@ -8,11 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from app.domain.errors import InvalidInput
 
-T = TypeVar("T")
+
+class IsDataclass(Protocol):
+    """What `dataclasses.fields` takes."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+T = TypeVar("T", bound=IsDataclass)
 
 
 def read_options(kind: type[T], channel: str, config: Mapping[str, Any]) -> T:
@@ -20,8 +27,7 @@ def read_options(kind: type[T], channel: str, config: Mapping[str, Any]) -> T:
 
     Raises InvalidInput naming the key. Numbers must be finite and not negative.
     """
-    # A dataclass is asked for, which a plain type[T] cannot say.
-    known = {f.name: getattr(kind(), f.name) for f in fields(kind)}  # type: ignore[arg-type]
+    known = {f.name: getattr(kind(), f.name) for f in fields(kind)}
     for key, value in config.items():
         where = f"channels.{channel}.{key}"
         if key not in known:

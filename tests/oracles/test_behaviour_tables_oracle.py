@@ -189,7 +189,8 @@ def test_published_tables_open_on_the_rows_of_a_catalogue(tmp_path: Path) -> Non
     for user, client in (("ann", None), (None, "phone"), (None, "desk")):
         assert tables.user_state(user, client, documents, NOW).rows.tolist() == [1, 2]
     assert not tables.user_state("phone", "ann", documents, NOW).is_known
-    near, _ = tables.rows(*tables.neighbours.of(int(tables.ordinal_of[1])))  # type: ignore[union-attr]
+    assert tables.neighbours is not None
+    near, _ = tables.rows(*tables.neighbours.of(int(tables.ordinal_of[1])))
     assert near.tolist() == [2]
     in_memory = Tables.of(Learned.open(store.path(tables_id)), tables.manifest, documents)
     assert in_memory.counters["gain"].tolist() == [0, 3, 1, 0]

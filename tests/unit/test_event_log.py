@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,8 +20,8 @@ from app.offline.sessions import events_of, sessions_of
 NOW_MS = 1_760_000_000_000
 
 
-def click(n: int, ts_ms: int = NOW_MS, **more: object) -> Event:
-    return Event(f"e{n}", "click", ts_ms, object_id=f"d{n}", **more)  # type: ignore[arg-type]
+def click(n: int, ts_ms: int = NOW_MS, **more: Any) -> Event:
+    return Event(f"e{n}", "click", ts_ms, object_id=f"d{n}", **more)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.corpus.ragged import Ragged
-from app.corpus.row_store import RowStore
+from app.corpus.row_store import RowColumns, RowStore
 from app.features.affinity import sum_affinities
 from app.features.pair_inputs import dot_rows
 from app.features.row_slots import EMPTY, index_rows, place_of, spread, spread_lists
@@ -68,10 +68,10 @@ def test_affinity_sums_the_weights_of_a_rows_codes() -> None:
     title, tags = Ragged.pack([[8], [], [7, 7]], np.int32), [[6, 2, 1], [], [4, 9]]
     brand = Ragged.pack([[1], [4], []], np.int32)
     price, df = np.array([6.0, 1.0, 4.0]), np.zeros(9, np.int32)
-    store = RowStore.pack(
+    store = RowStore.pack(RowColumns(
         {"title": title}, {"brand": brand, "tags": Ragged.pack(tags, np.int32)},
         {"price": price}, {"title": df},
-    )  # fmt: skip
+    ))  # fmt: skip
     rows, records = np.array([2, 0, 1], np.int32), store.records
     ends = np.array([0, 3])
     out = sum_affinities(records.offsets, records.values, store.layout, rows, ends, codes, weights)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.corpus.ragged import Ragged
-from app.corpus.row_store import FIRST_TOKENS, RowStore
+from app.corpus.row_store import FIRST_TOKENS, RowColumns, RowStore
 
 Lists = list[list[int]]
 numbers = st.floats(allow_infinity=True, allow_nan=True)
@@ -26,10 +26,12 @@ def columns(draw: st.DrawFn) -> tuple[list[Lists], list[Lists], list[list[float]
 
 def packed(tokens: list[Lists], codes: list[Lists], values: list[list[float]]) -> RowStore:
     return RowStore.pack(
-        {f"t{i}": Ragged.pack(t, np.int32) for i, t in enumerate(tokens)},
-        {f"c{i}": Ragged.pack(c, np.int32) for i, c in enumerate(codes)},
-        {f"n{i}": np.array(v) for i, v in enumerate(values)},
-        {f"t{i}": np.zeros(10, np.int32) for i in range(len(tokens))},
+        RowColumns(
+            {f"t{i}": Ragged.pack(t, np.int32) for i, t in enumerate(tokens)},
+            {f"c{i}": Ragged.pack(c, np.int32) for i, c in enumerate(codes)},
+            {f"n{i}": np.array(v) for i, v in enumerate(values)},
+            {f"t{i}": np.zeros(10, np.int32) for i in range(len(tokens))},
+        )
     )
 
 
@@ -63,8 +65,10 @@ def test_a_long_field_is_cut_in_the_record_and_keeps_its_true_length() -> None:
 
 def test_what_is_saved_is_opened_alike(tmp_path: Path) -> None:
     tokens = {"title": Ragged.pack([[1, 2], []], np.int32)}
-    parts = (tokens, {}, {"price": np.array([1.5, np.nan])}, {"title": np.ones(3, np.int32)})
-    RowStore.pack(*parts).save(tmp_path)
-    opened = RowStore.open(tmp_path, *parts)
+    parts = RowColumns(
+        tokens, {}, {"price": np.array([1.5, np.nan])}, {"title": np.ones(3, np.int32)}
+    )
+    RowStore.pack(parts).save(tmp_path)
+    opened = RowStore.open(tmp_path, parts)
     assert np.array_equal(opened.heads(np.array([1, 0]))[0], [[np.nan, 1.5]], equal_nan=True)
     assert opened.average_lengths.tolist() == [2.0]

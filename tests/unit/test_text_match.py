@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.corpus.row_store import FIRST_TOKENS, RowStore
+from app.corpus.row_store import FIRST_TOKENS, RowColumns, RowStore
 from app.features.text_match import FIELD_MATCHES, match_rows
 from tests.oracles.naive_bm25 import column
 
@@ -27,10 +27,10 @@ def matches(tokens: list[list[int]], terms: list[int]) -> np.ndarray:
 
 def store(*fields: list[list[int]]) -> RowStore:
     columns = {str(name): column(tokens, VOCABULARY) for name, tokens in enumerate(fields)}
-    return RowStore.pack(
+    return RowStore.pack(RowColumns(
         {name: c.tokens for name, c in columns.items()}, {}, {},
         {name: c.df for name, c in columns.items()},
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def one(tokens: list[int], terms: list[int]) -> dict[str, float]:

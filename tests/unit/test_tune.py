@@ -7,7 +7,7 @@ import pytest
 from app.domain.errors import InvalidInput
 from app.offline.fit import fit
 from app.offline.recipe import Recipe
-from app.offline.tune import RANGES, check_range, is_span, recipe_text, require_optuna, tune
+from app.offline.tune import RANGES, check_range, recipe_text, require_optuna, span, tune
 from tests.builders.training_rows import training_rows
 
 ROWS, VALID = training_rows(seed=1), training_rows(seed=2)
@@ -35,7 +35,7 @@ def test_the_same_seed_finds_the_same():
 def test_every_default_range_can_be_searched():
     for name, values in RANGES.items():
         assert check_range(name, values) == values
-        assert is_span(values)
+        assert span(values) == values
 
 
 @pytest.mark.parametrize("values", [(), (3,), (5, 3), (0.5, 0.5)])
@@ -45,9 +45,9 @@ def test_a_range_that_is_none_is_refused_by_name(values):
 
 
 def test_two_words_or_truths_are_choices_and_no_range():
-    assert not is_span(("gbdt", "dart"))
-    assert not is_span((True, False))
-    assert not is_span((1, 2, 3))
+    assert span(("gbdt", "dart")) is None
+    assert span((True, False)) is None
+    assert span((1, 2, 3)) is None
 
 
 def test_without_optuna_it_says_how_to_install_it(monkeypatch):

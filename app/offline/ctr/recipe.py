@@ -2,48 +2,44 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from app.domain.errors import InvalidInput
+from app.offline.recipe_file import Part, read_recipe, read_toml
 from app.rank.factorization import Objective, Shape
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Vectors(_Part):
+class Vectors(Part):
     """Length of one vector. A field-aware model has one for each field that a value meets."""
 
     fm: int = Field(8, ge=1, le=64)
     ffm: int = Field(4, ge=1, le=64)
 
 
-class FieldNames(_Part):
+class FieldNames(Part):
     """What the model sees; app/rank/hashed_fields.py says which there are."""
 
     request: tuple[str, ...] = ("query", "term", "term_count", "user", "hour", "origin")
     document: tuple[str, ...] = ("id", "category", "brand", "price")
 
 
-class TimeSplit(_Part):
+class TimeSplit(Part):
     """Shares of the lists, in order of time: the newest are tested on."""
 
     valid: float = Field(0.15, gt=0, lt=0.5, description="stops the epochs")
     test: float = Field(0.15, gt=0, lt=0.5, description="measured once, reported")
 
 
-class Bounds(_Part):
+class Bounds(Part):
     """How much of a large log is read: the newest."""
 
     max_lists: int = Field(200_000, gt=0)
 
 
-class ClickGate(_Part):
+class ClickGate(Part):
     """When a click model may be published."""
 
     max_difference: float = Field(
@@ -52,7 +48,7 @@ class ClickGate(_Part):
     min_clicked_lists: int = Field(200, gt=0, description="held-out lists with a click")
 
 
-class ClickRecipe(_Part):
+class ClickRecipe(Part):
     """One click model."""
 
     kind: Literal["ctr"]
@@ -73,12 +69,7 @@ class ClickRecipe(_Part):
     @classmethod
     def load(cls, path: Path) -> ClickRecipe:
         """Read a recipe; raise InvalidInput naming the key that is wrong."""
-        try:
-            return cls.model_validate(_read(path))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise InvalidInput(f"{path}: {where}: {first['msg'].lower()}") from None
+        return read_recipe(cls, path)
 
     def shape(self, objective: Objective) -> Shape:
         """Return what a model of this recipe is made of, were its objective another."""
@@ -99,15 +90,6 @@ class ClickRecipe(_Part):
 def is_click_recipe(path: Path) -> bool:
     """Tell by `kind`. A file that cannot be read is left to whoever loads it."""
     try:
-        return _read(path).get("kind") == "ctr"
+        return read_toml(path).get("kind") == "ctr"
     except InvalidInput:
         return False
-
-
-def _read(path: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise InvalidInput(f"no recipe at {path}; one is models/ctr/recipe.toml") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{path} is not TOML: {error}") from None
