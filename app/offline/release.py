@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,12 @@ def write_release(
     recipe_text: str,
     now_ms: int,
     debias: DebiasReport | None = None,
+    beside: Sequence[str] = (),
 ) -> str:
-    """Return the id of a finished, unpublished release. `debias`: how clicks were corrected."""
+    """Return the id of a finished, unpublished release. `debias`: how clicks were corrected.
+
+    `beside`: lines for the report on what was measured beside.
+    """
     positions = debias.known() if debias else []
     release_id = new_id(now_ms)
     built = releases.building(release_id)
@@ -60,7 +64,7 @@ def write_release(
     (built / "report.md").write_text(
         report(
             release_id, exam, verdict, gains, groups, varying, fitted, recipe, timeline, drawn,
-            positions, debias,
+            positions, debias, beside,
         ),
         "utf-8",
     )  # fmt: skip

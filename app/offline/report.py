@@ -35,8 +35,12 @@ def report(
     drawn: Sequence[str],
     positions: Sequence[Position],
     debias: DebiasReport | None = None,
+    beside: Sequence[str] = (),
 ) -> str:
-    """Return Markdown. `drawn`: the pictures that lie beside it, of those in offline.plots."""
+    """Return Markdown. `drawn`: the pictures that lie beside it, of those in offline.plots.
+
+    `beside`: lines on what was measured beside the recipe's own (--compare).
+    """
     snapshot, comparison = timeline.snapshot, exam.comparison
     head = [
         f"# Release {release_id}",
@@ -60,6 +64,7 @@ def report(
         "",
         *verdict_lines(verdict),
         *report_lines(exam, gains, recipe.gate.min_paired_queries, drawn, positions, debias),
+        *(("", "## Compared", "", *beside) if beside else ()),
     )
     return "\n".join(parts) + "\n"
 

@@ -122,6 +122,7 @@ def train(
     release_id = write_release(
         releases, fitted, features, timeline, parts, measured, exam, verdict, gains, groups,
         varying, recipe=recipe, recipe_text=text, now_ms=now_ms, debias=debias,
+        beside=_beside(families, corrections),
     )  # fmt: skip
     return Trained(
         release_id, exam, verdict, gains, groups, sum(len(part.labels) for part in rows),
@@ -163,6 +164,12 @@ def _corrections(relabel: Relabel, recipe: Recipe, own: Fitted, work: _Work) -> 
         relabel, assemble, work.parts, work.timeline, work.features.names, recipe, own,
         work.threads, work.progress,
     )  # fmt: skip
+
+
+def _beside(families: Families | None, corrections: Corrections | None) -> list[str]:
+    """What --compare measured, as Markdown."""
+    found = [f.lines() for f in (families, corrections) if f]
+    return [line for lines in found for line in (*lines, "")]
 
 
 def _refit(

@@ -104,7 +104,7 @@ def test_compare_measures_every_family_on_the_same_lists(copy):
 
 
 def test_compare_measures_every_correction_that_the_log_can_teach(copy):
-    _, trained = learn(copy, all_families=True)
+    place, trained = learn(copy, all_families=True)
     found = trained.corrections.to_json()
     assert set(found) == {"none", "propensity", "randomised", "unbiased_lambdarank"}
     assert "0.0000 [0.0000, 0.0000]" in found["none"]["difference"]
@@ -113,6 +113,9 @@ def test_compare_measures_every_correction_that_the_log_can_teach(copy):
     table = "\n".join(trained.corrections.lines())
     assert "| none (the recipe) |" in table
     assert "randomised is refused: " in table
+    report = (place.stores.releases.path(trained.release_id) / "report.md").read_text()
+    assert table in report
+    assert "\n".join(trained.families.lines()) in report
 
 
 def test_tuning_writes_what_it_found_into_the_release_and_leaves_the_recipe_alone(copy):
