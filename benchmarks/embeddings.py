@@ -46,12 +46,13 @@ from app.offline.evaluate import Variant, measure
 from app.offline.fit import fit
 from app.offline.folds import cut
 from app.offline.judged import Judged, from_qrels
+from app.offline.labelled import JudgedBy, read_labelled
 from app.offline.recipe import Recipe
 from app.offline.reindex import reindex
 from app.offline.replay import Replay
 from app.offline.timeline import Timeline
 from app.offline.trec import Qrels, Topic, read_qrels, read_queries
-from app.offline.workflow import JudgedBy, Workplace, import_log, read_judged, refresh_tables
+from app.offline.workflow import Workplace, import_log, refresh_tables
 from app.query.understand import SearchRequest
 from app.rank.lightgbm_model import LightGbmModel
 from app.rank.local import LocalRanker
@@ -210,7 +211,8 @@ def _trained(
     timeline = Timeline(
         place.settings, snapshot, place.tables(snapshot), log, recipe.sampling.time_blocks
     )
-    parts = cut(read_judged(JudgedBy(sessions), recipe, log, now_ms), recipe)
+    labelled = read_labelled(JudgedBy(sessions), recipe, log, None, now_ms)
+    parts = cut(labelled.judged, recipe)
     names = recipe.feature_names(snapshot.documents.schema, timeline.channels)
     features = FeatureSet(CATALOG, tuple(dict.fromkeys([*names, *COSINES])))
     place.models.mkdir(parents=True, exist_ok=True)

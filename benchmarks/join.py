@@ -35,9 +35,10 @@ from app.domain.impressions import Impression
 from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
 from app.offline.backfill import Backfill
+from app.offline.labelled import labelled_from_log
 from app.offline.logged import with_tables
 from app.offline.recipe import Recipe
-from app.offline.workflow import Workplace, judged_from_log
+from app.offline.workflow import Workplace
 from app.settings import Settings
 
 SEED = 7
@@ -80,14 +81,15 @@ def measure(
     recipe, features = Recipe.load(RECIPE), FeatureSet(CATALOG, names)
     now_ms = int(events.ts_ms.max()) + 1
     started = time.process_time()
-    judged, counts = judged_from_log(recipe, events, log, now_ms)
+    found = labelled_from_log(recipe, events, log, now_ms)
+    judged = found.judged
     joined = time.process_time()
     with place.past(place.events(), place.snapshot()) as past:
         opened = time.process_time()
         backfill = Backfill(features, past)
         made = sum(len(part.labels) for part, _ in backfill.pieces(with_tables(log, judged)))
         ended = time.process_time()
-    assert counts.joined
+    assert found.counts is not None and found.counts.joined
     assert made == backfill.counts.rows
     return {
         "rows": made, "join_s": joined - started, "features_s": ended - opened,

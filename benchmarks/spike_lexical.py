@@ -24,12 +24,14 @@ import tantivy
 
 from app.corpus.documents import TokenColumn
 from app.corpus.ragged import Ragged
+from app.corpus.row_store import RowColumns, RowStore
 from app.domain.arrays import I32, Rows
 from app.domain.filters import RowMask
-from app.recall.best_rows import best_rows, in_order
+from app.recall.best_rows import best_rows
 from app.recall.indexing import WeightedField, invert
-from app.recall.phrases import PhraseField, phrase_bonus
+from app.recall.phrases import phrase_bonus
 from app.recall.postings import Postings
+from app.recall.topk import top_rows
 
 VOCABULARY = 200_000
 ZIPF = 1.07
@@ -188,12 +190,13 @@ def cases(
         return best_rows(ours, query, 1, K, titles.mask)
 
     tokens = titles.column.tokens
-    fields = [PhraseField(tokens.offsets, tokens.values, 1.0)]
+    columns = RowColumns({"title": tokens}, {}, {}, {"title": titles.column.df})
+    records, weights = RowStore.pack(columns), np.ones(1)
 
     def lifted(query: I32) -> Any:
         found = best_rows(ours, query, 1, K)
-        bonus = phrase_bonus(fields, found.rows, query, ours, 1.2)
-        return in_order(found.rows, found.scores + bonus)
+        bonus = phrase_bonus(records, weights, found.rows, query, ours, 1.2)
+        return top_rows(found.rows, found.scores + bonus, K)
 
     def two(query: I32) -> Any:
         return best_rows(ours, query, 2, K)
