@@ -89,7 +89,8 @@ def measure(
         backfill = Backfill(features, past)
         made = sum(len(part.labels) for part, _ in backfill.pieces(with_tables(log, judged)))
         ended = time.process_time()
-    assert found.counts is not None and found.counts.joined
+    assert found.counts is not None
+    assert found.counts.joined
     assert made == backfill.counts.rows
     return {
         "rows": made, "join_s": joined - started, "features_s": ended - opened,
