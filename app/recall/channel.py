@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 from app.corpus.documents import Documents
 from app.domain.candidates import ChannelHits
@@ -41,5 +41,21 @@ class RecallChannel(Protocol):
         """Return up to k hits that ctx.mask allows, best first; equal scores by row.
 
         No hits is an answer, not an error. A smaller k gives a prefix of a larger one.
+        """
+        ...
+
+
+@runtime_checkable
+class FollowingChannel(RecallChannel, Protocol):
+    """A channel that also finds what is newer than its snapshot."""
+
+    def follow(self, view: Snapshot, tables: Tables) -> Self:
+        """Return the channel of a later view of its snapshot: `recall` finds its rows too.
+
+        Called once a visibility point, on the thread that follows the document log, on the channel
+        of the view before (at first on what `open` gave), which goes on answering meanwhile: what
+        the two share may only grow behind what the older one reads. A view's rows from
+        `view.overlay.first_row` on are new; ctx.mask leaves out what is dead. A channel without
+        this method finds the snapshot's own rows alone.
         """
         ...

@@ -10,6 +10,7 @@ from typing import Any
 from app.corpus.analyzer import Analyzer
 from app.corpus.documents import Documents
 from app.corpus.encoder import Encoder
+from app.snapshot.overlay import Overlay
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,9 @@ class Snapshot:
     documents: Documents
     analyzer: Analyzer  # the very object that indexed analyses the query
     encoder: Encoder | None
-    log_seq: int  # the document log up to which it was built
+    log_seq: int  # the document log up to which it speaks
     manifest: Mapping[str, Any]
+    overlay: Overlay | None = None  # a view: what is newer than the snapshot, up to log_seq
 
     def __len__(self) -> int:
         return len(self.documents)
