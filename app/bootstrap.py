@@ -6,19 +6,19 @@ swaps it as a whole: a request keeps the one that it began with, whatever is pub
 
 from __future__ import annotations
 
-import logging
+import asyncio
 import secrets
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from app.corpus.masks import row_mask
 from app.domain.dotted import load
-from app.domain.errors import DuoluError, NothingServes, UnknownName
+from app.domain.errors import NothingServes, UnknownName
 from app.domain.query import Deadline, Query
 from app.merge.merger import Merger
 from app.pipeline.search import Search, SearchResult
@@ -26,19 +26,17 @@ from app.pipeline.warm import warm, warm_ranker
 from app.query.understand import SearchRequest, understand
 from app.rank.local import LocalRanker
 from app.rank.ranker import Keep, Ranker
-from app.rank.release import open_release, refuse_if_foreign
 from app.rank.remote import RemoteRanker
+from app.rank.shelf import RankerShelf
 from app.recall.fanout import Fanout, Lane
 from app.settings import Settings
+from app.snapshot.attempts import Attempts
 from app.snapshot.context import SearchContext
 from app.snapshot.opening import open_snapshot, open_tables
 from app.snapshot.recent import Recent
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.stores import Stores
 from app.snapshot.tables import Tables
-
-log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +69,26 @@ class Engine:
         self.settings = settings
         self.stores = Stores.under(data, models, settings.rank.model)
         self.serving: Serving | None = None
+        self._swapping = threading.Lock()
         self.recent = Recent()  # what served lately: a ranker answers older gateways from it
-        self.problems: dict[str, str] = {}  # artifact (and what it was opened on) → why not
+        self.attempts = Attempts()  # to open artifacts, and what came of those that failed
         self._threads = {
             name: ThreadPoolExecutor(channel.threads, f"recall-{name}")
             for name, channel in settings.channels.items()
             if channel.enabled
         }
         self.rank_threads = ThreadPoolExecutor(2, "rank")
-        self._rankers: dict[tuple[str, str], LocalRanker] = {}  # (snapshot, release), newest last
+        self._opening_thread = ThreadPoolExecutor(1, "open")  # for whom a request names
+        self.shelf = RankerShelf(
+            self.stores.releases, self.rank_threads, partial(warm_ranker, channels=[*self._threads])
+        )
         url, patience_ms = settings.rank.url, settings.rank.timeout_ms
         self._remote = RemoteRanker(url, patience_ms, key) if url is not None else None
 
     def acquire(self) -> Serving:
         """Pin the current versions, or raise NothingServes."""
         if self.serving is None:
-            why = "; ".join(self.problems.values())
+            why = "; ".join(self.attempts.problems.values())
             raise NothingServes(why or f"no snapshot under {self.stores.snapshots.root} yet")
         return self.serving
 
@@ -107,9 +109,12 @@ class Engine:
         self._check_channels(request)
         now_ms = int(time.time() * 1e3) if now_ms is None else now_ms
         query = understand(request, serving.snapshot, now_ms, self.settings.merge.max_candidates)
-        ranker, release_id = self._ranker_for(serving, request.release) if rank else (None, None)
         timeout_ms = min(request.timeout_ms or 6e4, self.settings.service.timeout_ms)
-        ctx = make_context(serving, query, Deadline.after_ms(timeout_ms), release_id)
+        deadline = Deadline.after_ms(timeout_ms)
+        ranker, release_id = (
+            await self._ranker_for(serving, request.release, deadline) if rank else (None, None)
+        )
+        ctx = make_context(serving, query, deadline, release_id)
         understood_ms = (time.perf_counter() - started) * 1e3
         result = await serving.search.run(ctx, ranker, request.channels, keep)
         timings = {"understand": understood_ms, **result.timings_ms}
@@ -118,33 +123,35 @@ class Engine:
     def refresh(self) -> bool:
         """Follow the stores: load what was newly published and swap. True if anything changed.
 
-        What cannot be opened is named in `problems` and the versions before go on serving.
+        What cannot be opened is named in `attempts` and the versions before go on serving.
         """
-        wanted = tuple(
-            s.current_id()
-            for s in (self.stores.snapshots, self.stores.tables, self.stores.releases)
-        )
         now = self.serving
-        if now and wanted == (now.snapshot.id, now.tables.id, now.release_id):
+        stores = self.stores
+        snapshot_id, tables_id = stores.snapshots.current_id(), stores.tables.current_id()
+        if now and (snapshot_id, tables_id, stores.releases.current_id()) == _ids(now):
             return False
-        snapshot = self._open_snapshot(wanted[0])
+        snapshot = self._open_snapshot(snapshot_id)
         if snapshot is None:
             return False
-        tables = self._open_tables(wanted[1], snapshot)
+        tables = self._open_tables(tables_id, snapshot)
         is_same = now and now.snapshot is snapshot and now.tables is tables
         search = now.search if now and is_same else self._wire(snapshot, tables)
-        release_id, ranker = self._open_current_release(wanted[2], snapshot, tables)
-        fresh = Serving(snapshot, tables, search, ranker and (self._remote or ranker), release_id)
-        changed = now is None or (now.snapshot.id, now.tables.id, now.release_id) != (
-            snapshot.id, tables.id, release_id,
-        )  # fmt: skip
+        self._current_release(snapshot, tables)  # opened before anybody has to wait for it
         self.recent.add(snapshot, tables)
-        self.serving = fresh
-        return changed
+        with self._swapping:
+            release_id, ranker = self._current_release(snapshot, tables)
+            self.serving = fresh = Serving(snapshot, tables, search, ranker, release_id)
+        return now is None or _ids(now) != _ids(fresh)
 
-    def problem_of(self, artifact_id: str) -> str | None:
-        """Return why an artifact does not serve, None where nothing was wrong with it."""
-        return next((p for p in self.problems.values() if p.startswith(artifact_id)), None)
+    def follow_release(self) -> None:
+        """Take up the published release alone: at once, where it is open.
+
+        What is being answered ends by the release that it began with.
+        """
+        with self._swapping:
+            now = self.acquire()
+            release_id, ranker = self._current_release(now.snapshot, now.tables)
+            self.serving = replace(now, ranker=ranker, release_id=release_id)
 
     async def disconnect(self) -> None:
         """Close the connections that belong to the running event loop."""
@@ -152,7 +159,7 @@ class Engine:
             await self._remote.close()
 
     def close(self) -> None:
-        for pool in (*self._threads.values(), self.rank_threads):
+        for pool in (*self._threads.values(), self.rank_threads, self._opening_thread):
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _check_channels(self, request: SearchRequest) -> None:
@@ -160,12 +167,12 @@ class Engine:
             if name not in self._threads:
                 raise UnknownName("channel", name, f"known: {', '.join(self._threads)}")
 
-    def _ranker_for(
-        self, serving: Serving, release_id: str | None
+    async def _ranker_for(
+        self, serving: Serving, release_id: str | None, deadline: Deadline
     ) -> tuple[Ranker | None, str | None]:
         if release_id is None or release_id == serving.release_id:
             return serving.ranker, serving.release_id
-        ranker = self.local_ranker(release_id, serving.snapshot)
+        ranker = await self.opened(release_id, serving.snapshot, serving.tables, deadline)
         return self._remote or ranker, release_id
 
     def _open_snapshot(self, snapshot_id: str | None) -> Snapshot | None:
@@ -173,7 +180,9 @@ class Engine:
         if snapshot_id is None or (now and now.snapshot.id == snapshot_id):
             return now.snapshot if now else None
         path = self.stores.snapshots.root / snapshot_id
-        return self._try(snapshot_id, now.snapshot if now else None, lambda: open_snapshot(path))
+        return self.attempts.attempt(
+            snapshot_id, now.snapshot if now else None, lambda: open_snapshot(path)
+        )
 
     def _open_tables(self, tables_id: str | None, snapshot: Snapshot) -> Tables:
         now = self.serving
@@ -183,54 +192,48 @@ class Engine:
         fallback = now.tables if now and same_snapshot else Tables.empty(len(snapshot))
         if tables_id is None:
             return fallback
-        return self._try(
+        return self.attempts.attempt(
             f"{tables_id} on {snapshot.id}",
             fallback,
             lambda: open_tables(self.stores.tables.path(tables_id), snapshot.documents),
         )
 
-    def _open_current_release(
-        self, release_id: str | None, snapshot: Snapshot, tables: Tables
+    def _current_release(
+        self, snapshot: Snapshot, tables: Tables
     ) -> tuple[str | None, Ranker | None]:
-        """Return the release and its ranker; the one before where the new one is refused."""
+        """Return the published release and its ranker; those before where it is refused."""
         now = self.serving
-        for candidate in (release_id, now.release_id if now else None):
+        for candidate in (self.stores.releases.current_id(), now.release_id if now else None):
             if candidate is not None:
-                ranker = self._try(
+                ranker = self.attempts.attempt(
                     f"{candidate} on {snapshot.id}",
                     None,
                     partial(self.local_ranker, candidate, snapshot, tables),
                 )
                 if ranker is not None:
-                    return candidate, ranker
+                    return candidate, self._remote or ranker
         return None, None
 
     def local_ranker(
         self, release_id: str, snapshot: Snapshot, tables: Tables | None = None
     ) -> LocalRanker:
-        """Open a release for a snapshot, or return the one that is open. Takes its time."""
-        key = (snapshot.id, release_id)
-        if key not in self._rankers:
-            release = open_release(self.stores.releases.path(release_id))
-            refuse_if_foreign(release, snapshot)
-            ranker = LocalRanker.of(release, self.rank_threads)
-            warm_ranker(
-                ranker, snapshot, tables or Tables.empty(len(snapshot)), list(self._threads)
-            )
-            kept = list(self._rankers.items())[-3:]
-            self._rankers = dict([*kept, (key, ranker)])
-        return self._rankers[key]
+        """Return a release ready to rank a snapshot. Takes its time where it is not open yet."""
+        return self.shelf.ready(release_id, snapshot, tables or Tables.empty(len(snapshot)))
 
-    def _try(self, what: str, fallback: T, opened: Callable[[], T]) -> T:
-        """Open an artifact once; keep why it failed, and do not try that one again each second."""
-        if what in self.problems:
-            return fallback
-        try:
-            return opened()
-        except (DuoluError, OSError, ValueError, KeyError) as error:
-            log.exception("%s does not serve", what)
-            self.problems[what] = f"{what}: {error}"
-            return fallback
+    async def opened(
+        self, release_id: str, snapshot: Snapshot, tables: Tables, deadline: Deadline
+    ) -> LocalRanker:
+        """Return a release ready to rank, without holding up the event loop or a ranking thread.
+
+        Raises TimeoutError where opening takes longer; it goes on, and the next request finds it.
+        """
+        ranker = self.shelf.find(release_id, snapshot)
+        if ranker is not None:
+            return ranker
+        call = asyncio.get_running_loop().run_in_executor(
+            self._opening_thread, self.local_ranker, release_id, snapshot, tables
+        )
+        return await asyncio.wait_for(asyncio.shield(call), deadline.remaining_s())
 
     def _wire(self, snapshot: Snapshot, tables: Tables) -> Search:
         lanes = open_lanes(self.settings, snapshot, tables, self._threads)
@@ -238,6 +241,10 @@ class Engine:
         search = Search(Fanout(lanes), merger, most)
         warm(search, snapshot, tables)
         return search
+
+
+def _ids(serving: Serving) -> tuple[str, str | None, str | None]:
+    return serving.snapshot.id, serving.tables.id, serving.release_id
 
 
 def open_lanes(

@@ -41,7 +41,7 @@ def search_command(
     engine = Engine(working.settings, data, models, os.environ.get("DUOLU_KEY") or None)
     try:
         engine.refresh()
-        if engine.serving is None and not engine.problems:
+        if engine.serving is None and not engine.attempts.problems:
             working.stores.snapshots.require_current()
         answer = asyncio.run(_ask(engine, request, rank))
     finally:

@@ -13,7 +13,7 @@ from app.bootstrap import Engine
 from app.online.access import refuse_foreign_page, require_key
 from app.online.json_body import JSON, to_json
 from app.online.service import service_of
-from app.rank.release import open_release, publish_by_hand, refuse_if_foreign
+from app.rank.release import publish_by_hand
 from app.snapshot.store import ArtifactStore
 
 router = APIRouter(default_response_class=Response)
@@ -61,7 +61,7 @@ def _listing(engine: Engine, store: ArtifactStore, serving: str | None) -> dict[
         {
             "id": artifact_id,
             "serving": artifact_id == serving,
-            "problem": engine.problem_of(artifact_id),
+            "problem": engine.attempts.problem_of(artifact_id),
         }
         for artifact_id in reversed(store.ids())
     ]
@@ -69,11 +69,11 @@ def _listing(engine: Engine, store: ArtifactStore, serving: str | None) -> dict[
 
 
 def _activate(engine: Engine, release_id: str, force: bool) -> dict[str, Any]:
-    """Verify and replay first: a release that cannot serve is never pointed at."""
-    store, snapshot = engine.stores.releases, engine.acquire().snapshot
+    """Open it first: a release that cannot serve is never pointed at, and says why."""
+    store, serving = engine.stores.releases, engine.acquire()
     before = store.current_id()
-    release = open_release(store.path(release_id))
-    refuse_if_foreign(release, snapshot)
+    engine.attempts.forget(release_id)
+    release = engine.shelf.prepare(release_id, serving.snapshot, serving.tables)
     publish_by_hand(store, release, force=force, remedy="to overrule it: ?force=true")
-    engine.refresh()
-    return {"release_id": release_id, "previous_id": before, "snapshot_id": snapshot.id}
+    engine.follow_release()
+    return {"release_id": release_id, "previous_id": before, "snapshot_id": serving.snapshot.id}

@@ -16,7 +16,7 @@ from app.online.access import JSON_TYPES, media_type, refuse_foreign_page, requi
 from app.online.json_body import JSON, to_json
 from app.online.limits import read_body
 from app.online.ranker.schemas import RerankBody, rerank_of_body
-from app.online.ranker.work import rank, rerank
+from app.online.ranker.work import NotOpen, open_missing, rank, rerank
 from app.online.service import Service, service_of
 from app.online.telemetry import note
 from app.rank.call import RankCall, decode_call
@@ -66,6 +66,14 @@ async def rerank_documents(request: Request) -> Response:
 async def _on_a_thread(service: Service, work: Callable[[Deadline], T]) -> T:
     """Run native work off the event loop. Raises TimeoutError after service.timeout_ms."""
     until = Deadline.after_ms(service.settings.service.timeout_ms)
+    try:
+        return await _call(service, work, until)
+    except NotOpen as missing:
+        await open_missing(service.engine, missing, until)
+        return await _call(service, work, until)
+
+
+async def _call(service: Service, work: Callable[[Deadline], T], until: Deadline) -> T:
     call = asyncio.get_running_loop().run_in_executor(service.engine.rank_threads, work, until)
     return await asyncio.wait_for(call, until.remaining_s())
 

@@ -20,19 +20,38 @@ from app.rank.call import RankCall, place
 from app.rank.local import LocalRanker
 from app.rank.reply import RankReply
 from app.snapshot.snapshot import Snapshot
+from app.snapshot.tables import Tables
+
+
+class NotOpen(Exception):
+    """A release must be opened first, which would hold up a thread that ranks."""
+
+    def __init__(self, release_id: str, snapshot: Snapshot, tables: Tables) -> None:
+        self.release_id = release_id
+        self.snapshot = snapshot
+        self.tables = tables
+        super().__init__(release_id)
+
+
+async def open_missing(engine: Engine, missing: NotOpen, deadline: Deadline) -> None:
+    """Open what a call lacked. Raises VersionUnknown where it does not exist."""
+    try:
+        await engine.opened(missing.release_id, missing.snapshot, missing.tables, deadline)
+    except UnknownName as error:
+        raise VersionUnknown(str(error)) from None
 
 
 def rank(engine: Engine, call: RankCall, deadline: Deadline) -> RankReply:
     """Score a call's candidates by the versions that it names.
 
     Raises VersionUnknown for versions that are not here, InvalidQuery for rows that are not,
-    TimeoutError when the caller has stopped waiting.
+    TimeoutError when the caller has stopped waiting, NotOpen before anything was computed.
     """
     started = time.perf_counter()
     if deadline.has_passed():
         raise TimeoutError("the caller stopped waiting before a thread was free")
     snapshot, tables = engine.recent.find(call.snapshot_id, call.log_seq, call.tables_id)
-    release_id, ranker = _ranker(engine, snapshot, call.release_id)
+    release_id, ranker = _ranker(engine, snapshot, tables, call.release_id)
     ctx = place(call, snapshot, tables, deadline, release_id)
     ranking = ranker.ranking(ctx, call.candidates)
     reply = RankReply(
@@ -52,7 +71,7 @@ def rerank(engine: Engine, asked: RerankBody, now_ms: int, deadline: Deadline) -
     """Order documents by the release that serves; no channel is asked, so hit_* are missing."""
     serving = engine.acquire()
     snapshot = serving.snapshot
-    release_id, ranker = _ranker(engine, snapshot, asked.model)
+    release_id, ranker = _ranker(engine, snapshot, serving.tables, asked.model)
     query = understand(asked.search(), snapshot, now_ms)
     ctx = make_context(serving, query, deadline, release_id)
     rows, which = np.unique(_rows(snapshot, asked.documents), return_inverse=True)
@@ -68,14 +87,16 @@ def rerank(engine: Engine, asked: RerankBody, now_ms: int, deadline: Deadline) -
     }
 
 
-def _ranker(engine: Engine, snapshot: Snapshot, release_id: str | None) -> tuple[str, LocalRanker]:
+def _ranker(
+    engine: Engine, snapshot: Snapshot, tables: Tables, release_id: str | None
+) -> tuple[str, LocalRanker]:
     release_id = release_id or (engine.serving.release_id if engine.serving else None)
     if release_id is None:
         raise NothingServes("no release is published; run: duolu train RECIPE --publish")
-    try:
-        return release_id, engine.local_ranker(release_id, snapshot)
-    except UnknownName as error:
-        raise VersionUnknown(str(error)) from None
+    ranker = engine.shelf.find(release_id, snapshot)
+    if ranker is None:
+        raise NotOpen(release_id, snapshot, tables)
+    return release_id, ranker
 
 
 def _places(call: RankCall, scores: F32) -> I64:
