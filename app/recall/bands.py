@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -30,20 +30,37 @@ class Bands:
     The spread is the interquartile range as a deviation: stray zeros do not widen it.
     """
 
+    scales: Mapping[str, tuple[float, float]]  # field → median and spread, of a band each
     values: F32  # (b, n) NaN where missing
 
     @classmethod
     def of(cls, documents: Documents, fields: Iterable[str]) -> Self:
         """Read those of the fields that the catalogue has and that vary in it."""
-        columns = [documents.numbers[f] for f in fields if f in documents.numbers]
-        scaled = [np.sign(column) * np.log1p(np.abs(column)) for column in columns]
-        fitted = [(v, *_centre_and_spread(v[np.isfinite(v)])) for v in scaled]
-        bands = [(v - centre) / spread for v, centre, spread in fitted if spread > 0]
-        return cls(np.array(bands, np.float32).reshape(len(bands), len(documents)))
+        columns = {f: _flatten(documents.numbers[f]) for f in fields if f in documents.numbers}
+        fitted = {f: _centre_and_spread(v[np.isfinite(v)]) for f, v in columns.items()}
+        scales = {f: (centre, spread) for f, (centre, spread) in fitted.items() if spread > 0}
+        bands = [(columns[f] - centre) / spread for f, (centre, spread) in scales.items()]
+        return cls(scales, np.array(bands, np.float32).reshape(len(bands), len(documents)))
 
-    def taste(self, rows: Rows) -> Taste:
-        """Fit to what a person acted on, shrunk towards the catalogue as by one more action."""
-        return Taste(*_mean_and_deviation(self.values, rows))
+    def place(self, numbers: Mapping[str, F64], m: int) -> F32:
+        """Return where m rows lie that are not among `values`. (b, m)"""
+        scaled = [
+            (_flatten(numbers[f]) - centre) / spread for f, (centre, spread) in self.scales.items()
+        ]
+        return np.array(scaled, np.float32).reshape(len(scaled), m)
+
+
+def taste(values: F32, rows: Rows) -> Taste:
+    """Fit to the rows that a person acted on, shrunk towards the catalogue as by one more action.
+
+    values: (b, n)
+    """
+    return Taste(*_mean_and_deviation(values, rows))
+
+
+def _flatten(column: F64) -> F64:
+    flat: F64 = np.sign(column) * np.log1p(np.abs(column))
+    return flat
 
 
 @njit(cache=True, nogil=True)

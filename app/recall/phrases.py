@@ -58,10 +58,15 @@ def _worths(terms: I32, offsets: I64, n: int) -> F64:
     worth = np.zeros(terms.size - 1)
     for pair in range(worth.size):
         if terms[pair] >= 0 and terms[pair + 1] >= 0:
-            first = offsets[terms[pair] + 1] - offsets[terms[pair]]
-            second = offsets[terms[pair + 1] + 1] - offsets[terms[pair + 1]]
+            first, second = _df(offsets, terms[pair]), _df(offsets, terms[pair + 1])
             worth[pair] = idf(max(first, second), n)
     return worth
+
+
+@njit(cache=True, nogil=True)
+def _df(offsets: I64, term: int) -> int:
+    """Rows that hold the term, 0 for one that is newer than the postings."""
+    return int(offsets[term + 1] - offsets[term]) if term < offsets.size - 1 else 0
 
 
 @njit(cache=True, nogil=True)

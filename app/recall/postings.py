@@ -14,6 +14,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, Self
 
+import numpy as np
+
 from app.corpus.ragged import open_array, save_array
 from app.domain.arrays import I32, I64, U16, U64, Array, Rows
 
@@ -43,6 +45,16 @@ class Postings(NamedTuple):
     bits: U64  # (c, words)
     ranks: I32  # (c, words)
     peaks: U16  # (c, blocks)
+
+    def known(self, terms: I32) -> I32:
+        """Return the terms that have postings here, in their order; -1 is no term."""
+        return terms[(terms >= 0) & (terms < self.offsets.size - 1)]
+
+    def sizes(self, terms: I32) -> I64:
+        """Return how many rows hold each term: 0 for one that is newer than the index. (t,)"""
+        safe = np.where(terms < self.offsets.size - 1, terms, 0)
+        sizes: I64 = np.where(safe == terms, self.offsets[safe + 1] - self.offsets[safe], 0)
+        return sizes
 
     def most_matches(self, terms: I32) -> int:
         """Return a bound on the rows that hold any of the terms: their postings in all."""

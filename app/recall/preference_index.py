@@ -42,9 +42,7 @@ def index_preferences(columns: Sequence[KeywordColumn], prior: F32) -> Preferenc
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     bases = np.cumsum([0, *(len(c.names) for c in columns)]).astype(np.int64)
     values, shares = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.float32)
-    at = starts[:-1].copy()
-    for column, base in zip(columns, bases, strict=False):
-        _lay_out(column.codes.offsets, column.codes.values, base, rows, at, values, shares)
+    _lay_out_all(columns, bases, rows, starts, values, shares)
     df = np.concatenate([[0], *(c.postings.lengths for c in columns)])[1:]
     list_starts = np.concatenate([[0], np.cumsum(df)]).astype(np.int64)
     lists, list_shares = _turn(starts, values, shares, list_starts)
@@ -64,16 +62,49 @@ def index_preferences(columns: Sequence[KeywordColumn], prior: F32) -> Preferenc
     )
 
 
+def index_others(
+    index: PreferenceIndex, columns: Sequence[KeywordColumn], rows: Rows, prior: F32
+) -> PreferenceIndex:
+    """Index some rows that `index` does not hold, by its own values; without the lists of values.
+
+    Row i of it is the i-th of `rows` (m,), ascending; `prior` (m,) is theirs. Values that `index`
+    does not know count among a row's values and are worth nothing.
+    """
+    order = np.argsort(-prior, kind="stable").astype(np.int32)
+    ranks = np.empty_like(order)
+    ranks[order] = np.arange(order.size, dtype=np.int32)
+    by_rank = rows[order]
+    lengths = np.zeros(rows.size, np.int64)
+    for column in columns:
+        lengths += column.codes.offsets[by_rank + 1] - column.codes.offsets[by_rank]
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    values, shares = np.zeros(starts[-1], np.int32), np.zeros(starts[-1], np.float32)
+    _lay_out_all(columns, index.bases, by_rank, starts, values, shares)
+    return index._replace(
+        rows=order, ranks=ranks, priors=prior[order], starts=starts, values=values, shares=shares
+    )
+
+
+def _lay_out_all(
+    columns: Sequence[KeywordColumn], bases: I64, rows: Rows, starts: I64, values: I32, shares: F32
+) -> None:
+    at = starts[:-1].copy()
+    for column, first, end in zip(columns, bases, bases[1:], strict=False):
+        codes = column.codes
+        _lay_out(codes.offsets, codes.values, first, end - first, rows, at, values, shares)
+
+
 @njit(cache=True, nogil=True)
 def _lay_out(
-    offsets: I64, codes: I32, base: int, rows: Rows, at: I64, values: I32, shares: F32
+    offsets: I64, codes: I32, base: int, known: int, rows: Rows, at: I64, values: I32, shares: F32
 ) -> None:
-    """Append one field's values behind those that each rank has already."""
+    """Append one field's values behind those that each rank has already; new codes as nothing."""
     for rank in range(rows.size):
         start, end = offsets[rows[rank]], offsets[rows[rank] + 1]
         for i in range(start, end):
-            values[at[rank]] = base + codes[i]
-            shares[at[rank]] = 1.0 / np.sqrt(end - start)
+            if codes[i] < known:
+                values[at[rank]] = base + codes[i]
+                shares[at[rank]] = 1.0 / np.sqrt(end - start)
             at[rank] += 1
 
 

@@ -1,10 +1,10 @@
 """The best rows for a person's keyword preferences, most popular rows first.
 
 A row of prior p scores at most p · (the most that any row could match), so the scan ends where
-that falls below the k-th best. Without a mask it is cut short after `HEAD` rows; then the champion
-lists of the person's values (Manning, Raghavan & Schütze 2008, §7.1.3) are read, most worth first,
-each only as far as a row with that value and weaker ones could still be among the best (MaxScore:
-Turtle & Flood 1995). With a mask nothing is cut short.
+that falls below the k-th best. Without a filter it is cut short after `HEAD` rows; then the
+champion lists of the person's values (Manning, Raghavan & Schütze 2008, §7.1.3) are read, most
+worth first, each only as far as a row with that value and weaker ones could still be among the best
+(MaxScore: Turtle & Flood 1995). With a filter nothing is cut short.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from app.recall.bands import Taste
 from app.recall.preference_index import PreferenceIndex
 
 BLOCK = 4_096  # ranks that are added up together: 32 KiB
-HEAD = 65_536  # most popular rows that are looked at, where no mask leaves out some of them
+HEAD = 65_536  # most popular rows that are looked at, where no filter leaves out some of them
 PREFIX = 1_024  # rows read on from there in one value's list
 LISTED = 4_096  # rows read so from all lists
 ROUNDING = 1 + 1e-6  # bounds are summed in another order than scores
@@ -104,9 +104,12 @@ def most_possible(worths: F64, fields: I32, start: int) -> float:
 def scan(
     index: PreferenceIndex, person: Person, bands: F32, allowed: Bools, k: int, head: int = HEAD
 ) -> I64:
-    """Return keys of the best k rows found, as a heap; see `rows_of`. `allowed` (0,) allows all."""
+    """Return keys of the best k rows found, as a heap; see `rows_of`. `allowed` (0,) allows all.
+
+    `head` ranks are looked at, and then some of what the lists hold behind them.
+    """
     best, at = np.zeros(k, np.int64), index.list_starts[person.values]
-    reach = index.rows.size if allowed.size else min(head, index.rows.size)
+    reach = min(head, index.rows.size)
     if _read_head(index, person, bands, allowed, reach, at, best):
         return best
     left = LISTED

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, TypeAlias
 
@@ -63,6 +63,9 @@ class BehaviourChannel:
     @classmethod
     def open(cls, snapshot: Snapshot, tables: Tables, part: Path, config: ChannelConfig) -> Self:
         return cls(tables, read_options(BehaviourOptions, NAME, config))
+
+    def follow(self, view: Snapshot, tables: Tables) -> Self:
+        return replace(self, tables=tables)
 
     def accepts(self, ctx: SearchContext) -> bool:
         remembers = self.tables.queries is not None or self.tables.terms is not None

@@ -47,6 +47,14 @@ class EmbeddingChannel:
     @classmethod
     def open(cls, snapshot: Snapshot, tables: Tables, part: Path, config: ChannelConfig) -> Self:
         read_options(EmbeddingOptions, NAME, config)
+        return cls.over(tables)
+
+    def follow(self, view: Snapshot, tables: Tables) -> Self:
+        return self.over(tables)
+
+    @classmethod
+    def over(cls, tables: Tables) -> Self:
+        """Serve every document that the tables hold a target of."""
         if tables.embeddings is None:
             return cls(tables, np.empty(0, np.int32), np.empty(0, np.int32))
         here = np.flatnonzero(tables.ordinal_of >= 0)

@@ -7,7 +7,7 @@ order is by `haversine_km`, the same that features and answers show.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +22,7 @@ from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.domain.query import GeoPoint
 from app.recall.channel import ChannelConfig
+from app.recall.newer import NO_ROWS, base_part
 from app.recall.options import read_options
 from app.recall.topk import top_rows
 from app.snapshot.context import SearchContext
@@ -42,11 +43,13 @@ class GeoOptions:
 class GeoChannel:
     """The score is −distance in km as float32; rows at one such distance come by row."""
 
-    lats: F64  # (n,) degrees, NaN where missing
-    lons: F64  # (n,)
+    lats: F64  # (n or more,) degrees, NaN where missing
+    lons: F64
+    n: int  # rows of the snapshot
     rows: Rows  # (p,) ascending, those that have a place
     tree: cKDTree | None  # over `rows`; None when there are none
     radius_km: float
+    newer: NewerPlaces | None = None  # of rows that came after the snapshot
 
     @classmethod
     def build(cls, documents: Documents, part: Path, config: ChannelConfig) -> None:
@@ -66,16 +69,25 @@ class GeoChannel:
         points = unit_vectors(lats[rows], lons[rows])
         # sliding midpoint: half the time to build, and equal points are no worst case
         tree = cKDTree(points, balanced_tree=False, compact_nodes=False) if rows.size else None
-        return cls(lats, lons, rows, tree, radius_km)
+        return cls(lats, lons, lats.size, rows, tree, radius_km)
+
+    def follow(self, view: Snapshot, tables: Tables) -> Self:
+        """Places of documents do not change in place: only new rows have to be looked at."""
+        if not view.documents.has_places:
+            return self
+        lats, lons = view.documents.numbers["lat"], view.documents.numbers["lon"]
+        return replace(self, lats=lats, lons=lons, newer=NewerPlaces.of(view, lats, lons))
 
     def accepts(self, ctx: SearchContext) -> bool:
         return ctx.query.origin is not None
 
     def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
         origin = ctx.query.origin
-        if origin is None or self.tree is None:
+        if origin is None:
             return ChannelHits.nothing(NAME)
-        rows = self._near(origin, k, ctx.mask)
+        rows = self._near(origin, k, base_part(ctx.mask, self.n)) if self.tree else NO_ROWS
+        if self.newer is not None:
+            rows = np.concatenate([rows, self.newer.near(origin, k, ctx.mask)])
         distance_km = haversine_km(origin.lat, origin.lon, self.lats[rows], self.lons[rows])
         near, scores = _within(rows, distance_km, self.radius_km)
         return ChannelHits(NAME, *top_rows(near, scores, k))
@@ -105,6 +117,32 @@ class GeoChannel:
             if is_all or (kept.size >= k and _no_nearer_than(kept[k - 1]) < chords[-1]):
                 return rows
             asked = min(4 * asked, self.rows.size)
+
+
+@dataclass(frozen=True, slots=True)
+class NewerPlaces:
+    """Rows that came after the snapshot and have a place. They are few: measured one by one."""
+
+    rows: Rows  # (q,) ascending
+    points: F64  # (q, 3) on the unit sphere
+
+    @classmethod
+    def of(cls, view: Snapshot, lats: F64, lons: F64) -> NewerPlaces | None:
+        rows = NO_ROWS if view.overlay is None else view.overlay.rows
+        rows = rows[np.isfinite(lats[rows]) & np.isfinite(lons[rows])]
+        return cls(rows, unit_vectors(lats[rows], lons[rows])) if rows.size else None
+
+    def near(self, origin: GeoPoint, k: int, mask: RowMask | None) -> Rows:
+        """Return allowed rows among which the k nearest are, by their chords."""
+        rows, points = self.rows, self.points
+        if mask is not None:
+            allowed = mask.allowed[rows]
+            rows, points = rows[allowed], points[allowed]
+        if rows.size <= k:
+            return rows
+        chords: F64 = np.linalg.norm(points - _unit_vector(origin.lat, origin.lon), axis=1)
+        near: Rows = rows[chords <= _no_nearer_than(float(np.partition(chords, k - 1)[k - 1]))]
+        return near
 
 
 def _unit_vector(lat: float, lon: float) -> tuple[float, float, float]:

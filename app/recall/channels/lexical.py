@@ -8,7 +8,7 @@ what stands in them side by side as in the query.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -23,6 +23,8 @@ from app.domain.filters import RowMask
 from app.recall.best_rows import Matches, best_rows
 from app.recall.channel import ChannelConfig
 from app.recall.indexing import WeightedField, invert
+from app.recall.newer import add_newer, base_part
+from app.recall.newer_text import NewerText
 from app.recall.options import read_options
 from app.recall.phrases import phrase_bonus, phrase_weights
 from app.recall.postings import Postings
@@ -58,16 +60,12 @@ class LexicalChannel:
     phrases: F64  # (fields,) weight of neighbouring words in each searched field
     function_terms: frozenset[str]
     options: LexicalOptions
+    newer: NewerText | None = None  # rows that came after the snapshot
 
     @classmethod
     def build(cls, documents: Documents, part: Path, config: ChannelConfig) -> None:
         options = read_options(LexicalOptions, NAME, config)
-        fields = [
-            WeightedField(
-                documents.tokens[f.name], f.weight, options.field_b.get(f.name, options.b)
-            )
-            for f in documents.schema.searched
-        ]
+        fields = _weighted_fields(documents, options)
         invert(len(documents), len(documents.terms), fields, options.k1).save(part)
 
     @classmethod
@@ -82,6 +80,13 @@ class LexicalChannel:
         channel.find(any_terms, 1, None)  # compiles here, not in the first query
         return channel
 
+    def follow(self, view: Snapshot, tables: Tables) -> Self:
+        newer = None
+        if view.overlay is not None and view.overlay.rows.size:
+            fields = _weighted_fields(view.documents, self.options)
+            newer = NewerText(view.overlay.rows, fields, self.options.k1)
+        return replace(self, documents=view.documents, newer=newer)
+
     def accepts(self, ctx: SearchContext) -> bool:
         return bool(ctx.query.terms)
 
@@ -93,15 +98,26 @@ class LexicalChannel:
     def find(self, terms: I32, k: int, mask: RowMask | None) -> Matches:
         """Find the best `k` rows for term ids in the query's order, -1 where unknown."""
         known = terms[terms >= 0]
-        at_least = max(1, int(known.size * self.options.minimum_should_match))
         if known.size < 2 or not self.options.phrase_boost:
-            return best_rows(self.postings, known, at_least, k, mask)
-        most = self.postings.most_matches(known)
+            return self._best(known, k, mask)
+        most = self.postings.most_matches(self.postings.known(known))
         wanted = max(k, PHRASE_WINDOW, most if most <= WHOLE else 0)
-        found = best_rows(self.postings, known, at_least, wanted, mask)
+        found = self._best(known, wanted, mask)
         if found.rows.size < found.total <= WHOLE:
-            found = best_rows(self.postings, known, at_least, WHOLE, mask)
+            found = self._best(known, WHOLE, mask)
         return self._lift(found, terms, k)
+
+    def _best(self, known: I32, k: int, mask: RowMask | None) -> Matches:
+        """Find the best `k` rows by single words, the snapshot's and newer ones alike."""
+        at_least = max(1, int(known.size * self.options.minimum_should_match))
+        if self.newer is None:
+            return best_rows(self.postings, known, at_least, k, mask)
+        own, terms = base_part(mask, self.postings.n), self.postings.known(known)
+        held = terms if terms.size >= at_least else terms[:0]
+        found = best_rows(self.postings, held, at_least, k, own)
+        newer = self.newer.find(self.postings, known, at_least, mask)
+        rows, scores = add_newer(found.rows, found.scores, newer.rows, newer.scores, k)
+        return Matches(rows, scores, found.total + newer.total)
 
     def _lift(self, found: Matches, terms: I32, k: int) -> Matches:
         """Add the phrase bonus to the first rows and order them anew; the rest stays below."""
@@ -114,3 +130,10 @@ class LexicalChannel:
             rows = np.concatenate([rows, found.rows[first.size :]])[:k]
             scores = np.concatenate([scores, found.scores[first.size :]])[:k]
         return Matches(rows, scores, found.total)
+
+
+def _weighted_fields(documents: Documents, options: LexicalOptions) -> list[WeightedField]:
+    return [
+        WeightedField(documents.tokens[f.name], f.weight, options.field_b.get(f.name, options.b))
+        for f in documents.schema.searched
+    ]

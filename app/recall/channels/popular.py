@@ -1,11 +1,12 @@
 """Popular: what is liked now, whoever asks. The channel of the cold start and the empty query.
 
-The order is made once, when tables meet snapshot; a request takes its first allowed rows.
+The order is made once, when tables meet snapshot; a request takes its first allowed rows. Rows
+that came or changed later have an order of their own.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -16,8 +17,10 @@ from app.domain.arrays import F32, Rows
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.recall.channel import ChannelConfig
+from app.recall.newer import Steady, add_newer, loose_rows, numbers_of
 from app.recall.options import read_options
-from app.recall.popularity import popularity
+from app.recall.popularity import Popularity
+from app.recall.topk import top_rows
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
@@ -37,6 +40,9 @@ class PopularChannel:
     order: Rows  # (n,) by (-score, row)
     scores: F32  # (n,) aligned with order
     place: Rows  # (n,) position of each row in order
+    measure: Popularity
+    steady: Steady  # the rows for which the order still holds
+    loose: tuple[Rows, F32] | None = None  # all others, best first, and their scores
 
     @classmethod
     def build(cls, documents: Documents, part: Path, config: ChannelConfig) -> None:
@@ -45,18 +51,36 @@ class PopularChannel:
     @classmethod
     def open(cls, snapshot: Snapshot, tables: Tables, part: Path, config: ChannelConfig) -> Self:
         options = read_options(PopularOptions, NAME, config)
-        score = popularity(snapshot.documents, tables.counters["recent_gain"], options.prior_share)
+        gain, documents = tables.counters["recent_gain"], snapshot.documents
+        measure = Popularity.of(documents, gain, options.prior_share)
+        score = measure.score(gain, documents.numbers)
         order = np.argsort(-score, kind="stable").astype(np.int32)
         place = np.empty_like(order)
         place[order] = np.arange(order.size, dtype=np.int32)
-        return cls(order, score[order], place)
+        return cls(order, score[order], place, measure, Steady(order.size))
+
+    def follow(self, view: Snapshot, tables: Tables) -> Self:
+        n = self.order.size
+        if view.overlay is None:
+            return replace(self, steady=Steady(n), loose=None)
+        rows = loose_rows(view.overlay)
+        numbers = numbers_of(view, rows, self.measure.known)
+        scores = self.measure.score(tables.counters["recent_gain"][rows], numbers)
+        loose = top_rows(rows, scores, rows.size) if rows.size else None
+        return replace(self, steady=Steady.of(view, n), loose=loose)
 
     def accepts(self, ctx: SearchContext) -> bool:
         return True
 
     def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
-        first = slice(k) if ctx.mask is None else self._first_allowed(ctx.mask, k)
-        return ChannelHits(NAME, self.order[first], self.scores[first])
+        mask = self.steady.mask(ctx)
+        first = slice(k) if mask is None else self._first_allowed(mask, k)
+        rows, scores = self.order[first], self.scores[first]
+        if self.loose is not None:
+            loose, worth = self.loose
+            kept = slice(k) if ctx.mask is None else ctx.mask.allowed[loose]
+            rows, scores = add_newer(rows, scores, loose[kept][:k], worth[kept][:k], k)
+        return ChannelHits(NAME, rows, scores)
 
     def _first_allowed(self, mask: RowMask, k: int) -> Rows:
         """Return the positions of the first k allowed rows.

@@ -15,22 +15,25 @@ like may be missed in catalogues that are larger: of a million demo rows 0.7 % o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
 from app.corpus.documents import Documents
-from app.domain.arrays import F32
+from app.domain.arrays import F32, Rows
 from app.domain.candidates import ChannelHits
+from app.domain.filters import RowMask
 from app.domain.user import UserState
-from app.recall.bands import Bands
+from app.recall.bands import Bands, Taste, taste
 from app.recall.channel import ChannelConfig
+from app.recall.newer import NO_ROWS, Steady, add_newer, loose_rows, numbers_of
 from app.recall.options import read_options
-from app.recall.popularity import popularity
-from app.recall.preference_index import PreferenceIndex, index_preferences
+from app.recall.popularity import Popularity
+from app.recall.preference_index import PreferenceIndex, index_others, index_preferences
 from app.recall.preference_scan import (
+    HEAD,
     Person,
     join,
     rows_of,
@@ -65,6 +68,10 @@ class ProfileChannel:
     prior: F32  # (n,) in (0, 1]
     index: PreferenceIndex
     bands: Bands
+    measure: Popularity
+    scale: PriorScale
+    steady: Steady  # the rows for which all this still holds
+    loose: LooseRows | None = None  # all others
 
     @classmethod
     def build(cls, documents: Documents, part: Path, config: ChannelConfig) -> None:
@@ -73,13 +80,29 @@ class ProfileChannel:
     @classmethod
     def open(cls, snapshot: Snapshot, tables: Tables, part: Path, config: ChannelConfig) -> Self:
         options = read_options(ProfileOptions, NAME, config)
-        documents = snapshot.documents
-        liked = popularity(documents, tables.counters["gain"], options.prior_share)
-        prior = popularity_prior(liked, options.popularity_power)
+        documents, gain = snapshot.documents, tables.counters["gain"]
+        measure = Popularity.of(documents, gain, options.prior_share)
+        liked = measure.score(gain, documents.numbers)
+        scale = PriorScale.of(liked, options.popularity_power)
+        prior = scale.prior(liked)
         weighed = (f for f, weight in options.fields.items() if weight > 0)
         fields = tuple(f for f in weighed if f in documents.keywords)
         index = index_preferences([documents.keywords[f] for f in fields], prior)
-        return cls(options, fields, prior, index, Bands.of(documents, options.bands))
+        bands, steady = Bands.of(documents, options.bands), Steady(prior.size)
+        return cls(options, fields, prior, index, bands, measure, scale, steady)
+
+    def follow(self, view: Snapshot, tables: Tables) -> Self:
+        """Values of keywords that the snapshot does not know tell nothing until the next one."""
+        rows = NO_ROWS if view.overlay is None else loose_rows(view.overlay)
+        steady = Steady.of(view, self.prior.size)
+        if not rows.size:
+            return replace(self, steady=steady, loose=None)
+        numbers = numbers_of(view, rows, {*self.measure.known, *self.bands.scales})
+        liked = self.measure.score(tables.counters["gain"][rows], numbers)
+        columns = [view.documents.keywords[f] for f in self.fields]
+        index = index_others(self.index, columns, rows, self.scale.prior(liked))
+        loose = LooseRows(rows, index, self.bands.place(numbers, rows.size))
+        return replace(self, steady=steady, loose=loose)
 
     def accepts(self, ctx: SearchContext) -> bool:
         held = ctx.user.preferences
@@ -88,30 +111,90 @@ class ProfileChannel:
         )
 
     def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
-        person, bands, mask = self._person(ctx.user), self.bands.values, ctx.mask
+        person = self._person(ctx.user)
         if not person.values.size:
             return ChannelHits.nothing(NAME)
+        rows, scores = self._own(ctx, person, k)
+        if self.loose is not None:
+            rows, scores = add_newer(rows, scores, *self.loose.best(person, ctx.mask, k), k)
+        return ChannelHits(NAME, rows, scores)
+
+    def _own(self, ctx: SearchContext, person: Person, k: int) -> tuple[Rows, F32]:
+        """Score the snapshot's own rows; what only leaves out the dead is no filter."""
+        bands, mask = self.bands.values, self.steady.mask(ctx)
         if mask is not None and mask.count * ROW_COST <= self.prior.size:
             rows = np.flatnonzero(mask.allowed).astype(np.int32)
-            return ChannelHits(NAME, *rows_of(score_all(self.index, person, bands, rows, k)))
+            return rows_of(score_all(self.index, person, bands, rows, k))
         allowed = EVERYTHING if mask is None else mask.allowed
-        return ChannelHits(NAME, *rows_of(scan(self.index, person, bands, allowed, k)))
+        head = self.prior.size if self.steady.is_filtered(ctx) else HEAD
+        return rows_of(scan(self.index, person, bands, allowed, k, head))
 
     def _person(self, user: UserState) -> Person:
         """Weigh the values that tell most of a person, at most `max_values` a field."""
         options, index, told = self.options, self.index, []
-        for field_, base in zip(self.fields, index.bases.tolist(), strict=False):
+        bases = index.bases.tolist()
+        for field_, base, end in zip(self.fields, bases, bases[1:], strict=False):
             held = user.preferences.get(field_)
             if held is not None and held.codes.size:
                 weight = options.fields[field_]
-                told.append(
-                    tell(held.codes, held.weights, index.idf, base, options.max_values, weight)
-                )
-        return join(told, index.idf.size, self.bands.taste(user.rows))
+                known = int(np.searchsorted(held.codes, end - base))
+                codes, weights = held.codes[:known], held.weights[:known]
+                told.append(tell(codes, weights, index.idf, base, options.max_values, weight))
+        return join(told, index.idf.size, self._taste(user.rows))
+
+    def _taste(self, acted_on: Rows) -> Taste:
+        """Read the bands of what was acted on, wherever its numbers stand."""
+        if self.loose is None:
+            return taste(self.bands.values, acted_on)
+        at = self.loose.places(acted_on)
+        own = np.where(at < 0, acted_on, 0)
+        values = np.where(at < 0, self.bands.values[:, own], self.loose.bands[:, at])
+        return taste(values, np.arange(acted_on.size, dtype=np.int32))
 
 
-def popularity_prior(liked: F32, power: float) -> F32:
-    """Return ((1 + popularity / mean) / its largest) ^ power: never 0, so that no match is lost."""
-    mean = float(liked.mean(dtype=np.float64)) if liked.size else 0.0
-    lifted = 1.0 + (liked / mean if mean > 0 else np.zeros_like(liked))
-    return np.asarray((lifted / lifted.max(initial=1)) ** power, np.float32)
+@dataclass(frozen=True, slots=True)
+class PriorScale:
+    """From popularity to a prior: ((1 + popularity / mean) / its largest) ^ power.
+
+    Never 0, so that no match is lost; above 1 only for a newer row that is liked more than all.
+    """
+
+    mean: float
+    largest: float
+    power: float
+
+    @classmethod
+    def of(cls, liked: F32, power: float) -> Self:
+        """Fit to the popularity of all rows. (n,)"""
+        mean = float(liked.mean(dtype=np.float64)) if liked.size else 0.0
+        lifted = _lifted(liked, mean)
+        return cls(mean, float(lifted.max(initial=1)), power)
+
+    def prior(self, liked: F32) -> F32:
+        lifted = _lifted(liked, self.mean)
+        return np.asarray((lifted / np.float32(self.largest)) ** self.power, np.float32)
+
+
+def _lifted(liked: F32, mean: float) -> F32:
+    return np.float32(1.0) + (liked / np.float32(mean) if mean > 0 else np.zeros_like(liked))
+
+
+@dataclass(frozen=True, slots=True)
+class LooseRows:
+    """Rows that the index does not hold: newer than the snapshot, or with other numbers since."""
+
+    rows: Rows  # (m,) ascending
+    index: PreferenceIndex  # of the same by place
+    bands: F32  # (b, m)
+
+    def places(self, rows: Rows) -> Rows:
+        """Return where each row stands here, -1 where it does not."""
+        at = np.minimum(np.searchsorted(self.rows, rows), self.rows.size - 1)
+        return np.where(self.rows[at] == rows, at, -1).astype(np.int32)
+
+    def best(self, person: Person, mask: RowMask | None, k: int) -> tuple[Rows, F32]:
+        here = np.arange(self.rows.size, dtype=np.int32)
+        if mask is not None:
+            here = here[mask.allowed[self.rows]]
+        places, scores = rows_of(score_all(self.index, person, self.bands, here, k))
+        return self.rows[places], scores

@@ -6,7 +6,7 @@ search: it narrows the scan, or keeps rows out of a beam that is widened to make
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -20,6 +20,7 @@ from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.recall.channel import ChannelConfig
 from app.recall.graph import GRAPH_FILE, Graph, build_graph
+from app.recall.newer import NO_ROWS, add_newer, allowed_rows, base_part
 from app.recall.options import read_options
 from app.recall.topk import top_rows
 from app.snapshot.context import SearchContext
@@ -40,6 +41,22 @@ class VectorOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class NewerVectors:
+    """Rows that came after the snapshot and have a vector. They are few: measured one by one."""
+
+    rows: Rows  # ascending
+    vectors: F32  # (n, dim) by row
+
+    @classmethod
+    def of(cls, view: Snapshot) -> NewerVectors | None:
+        overlay, vectors = view.overlay, view.documents.vectors
+        if overlay is None or vectors is None:
+            return None
+        rows = overlay.rows[vectors[overlay.rows].any(axis=1)]
+        return cls(rows, vectors) if rows.size else None
+
+
+@dataclass(frozen=True, slots=True)
 class VectorChannel:
     """The score is the cosine, always above 0: what points elsewhere is no match.
 
@@ -51,6 +68,7 @@ class VectorChannel:
     graph: Graph | None  # None where the catalogue is small
     options: VectorOptions
     n: int  # rows of the snapshot
+    newer: NewerVectors | None = None
 
     @classmethod
     def build(cls, documents: Documents, part: Path, config: ChannelConfig) -> None:
@@ -75,22 +93,37 @@ class VectorChannel:
         graph = Graph.open(part, rows.size, vectors.shape[1])
         return cls(graph.vectors, rows, graph, options, n)
 
+    def follow(self, view: Snapshot, tables: Tables) -> Self:
+        return replace(self, newer=NewerVectors.of(view))
+
     def accepts(self, ctx: SearchContext) -> bool:
-        return ctx.query.vector is not None and self.rows.size > 0
+        return ctx.query.vector is not None and (self.rows.size > 0 or self.newer is not None)
 
     def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
         query = ctx.query.vector
-        if query is None or not self.rows.size:
+        if query is None or not (self.rows.size or self.newer):
             return ChannelHits.nothing(NAME)
+        query = np.ascontiguousarray(query, np.float32)
+        rows, scores = self._near(query, base_part(ctx.mask, self.n), k)
+        if self.newer is not None:
+            newer = allowed_rows(self.newer.rows, ctx.mask)
+            near = cosines(self.newer.vectors, newer.astype(np.int64), query)
+            rows, scores = add_newer(rows, scores, newer, near, k)
+        matching = int(np.searchsorted(-scores, 0.0))  # scores fall; 0 is no match
+        return ChannelHits(NAME, rows[:matching], scores[:matching])
+
+    def _near(self, query: F32, mask: RowMask | None, k: int) -> tuple[Rows, F32]:
+        """Find the nearest of the snapshot's own rows."""
+        if not self.rows.size:
+            return NO_ROWS, np.empty(0, np.float32)
         if query.shape != self.vectors.shape[1:]:
             raise ValueError(f"vector of {query.shape}, documents have {self.vectors.shape[1:]}")
-        query = np.ascontiguousarray(query, np.float32)
-        allowed, count = self._allowed(ctx.mask)
+        allowed, count = self._allowed(mask)
         width = beam_width(self.options.ef_search, count, self.rows.size)
         if self.graph is None or self._is_scanned(count, width):
             positions = np.arange(count) if allowed is None else np.flatnonzero(allowed)
-            return self._hits(*self._ranked(query, positions, k))
-        return self._hits(*self._from_graph(self.graph, query, width, allowed, k))
+            return self._ranked(query, positions, k)
+        return self._from_graph(self.graph, query, width, allowed, k)
 
     def _is_scanned(self, count: int, width: int) -> bool:
         """Tell whether measuring `count` rows is exact at no higher cost than the beam."""
@@ -125,11 +158,6 @@ class VectorChannel:
         """Measure positions and return the best k rows with their cosines."""
         scores = cosines(self.vectors, positions.astype(np.int64, copy=False), query)
         return top_rows(self.rows[positions], scores, k)
-
-    @staticmethod
-    def _hits(rows: Rows, scores: F32) -> ChannelHits:
-        matching = int(np.searchsorted(-scores, 0.0))  # scores fall; 0 is no match
-        return ChannelHits(NAME, rows[:matching], scores[:matching])
 
 
 def beam_width(ef_search: int, count: int, n: int) -> int:
