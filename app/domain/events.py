@@ -13,7 +13,8 @@ CLICK = "click"
 ADD_TO_CART = "add_to_cart"
 PURCHASE = "purchase"
 DWELL = "dwell"  # event_attributes.dwell_ms says how long
-LINK_IDENTITY = "link_identity"
+LINK_IDENTITY = "link_identity"  # this device is this user's
+UNLINK_IDENTITY = "unlink_identity"  # no longer
 
 
 @dataclass(frozen=True, slots=True)

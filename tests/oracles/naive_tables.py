@@ -32,7 +32,7 @@ def random_log(seed: int, n: int = 120) -> list[Event]:
 
 def _event(event_id: str, rng: random.Random) -> Event:
     actions = ("impression", "impression", "click", "click", "click", "purchase", "add_to_cart",
-               "dwell", "link_identity")  # fmt: skip
+               "dwell", "link_identity", "unlink_identity")  # fmt: skip
     action = rng.choice(actions)
     one = rng.choice((None, *(f"d{d}" for d in range(8))))
     return Event(
@@ -111,19 +111,26 @@ class Naive:
         return self.group.get(alias)
 
     def _identities(self) -> dict[str, str]:
-        users_of: dict[str, set[str]] = defaultdict(set)
         group: dict[str, str] = {}
+        seen: set[tuple[str, str]] = set()  # (client, user)
+        told: set[tuple[str, str]] = set()
         for e in self.events:
             group |= {user_alias(u): user_alias(u) for u in (e.user_id,) if u}
             group |= {client_alias(c): client_alias(c) for c in (e.client_id,) if c}
-            if e.user_id and e.client_id:
-                users_of[e.client_id].add(e.user_id)
-        for e in self.events:
-            if not (e.user_id and e.client_id):
+            pair = (e.client_id or "", e.user_id or "")
+            if not all(pair):
                 continue
-            if e.action_name == "link_identity" or len(users_of[e.client_id]) == 1:
-                old, new = group[client_alias(e.client_id)], group[user_alias(e.user_id)]
-                group = {alias: new if one == old else one for alias, one in group.items()}
+            if e.action_name == "unlink_identity":
+                seen.discard(pair)
+                told.discard(pair)
+                continue
+            seen.add(pair)
+            if e.action_name == "link_identity":
+                told.add(pair)
+        own = {pair for pair in seen if sum(pair[0] == client for client, _ in seen) == 1}
+        for client, user in sorted(told | own):
+            old, new = group[client_alias(client)], group[user_alias(user)]
+            group = {alias: new if one == old else one for alias, one in group.items()}
         return group
 
     def neighbours(self) -> dict[str, dict[str, float]]:

@@ -16,6 +16,7 @@ from app.domain.events import Event
 from app.offline.behaviour.build import build_tables, learn, tables_before
 from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.memory import QueryTerms
+from app.offline.behaviour.people import identify
 from app.offline.behaviour.publish import publish_tables, tables_store
 from app.snapshot.artifact import verify
 from app.snapshot.tables import (
@@ -194,6 +195,26 @@ def test_published_tables_open_on_the_rows_of_a_catalogue(tmp_path: Path) -> Non
     assert near.tolist() == [2]
     in_memory = Tables.of(Learned.open(store.path(tables_id)), tables.manifest, documents)
     assert in_memory.counters["gain"].tolist() == [0, 3, 1, 0]
+
+
+def test_an_unlinked_device_is_a_stranger_until_it_is_seen_with_its_user_again(
+    tmp_path: Path,
+) -> None:
+    log = [
+        Event("1", "link_identity", 1, client_id="phone", user_id="ann"),
+        Event("2", "click", 2, client_id="phone", object_id="d1"),
+        Event("3", "click", 3, user_id="ann", object_id="d2"),
+    ]
+    left = Event("4", "unlink_identity", 4, client_id="phone", user_id="ann")
+    back = Event("5", "click", 5, client_id="phone", user_id="ann", object_id="d3")
+
+    def persons(events: list[Event]) -> int:
+        people = identify(columns(events, tmp_path))
+        return len({*people.of_user.tolist(), *people.of_client.tolist()})
+
+    assert persons(log) == 1
+    assert persons([*log, left]) == 2
+    assert persons([*log, left, back]) == 1
 
 
 def test_neighbours_of_a_document_nobody_touched_are_none(tmp_path: Path) -> None:

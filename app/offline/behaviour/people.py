@@ -9,8 +9,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from app.corpus.event_columns import EventColumns, Names
-from app.domain.arrays import I32, Bools
-from app.domain.events import LINK_IDENTITY
+from app.domain.arrays import I32, I64, Bools
+from app.domain.events import LINK_IDENTITY, UNLINK_IDENTITY
 from app.snapshot.tables import client_alias, user_alias
 
 
@@ -39,7 +39,8 @@ def identify(events: EventColumns) -> People:
     """Join what `link_identity` joins, and each device with the one user that it was seen with.
 
     A device that several users share joins none of them, for that would make them one person;
-    only link_identity, which says so, does.
+    only link_identity, which says so, does. `unlink_identity` takes back a link, and what was seen
+    together before it.
     """
     users, clients = len(events.user.names), len(events.client.names)
     pairs = _links(events)
@@ -57,13 +58,27 @@ def identify(events: EventColumns) -> People:
 
 def _links(events: EventColumns) -> I32:
     """Return (user, client) pairs that are one person. (m, 2)"""
-    both = (events.user.codes >= 0) & (events.client.codes >= 0)
-    pairs = np.stack([events.user.codes, events.client.codes], axis=1)
-    seen = np.unique(pairs[both], axis=0)
-    devices, users_of_device = np.unique(seen[:, 1], return_counts=True)
-    own = np.isin(seen[:, 1], devices[users_of_device == 1])
-    told = pairs[both & (events.action.codes == events.code_of(LINK_IDENTITY))]
-    return np.concatenate([seen[own], told])
+    both = np.flatnonzero((events.user.codes >= 0) & (events.client.codes >= 0))
+    named = np.stack([events.user.codes[both], events.client.codes[both]], axis=1)
+    pairs, pair = np.unique(named, axis=0, return_inverse=True)
+    pair = pair.reshape(-1)
+    action = events.action.codes[both]
+    linking = action == events.code_of(LINK_IDENTITY)
+    unlinking = action == events.code_of(UNLINK_IDENTITY)
+    unlinked = _last(pair, unlinking, len(pairs))
+    is_seen = _last(pair, ~unlinking, len(pairs)) > unlinked
+    is_told = _last(pair, linking, len(pairs)) > unlinked
+    devices, users_of_device = np.unique(pairs[is_seen, 1], return_counts=True)
+    is_own = is_seen & np.isin(pairs[:, 1], devices[users_of_device == 1])
+    return pairs[is_told | is_own]
+
+
+def _last(pair: I64, chosen: Bools, pairs: int) -> I64:
+    """Return the place of each pair's last chosen entry in order of time, -1 where it has none."""
+    last = np.full(pairs, -1, np.int64)
+    at = np.flatnonzero(chosen)
+    np.maximum.at(last, pair[at], at)
+    return last
 
 
 def _renumbered(label: I32, seen: Bools) -> I32:
