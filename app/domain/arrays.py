@@ -10,6 +10,7 @@ Rows: TypeAlias = npt.NDArray[np.int32]
 
 F32: TypeAlias = npt.NDArray[np.float32]
 F64: TypeAlias = npt.NDArray[np.float64]
+I8: TypeAlias = npt.NDArray[np.int8]
 I16: TypeAlias = npt.NDArray[np.int16]
 I32: TypeAlias = npt.NDArray[np.int32]
 I64: TypeAlias = npt.NDArray[np.int64]

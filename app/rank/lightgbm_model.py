@@ -13,8 +13,9 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from app.domain.arrays import F32
-from app.domain.errors import CorruptArtifact
+from app.domain.arrays import F32, F64
+from app.domain.errors import CorruptArtifact, FeatureMismatch
+from app.rank.trees.paths import Paths, differences, paths_of
 from app.rank.trees.scorer import score
 from app.rank.trees.tables import Tables, build
 from app.rank.trees.text import NotExpressible, read_trees
@@ -34,6 +35,7 @@ class LightGbmModel:
         self.booster = booster
         self.feature_names = feature_names
         self.tables, self.scored_by = _tables_of(booster)
+        self._paths: Paths | None = None
 
     @classmethod
     def open(cls, file: Path, feature_names: tuple[str, ...]) -> LightGbmModel:
@@ -56,6 +58,40 @@ class LightGbmModel:
             return score(self.tables, np.ascontiguousarray(features, np.float32)).astype(np.float32)
         scores = self.booster.predict(features, raw_score=True, num_threads=1)
         return np.asarray(scores, np.float32)
+
+    def contributions(self, features: F32) -> tuple[float, F64]:
+        """Say why: the base score, and what each feature adds to it. (n, d) → (n, d)
+
+        LightGBM's `pred_contrib`: exact TreeSHAP (Lundberg et al., arXiv:1802.03888), in which a
+        feature is missing where all its values stand for it, by how many training rows each side
+        of a split had. They sum to the score in float64. About 1.3 ms a row for 300 trees of 31
+        leaves. Raises FeatureMismatch for linear trees, which it does not know.
+        """
+        d = len(self.feature_names)
+        rows = np.ascontiguousarray(features if len(features) else np.zeros((1, d)), np.float32)
+        try:
+            told = self.booster.predict(rows, pred_contrib=True, num_threads=1)
+        except lightgbm.basic.LightGBMError as error:
+            raise FeatureMismatch(f"this model cannot be explained: {error}") from None
+        return float(told[0, -1]), np.asarray(told[: len(features), :-1], np.float64)
+
+    def differences(self, features: F32, other: F32) -> F64:
+        """Split score(row) − score(other) by feature. (n, d), (d,) → (n, d)
+
+        By `trees.paths`, which gives exactly 0 to a feature that both have alike; of a model that
+        it cannot read, the difference of two rows' contributions.
+        """
+        paths = self._paths_once()
+        if paths is not None:
+            return differences(paths, features, other)
+        _, told = self.contributions(np.concatenate([features, other[None]]))
+        return told[:-1] - told[-1]
+
+    def _paths_once(self) -> Paths | None:
+        """Read the trees for the first difference that is asked for; few models ever are."""
+        if self.tables is not None and self._paths is None:
+            self._paths = paths_of(read_trees(self.booster.model_to_string())[1])
+        return self._paths
 
 
 def _tables_of(booster: Any) -> tuple[Tables | None, str]:
