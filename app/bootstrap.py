@@ -21,9 +21,11 @@ from app.domain.dotted import load
 from app.domain.errors import NothingServes, UnknownName
 from app.domain.query import Deadline, Query
 from app.merge.merger import Merger
+from app.pipeline.explain import explain_page
 from app.pipeline.search import Search, SearchResult
 from app.pipeline.warm import warm, warm_ranker
 from app.query.understand import SearchRequest, understand
+from app.rank.explanation import Explanation
 from app.rank.local import LocalRanker
 from app.rank.ranker import Keep, Ranker
 from app.rank.remote import RemoteRanker
@@ -58,6 +60,7 @@ class Answer:
     result: SearchResult
     timings_ms: Mapping[str, float]  # understand, recall, merge, rank, select
     took_ms: float
+    explanation: Explanation | None = None  # of the page, where it was asked for and ranked
 
 
 class Engine:
@@ -118,7 +121,10 @@ class Engine:
         understood_ms = (time.perf_counter() - started) * 1e3
         result = await serving.search.run(ctx, ranker, request.channels, keep)
         timings = {"understand": understood_ms, **result.timings_ms}
-        return Answer(ctx, result, timings, (time.perf_counter() - started) * 1e3)
+        why = None
+        if request.explain:
+            result, why = await explain_page(ctx, result, ranker)
+        return Answer(ctx, result, timings, (time.perf_counter() - started) * 1e3, why)
 
     def refresh(self) -> bool:
         """Follow the stores: load what was newly published and swap. True if anything changed.

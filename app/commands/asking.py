@@ -12,7 +12,11 @@ import typer
 from app.bootstrap import Answer, Engine
 from app.commands import options as o
 from app.domain.errors import InvalidInput
+from app.pipeline.explain import features_told, told
 from app.query.understand import SearchRequest, place
+
+EXPLAINED = 8
+"""Features shown of each result; --json has them all."""
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +30,9 @@ def search_command(
     lon: Annotated[float | None, typer.Option(help="Where, degrees.")] = None,
     limit: Annotated[int, typer.Option(help="Results.")] = 10,
     filters: Annotated[str | None, typer.Option(help='JSON: {"price": {"lte": 100}}.')] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what each feature adds to a score.")
+    ] = False,
     rank: Annotated[bool, typer.Option("--rank/--no-rank", help="By the model, or fused.")] = True,
     data: o.Data = o.DATA,
     models: o.Models = o.MODELS,
@@ -36,6 +43,7 @@ def search_command(
     """Search once, without a service. Says which channels brought each result."""
     request = SearchRequest(
         text=query, user_id=user, origin=place(lat, lon), limit=limit, filters=_json(filters),
+        explain=explain,
     )  # fmt: skip
     working = o.workplace(data, models, config, overrides)
     engine = Engine(working.settings, data, models, os.environ.get("DUOLU_KEY") or None)
@@ -79,12 +87,35 @@ def _result(answer: Answer) -> dict[str, Any]:
         "total_relation": result.total_relation,
         "took_ms": round(answer.took_ms, 2),
         "results": [
-            {"id": i, "rank": rank, "score": float(score), "channels": channels_of(answer, at)}
+            {
+                "id": i,
+                "rank": rank,
+                "score": float(score),
+                "channels": channels_of(answer, at),
+                **_why(answer, rank - 1),
+            }
             for rank, (i, score, at) in enumerate(
                 zip(result.ids, result.scores, result.picked, strict=True), 1
             )
         ],
     }
+
+
+def _why(answer: Answer, i: int) -> dict[str, Any]:
+    """What each feature adds to the score of result i, where it was asked for."""
+    why = answer.explanation
+    return {} if why is None or i >= why.places.size else {"explain": told(why, i)}
+
+
+def _why_lines(answer: Answer, i: int) -> list[str]:
+    """The features that move result i most, a line each."""
+    why = answer.explanation
+    if why is None or i >= why.places.size:
+        return []
+    largest = list(features_told(why, i))[:EXPLAINED]
+    rest = float(why.contributions[i].sum()) - sum(float(f["contribution"]) for f in largest)
+    lines = [f"     {f['contribution']:+8.3f}  {f['name']} = {f['value']:g}" for f in largest]
+    return [*lines, f"     {rest:+8.3f}  all others", f"     {why.base_score:+8.3f}  to begin with"]
 
 
 def channels_of(answer: Answer, at: int) -> dict[str, dict[str, float]]:
@@ -108,6 +139,7 @@ def _lines(answer: Answer) -> list[str]:
         lines.append(
             f"{rank:>3}  {score:8.3f}  {document['title']}  [{document['id']}]  {channels}"
         )
+        lines += _why_lines(answer, rank - 1)
     order = f"release {result.release_id}" if result.release_id else "fused order, no model"
     count = f"{result.total:,}" + ("" if result.total_relation == "eq" else " or more")
     lines.append(f"{count} matches in {answer.took_ms:.1f} ms; {order}")

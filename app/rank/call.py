@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from app.domain.arrays import Array
+from app.domain.arrays import I64, Array
 from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidQuery
 from app.domain.query import MAX_QUERY_TERMS, Deadline, GeoPoint, Query
 from app.domain.user import Preference, UserState
+from app.rank.explanation import MAX_EXPLAINED
 from app.rank.fields import Fields
 from app.rank.ranker import Keep
 from app.rank.wire import CALL, pack, unpack
@@ -33,7 +34,7 @@ MAX_FEATURE_ROWS = 1_000
 
 HEADER = (
     "request_id", "snapshot_id", "log_seq", "tables_id", "release_id", "now_ms", "timeout_ms",
-    "query", "user", "channels", "features", "rows",
+    "query", "user", "channels", "features", "rows", "explain", "against",
 )  # fmt: skip
 QUERY = ("text", "terms", "limit", "offset", "user_id", "client_id", "origin")
 KINDS: Mapping[str, tuple[str, int]] = {
@@ -62,12 +63,21 @@ class RankCall:
     candidates: CandidateSet
     features: int = 0  # return the features of so many best
     rows: tuple[int, ...] = ()  # and of these candidates
+    explain: bool = False  # say beside the features what each of them adds
+    against: int | None = None  # and to the difference from this candidate's score
 
 
 def encode_call(
-    ctx: SearchContext, candidates: CandidateSet, timeout_ms: float, keep: Keep | None = None
+    ctx: SearchContext,
+    candidates: CandidateSet,
+    timeout_ms: float,
+    keep: Keep | None = None,
+    why: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """Put a request's frame and its candidates on the wire. Not the filters: candidates passed."""
+    """Put a request's frame and its candidates on the wire. Not the filters: candidates passed.
+
+    `why`: what `asking_why` says, where features shall come with what they add.
+    """
     query, user = ctx.query, ctx.user
     origin = None if query.origin is None else {"lat": query.origin.lat, "lon": query.origin.lon}
     header = {
@@ -85,7 +95,7 @@ def encode_call(
         },
         "user": {"id": user.user_id},
         "channels": candidates.channels,
-        **_wanted(ctx, candidates, keep),
+        **(why or _wanted(ctx, candidates, keep)),
     }  # fmt: skip
     arrays: dict[str, Array] = {
         "rows": candidates.rows, "fused": candidates.fused, "scores": candidates.scores,
@@ -98,6 +108,12 @@ def encode_call(
         arrays[f"preferences.{field}.codes"] = preference.codes
         arrays[f"preferences.{field}.weights"] = preference.weights
     return pack(CALL, header, arrays)
+
+
+def asking_why(candidates: CandidateSet, places: I64, against: int | None) -> dict[str, Any]:
+    """Ask what each feature adds to the candidates at these places."""
+    other = None if against is None else int(candidates.rows[against])
+    return {"rows": candidates.rows[places].tolist(), "explain": True, "against": other}
 
 
 def _wanted(ctx: SearchContext, candidates: CandidateSet, keep: Keep | None) -> dict[str, Any]:
@@ -140,7 +156,21 @@ def call_of(header: dict[str, Any], arrays: Mapping[str, Array]) -> RankCall:
         candidates=_candidates(fields.texts("channels", MAX_CHANNELS, MAX_ID), arrays),
         features=fields.whole("features", 0, MAX_FEATURE_ROWS),
         rows=fields.wholes("rows", MAX_FEATURE_ROWS),
+        **_why(fields),
     )
+
+
+def _why(fields: Fields) -> dict[str, Any]:
+    """Read what shall be explained: each of those rows takes about a millisecond."""
+    explain = fields.values.get("explain", False)
+    if type(explain) is not bool:
+        raise fields.wrong("explain", "true or false")
+    wanted = fields.whole("features", 0) + len(fields.wholes("rows", MAX_FEATURE_ROWS))
+    if explain and wanted > MAX_EXPLAINED:
+        limit = f"{wanted} rows, at most {MAX_EXPLAINED} with explain"
+        raise InvalidQuery("features", wanted, limit, "ask for fewer features and rows")
+    against = None if fields.values.get("against") is None else fields.whole("against")
+    return {"explain": explain, "against": against}
 
 
 def place(

@@ -85,7 +85,8 @@ class LightGbmModel:
         if paths is not None:
             return differences(paths, features, other)
         _, told = self.contributions(np.concatenate([features, other[None]]))
-        return told[:-1] - told[-1]
+        apart: F64 = told[:-1] - told[-1]
+        return apart
 
     def _paths_once(self) -> Paths | None:
         """Read the trees for the first difference that is asked for; few models ever are."""

@@ -6,17 +6,19 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 
-from app.domain.arrays import F32
+from app.domain.arrays import F32, I64
 from app.domain.candidates import CandidateSet
 from app.domain.errors import FeatureMismatch
 from app.features.feature import FeatureSet
 from app.features.inputs import gather
 from app.features.lookup import PairModel
 from app.rank.dependencies import as_inputs
+from app.rank.explanation import Explanation, explain
 from app.rank.ranker import Keep, Model, Ranking
 from app.rank.release import Release
 from app.snapshot.context import SearchContext
@@ -59,6 +61,13 @@ class LocalRanker:
         """Return scores and all features: they are there, and choosing some would cost more."""
         return await self._on_a_thread(self.ranking, ctx, candidates)
 
+    async def explain(
+        self, ctx: SearchContext, candidates: CandidateSet, places: I64, against: int | None = None
+    ) -> Explanation:
+        """Say why the candidates at `places` have their scores: ExplainingRanker."""
+        work = partial(self.explanation, places=places, against=against)
+        return await self._on_a_thread(work, ctx, candidates)
+
     async def _on_a_thread(
         self,
         work: Callable[[SearchContext, CandidateSet], T],
@@ -80,6 +89,11 @@ class LocalRanker:
         return Ranking(
             self.model.predict(matrix), features.names, np.arange(n, dtype=np.int64), matrix, lists
         )
+
+    def explanation(
+        self, ctx: SearchContext, candidates: CandidateSet, places: I64, against: int | None = None
+    ) -> Explanation:
+        return explain(self.model, self.matrix(ctx, candidates), places, against)
 
     def score(self, ctx: SearchContext, candidates: CandidateSet) -> F32:
         return self.model.predict(self.matrix(ctx, candidates))

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 import numpy as np
 
-from app.domain.arrays import F32
+from app.domain.arrays import F32, I64
 from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidInput, InvalidQuery, RankerUnavailable, VersionUnknown
 from app.rank.breaker import Breaker
-from app.rank.call import encode_call
+from app.rank.call import asking_why, encode_call
+from app.rank.explanation import Explanation
 from app.rank.ranker import Keep, Ranking
 from app.rank.reply import RankReply, decode_reply
 from app.snapshot.context import SearchContext
@@ -53,16 +56,42 @@ class RemoteRanker:
         Raises TimeoutError at the request's deadline or after `timeout_ms`, VersionUnknown where
         the service holds other versions, RankerUnavailable for everything else.
         """
+        reply = await self._reply(ctx, candidates, keep)
+        return Ranking(reply.scores, reply.feature_names, reply.places, reply.features, reply.lists)
+
+    async def explain(
+        self, ctx: SearchContext, candidates: CandidateSet, places: I64, against: int | None = None
+    ) -> Explanation:
+        """Say why the candidates at `places` have their scores. Raises as `rank_keeping` does."""
+        why = asking_why(candidates, places, against)
+        reply = await self._reply(ctx, candidates, None, why)
+        shape = (places.size, len(reply.feature_names))
+        tables = [reply.contributions, *([] if against is None else [reply.differences])]
+        if not np.array_equal(reply.places, places) or any(t.shape != shape for t in tables):
+            raise RankerUnavailable(f"the ranker at {self.url} explains other rows than were asked")
+        return Explanation(
+            reply.feature_names, places, reply.scores[places], reply.features, reply.base_score,
+            reply.contributions, reply.differences,
+        )  # fmt: skip
+
+    async def _reply(
+        self,
+        ctx: SearchContext,
+        candidates: CandidateSet,
+        keep: Keep | None,
+        why: Mapping[str, Any] | None = None,
+    ) -> RankReply:
+        """Ask, with the breaker and the deadline, and refuse what is no answer to it."""
         if not self.breaker.lets_through(time.monotonic()):
             raise RankerUnavailable(
                 f"the ranker at {self.url} failed {self.breaker.failures} times"
             )
         allowed_s = min(self.timeout_s, ctx.deadline.remaining_s())
-        body = encode_call(ctx, candidates, min(allowed_s * 1e3, 6e4), keep)
+        body = encode_call(ctx, candidates, min(allowed_s * 1e3, 6e4), keep, why)
         try:
             async with asyncio.timeout(allowed_s):
                 status, answer = await self._post(body)
-            ranking = self._ranking(ctx, len(candidates), status, answer)
+            reply = self._checked(ctx, len(candidates), status, answer)
         except TimeoutError:
             if (
                 allowed_s >= self.timeout_s / 2
@@ -73,7 +102,7 @@ class RemoteRanker:
             self.breaker.failed(time.monotonic())
             raise RankerUnavailable(f"the ranker at {self.url}: {error}") from None
         self.breaker.succeeded()
-        return ranking
+        return reply
 
     async def close(self) -> None:
         """Close the connections; the next call opens new ones."""
@@ -92,7 +121,7 @@ class RemoteRanker:
                 raise RankerUnavailable(f"it answers {response.status} with {length} bytes")
             return response.status, await response.read()
 
-    def _ranking(self, ctx: SearchContext, n: int, status: int, answer: bytes) -> Ranking:
+    def _checked(self, ctx: SearchContext, n: int, status: int, answer: bytes) -> RankReply:
         """Refuse every reply that is not these candidates' scores by these versions."""
         if status == HTTPStatus.CONFLICT:
             raise VersionUnknown(f"the ranker at {self.url}: {_words(answer)}")
@@ -115,7 +144,7 @@ class RemoteRanker:
                 f"it answers nonsense: {reply.scores.shape} scores for {n} rows"
             )
         _refuse_misplaced(reply, n)
-        return Ranking(reply.scores, reply.feature_names, reply.places, reply.features, reply.lists)
+        return reply
 
 
 def _refuse_misplaced(reply: RankReply, n: int) -> None:

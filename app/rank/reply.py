@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from app.domain.arrays import F32, I64, Array
+from app.domain.arrays import F32, F64, I64, Array
 from app.domain.errors import InvalidQuery
 from app.rank.fields import Fields
 from app.rank.wire import REPLY, pack, unpack
@@ -16,6 +16,12 @@ from app.rank.wire import REPLY, pack, unpack
 MAX_NAME = 256
 MAX_FEATURES = 4_096
 DTYPES = {"scores": np.float32, "places": np.int64, "features": np.float32, "lists": np.float64}
+WHY = ("contributions", "differences")
+"""Arrays of float64 that come where they were asked for."""
+
+
+def _no_why() -> F64:
+    return np.empty((0, 0), np.float64)
 
 
 def _no_features() -> F32:
@@ -37,6 +43,9 @@ class RankReply:
     places: I64 = field(default_factory=lambda: np.empty(0, np.int64))  # (k,) indices into rows
     features: F32 = field(default_factory=_no_features)  # (k, d)
     lists: Mapping[str, float] = field(default_factory=dict)  # with features: the list_* inputs
+    base_score: float = 0.0  # with contributions: they are added to it
+    contributions: F64 = field(default_factory=_no_why)  # (k, d), (0, 0) where not asked for
+    differences: F64 = field(default_factory=_no_why)  # (k, d), (0, 0) where not asked for
 
 
 def encode_reply(reply: RankReply) -> bytes:
@@ -46,6 +55,7 @@ def encode_reply(reply: RankReply) -> bytes:
         "features": reply.features,
         "lists": np.array(list(reply.lists.values()), np.float64),
     }
+    arrays |= {name: getattr(reply, name) for name in WHY if getattr(reply, name).size}
     names = {"feature_names": reply.feature_names, "list_names": list(reply.lists)}
     return pack(REPLY, {**_facts(reply), **names}, arrays)
 
@@ -69,16 +79,32 @@ def decode_reply(body: bytes) -> RankReply:
         arrays["places"],
         arrays["features"],
         _lists(fields.texts("list_names", MAX_FEATURES, MAX_NAME), arrays["lists"]),
+        fields.number("base_score", -1e30, 1e30, 0.0),
+        *(_why(name, arrays) for name in WHY),
     )
 
 
 def reply_as_json(reply: RankReply) -> dict[str, Any]:
     """The same for people: scores as a list, each row's features by name."""
+    tables = {"values": reply.features}
+    tables |= {name: getattr(reply, name) for name in WHY if getattr(reply, name).size}
     features = [
-        {"place": int(at), "values": dict(zip(reply.feature_names, line, strict=True))}
-        for at, line in zip(reply.places, reply.features.tolist(), strict=True)
+        {
+            "place": int(at),
+            **{n: dict(zip(reply.feature_names, t[i], strict=True)) for n, t in tables.items()},
+        }
+        for i, at in enumerate(reply.places)
     ]
     return {**_facts(reply), "scores": reply.scores, "features": features}
+
+
+def _why(name: str, arrays: Mapping[str, Array]) -> F64:
+    array = arrays.get(name)
+    if array is None:
+        return _no_why()
+    if array.dtype != np.float64:
+        raise InvalidQuery(f"arrays.{name}", array.dtype.str, "float64", "send it")
+    return array
 
 
 def _lists(names: tuple[str, ...], values: Array) -> dict[str, float]:
@@ -95,4 +121,5 @@ def _facts(reply: RankReply) -> dict[str, Any]:
         "tables_id": reply.tables_id,
         "release_id": reply.release_id,
         "elapsed_ms": round(reply.elapsed_ms, 3),
+        **({"base_score": reply.base_score} if reply.contributions.size else {}),
     }

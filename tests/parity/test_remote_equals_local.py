@@ -141,3 +141,26 @@ def test_a_request_that_is_not_chosen_brings_no_features(url, snapshot):
     told = ask(url, ctx, candidates, Keep(share=0.0))
     assert told.scores.size == 50
     assert not told.places.size
+
+
+@pytest.mark.parametrize("against", [None, 4])
+def test_a_remote_ranker_explains_as_a_local_one(url, local, snapshot, against):
+    ctx, candidates = make_call(snapshot, RELEASE)
+    places = np.array([9, 0, 31])
+
+    async def once():
+        remote = RemoteRanker(url, 5_000)
+        try:
+            return await remote.explain(ctx, candidates, places, against)
+        finally:
+            await remote.close()
+
+    told, here = asyncio.run(once()), local.explanation(ctx, candidates, places, against)
+    for field in ("places", "scores", "features", "contributions", "differences"):
+        assert getattr(told, field).tobytes() == getattr(here, field).tobytes(), field
+    assert (told.feature_names, told.base_score) == (here.feature_names, here.base_score)
+    sums = here.base_score + here.contributions.sum(axis=1)
+    np.testing.assert_allclose(sums, here.scores, rtol=1e-6, atol=1e-6)
+    if against is not None:
+        other = local.score(ctx, candidates)[against].astype(float)
+        np.testing.assert_allclose(here.differences.sum(axis=1), here.scores - other, atol=1e-6)

@@ -12,6 +12,7 @@ from app.bootstrap import Answer
 from app.corpus.geometry import haversine_km
 from app.domain.arrays import F64
 from app.domain.candidates import ChannelHits
+from app.pipeline.explain import told
 
 
 def versions(answer: Answer) -> dict[str, Any]:
@@ -67,6 +68,8 @@ def _results(answer: Answer) -> Iterator[dict[str, Any]]:
         }
         if distances is not None and np.isfinite(distances[i]):
             entry["distance_km"] = round(float(distances[i]), 4)
+        if answer.explanation is not None and i < answer.explanation.places.size:
+            entry["explain"] = told(answer.explanation, i)
         yield entry
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from app.bootstrap import Answer
 from app.domain.errors import UnknownName
+from app.online.access import require_key
 from app.online.gateway.answer import answer_body, channel_summary, versions
 from app.online.gateway.impressions import ImpressionLog
 from app.online.gateway.schemas import (
@@ -57,6 +58,8 @@ async def show_document(request: Request, document_id: str) -> Response:
 
 async def _search(request: Request, asked: SearchRequest) -> Response:
     service = service_of(request)
+    if asked.explain:
+        require_key(request, service.key)  # it says how the model works, and takes its time
     log: ImpressionLog | None = request.app.state.impressions
     with service.admission.enter():
         answer = await service.engine.search(asked, keep=log.keep if log else None)

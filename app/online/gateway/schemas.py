@@ -12,7 +12,7 @@ from app.online.forms import json_object, parse
 from app.online.problems import refused_field
 from app.query.understand import SearchRequest, place
 
-NOT_BUILT = ("facets", "sort", "group_by", "highlights", "cursor", "explain", "trace")
+NOT_BUILT = ("facets", "sort", "group_by", "highlights", "cursor", "trace")
 NOT_ASKED: tuple[Any, ...] = (None, False, "", [], {}, "false")
 
 
@@ -42,6 +42,7 @@ class SearchBody(BaseModel):
     offset: int = Field(0, description="offset + limit at most merge.max_candidates")
     channels: list[str] | None = Field(None, description="ask only these")
     release: str | None = Field(None, description="rank with this release")
+    explain: bool = Field(False, description="say what each feature adds to a score")
     strict: bool = Field(False, description="a partial answer is 503")
     timeout_ms: float | None = Field(None, description="1 to 60000")
 
@@ -61,6 +62,7 @@ class SearchParams(BaseModel):
     offset: int = 0
     channels: str | None = Field(None, description="names with commas between")
     release: str | None = None
+    explain: bool = False
     strict: bool = False
     timeout_ms: float | None = None
 
@@ -82,6 +84,7 @@ def request_of_body(body: bytes) -> SearchRequest:
         offset=asked.offset,
         channels=None if asked.channels is None else tuple(dict.fromkeys(asked.channels)),
         release=asked.release,
+        explain=asked.explain,
         strict=asked.strict,
         timeout_ms=asked.timeout_ms,
     )
@@ -103,6 +106,7 @@ def request_of_params(pairs: Iterable[tuple[str, str]]) -> SearchRequest:
         offset=asked.offset,
         channels=None if asked.channels is None else tuple(dict.fromkeys(filter(None, names))),
         release=asked.release or None,
+        explain=asked.explain,
         strict=asked.strict,
         timeout_ms=asked.timeout_ms,
     )

@@ -17,7 +17,9 @@ from app.online.ranker.schemas import RerankBody
 from app.pipeline.select import pick
 from app.query.understand import understand
 from app.rank.call import RankCall, place
+from app.rank.explanation import explain
 from app.rank.local import LocalRanker
+from app.rank.ranker import Ranking
 from app.rank.reply import RankReply
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
@@ -61,9 +63,26 @@ def rank(engine: Engine, call: RankCall, deadline: Deadline) -> RankReply:
     places = _places(call, ranking.scores)
     if not places.size:
         return reply
-    return replace(
+    reply = replace(
         reply, feature_names=ranking.feature_names, places=places,
         features=ranking.features[places], lists=ranking.lists,
+    )  # fmt: skip
+    return _explained(call, ranker, ranking, reply) if call.explain else reply
+
+
+def _explained(
+    call: RankCall, ranker: LocalRanker, ranking: Ranking, reply: RankReply
+) -> RankReply:
+    """Add what each feature of the rows that were asked for adds to their scores."""
+    against = np.flatnonzero(call.candidates.rows == call.against)
+    if call.against is not None and not against.size:
+        limit = "one of the candidates' rows"
+        raise InvalidQuery("against", call.against, limit, "name a candidate")
+    other = int(against[0]) if against.size else None
+    why = explain(ranker.model, ranking.features, reply.places, other)
+    return replace(
+        reply, base_score=why.base_score, contributions=why.contributions,
+        differences=why.differences,
     )  # fmt: skip
 
 

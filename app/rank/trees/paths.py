@@ -5,8 +5,8 @@ the score. That is the Shapley value of the game whose players are the features,
 baseline: it sums to score(A) − score(B), and a feature in which both are alike gets exactly 0.
 
 A tree need not be asked 2^d times. A leaf is reached by those mixtures of A and B that agree with
-every split on its path: p of its features must be A's, q must be B's, the others do not matter. Such
-a leaf of value v gives v / (p · C(p+q, p)) to each of the p and takes v / (q · C(p+q, q)) from each
+every split on its path: p of its features must be A's, q must be B's, the others do not matter. A
+leaf of value v gives v / (p · C(p+q, p)) to each of the p and takes v / (q · C(p+q, q)) from each
 of the q. (Lundberg et al.: "From local explanations to global understanding with explainable AI for
 trees", Nature Machine Intelligence 2020, interventional TreeSHAP with one reference.)
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import comb
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numba import njit
@@ -26,6 +26,9 @@ from app.rank.trees.text import MAX_LEAVES, Tree
 
 EITHER, FROM_A, FROM_B = 0, 1, 2
 """Whose value of a feature leads on along a path."""
+
+
+_Path: TypeAlias = tuple[tuple[int, bool], ...]
 
 
 class Paths(NamedTuple):
@@ -68,9 +71,9 @@ def differences(paths: Paths, features: F32, other: F32) -> F64:
     return out
 
 
-def _walk(tree: Tree) -> Iterator[tuple[int, tuple[tuple[int, bool], ...]]]:
+def _walk(tree: Tree) -> Iterator[tuple[int, _Path]]:
     """Yield each leaf with the splits above it and the side on which it lies."""
-    waiting: list[tuple[int, tuple[tuple[int, bool], ...]]] = [(0 if tree.features.size else -1, ())]
+    waiting: list[tuple[int, _Path]] = [(0 if tree.features.size else -1, ())]
     while waiting:
         node, path = waiting.pop()
         if node < 0:

@@ -1,0 +1,55 @@
+"""Why the documents of a page have their scores. Asked after the page is known, for it alone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from app.domain.errors import ServerError
+from app.pipeline.search import SearchResult
+from app.rank.explanation import MAX_EXPLAINED, ExplainingRanker, Explanation
+from app.rank.ranker import Ranker
+from app.snapshot.context import SearchContext
+
+log = logging.getLogger(__name__)
+
+
+async def explain_page(
+    ctx: SearchContext, result: SearchResult, ranker: Ranker | None
+) -> tuple[SearchResult, Explanation | None]:
+    """Explain the first MAX_EXPLAINED results; None where no model ranked them.
+
+    What goes wrong is named in the result's `degraded` and costs the page nothing.
+    """
+    places = result.picked[:MAX_EXPLAINED]
+    if result.release_id is None or not places.size or not isinstance(ranker, ExplainingRanker):
+        return result, None
+    try:
+        return result, await ranker.explain(ctx, result.candidates, places)
+    except (TimeoutError, ServerError) as error:
+        log.warning("%s; nothing is explained: request %s", error, ctx.request_id)
+        why = "timed_out" if isinstance(error, TimeoutError) else "failed"
+        return replace(result, degraded=(*result.degraded, f"explain:{why}")), None
+
+
+def told(explanation: Explanation, i: int) -> dict[str, Any]:
+    """Lay out row i as answers show it: features that add or take most come first."""
+    return {
+        "base_score": explanation.base_score,
+        "features": list(features_told(explanation, i)),
+    }
+
+
+def features_told(explanation: Explanation, i: int) -> Iterator[Mapping[str, Any]]:
+    """Yield name, value (NaN: missing) and contribution of each feature of row i."""
+    contributions, values = explanation.contributions[i], explanation.features[i]
+    for j in np.argsort(-np.abs(contributions), kind="stable"):
+        yield {
+            "name": explanation.feature_names[j],
+            "value": values[j],
+            "contribution": contributions[j],
+        }
