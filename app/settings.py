@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from app.domain.errors import InvalidInput
 
@@ -95,6 +95,21 @@ class ServiceSettings(_Section):
     cors_origins: tuple[str, ...] = Field((), description="web pages that may ask from a browser")
 
 
+class StoreSettings(_Section):
+    """Where changes of documents and events are kept."""
+
+    url: SecretStr | None = Field(
+        None,
+        description="postgresql://USER:PASSWORD@HOST/NAME, for several machines; unset: SQLite "
+        "files in the data folder",
+    )
+
+    @property
+    def address(self) -> str | None:
+        """The URL with its password; unset in the text that manifests keep."""
+        return self.url.get_secret_value() if self.url else None
+
+
 class ReindexSettings(_Section):
     """How a catalogue becomes a snapshot."""
 
@@ -148,6 +163,7 @@ class Settings(_Section):
     service: ServiceSettings = ServiceSettings()
     reindex: ReindexSettings = ReindexSettings()
     tables: TablesSettings = TablesSettings()
+    store: StoreSettings = StoreSettings()
     impressions: ImpressionSettings = ImpressionSettings()
     retention: RetentionSettings = RetentionSettings()
 

@@ -34,6 +34,7 @@ MERGERS = (
 )
 WORDS = {
     "str": "text",
+    "SecretStr": "text, never shown",
     "int": "whole number",
     "float": "number",
     "bool": "true or false",

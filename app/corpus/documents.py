@@ -10,6 +10,12 @@ documents/
   keywords/SLOT.*         codes of each row, the codes' strings, and the rows of each code
   rows.*                   what features read of a row, side by side (see row_store)
   vectors.npy              float32 unit vectors, where an encoder is configured
+  dead.npy                 bool, rows that were replaced or deleted, where there are any
+  versions.npy             int64, seq of each document's last change in the log, 0 where the
+                           catalogue brought it; written by compactions
+
+A dead row is empty in every column, and its id is one that no document can have: what finds rows by
+what they hold finds none of them. Only the graph of vectors and lists of all rows need the mask.
 
 A field's SLOT is its place in the schema: a catalogue's own key is never a file name.
 """
@@ -19,14 +25,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+import orjson
 
 from app.corpus.ragged import Dictionary, Ragged, Strings, open_array
 from app.corpus.row_store import RowColumns, RowStore
+from app.corpus.rows import Row
 from app.corpus.schema import NUMERIC, FieldType, Schema
-from app.domain.arrays import F32, F64, I32, Rows
+from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
 from app.domain.errors import CorruptArtifact
 from app.domain.user import PREFERENCE_FIELDS
 
@@ -73,6 +81,8 @@ class Documents:
     keywords: Mapping[str, KeywordColumn]
     rows: RowStore
     vectors: F32 | None  # (n, dim) unit length; a zero row where nothing could be encoded
+    dead: Bools | None = None  # (n,) rows that are no documents any more
+    versions: I64 | None = None  # (n,)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -81,13 +91,29 @@ class Documents:
     def has_places(self) -> bool:
         return "lat" in self.numbers and "lon" in self.numbers
 
+    def row_of(self, id_: str) -> int:
+        """Return the live row of a document, -1 where there is none."""
+        return self.ids.find(id_)
+
+    def document(self, row: int) -> Row:
+        """Return the catalogue row, as it is shown."""
+        shown: Row = orjson.loads(self.payload.raw(row))
+        return shown
+
+    def version(self, row: int) -> int:
+        """Return the seq of the document's last change, 0 where the catalogue brought it."""
+        return 0 if self.versions is None else int(self.versions[row])
+
+    @property
+    def live_count(self) -> int:
+        return len(self) - (0 if self.dead is None else int(np.count_nonzero(self.dead)))
+
     @classmethod
     def open(cls, path: Path, schema: Schema) -> Documents:
         """Map the columns under `path`. The caller has verified the files."""
         if not (path / "rows.values.npy").exists():
             raise CorruptArtifact(f"{path} is of an earlier version: no rows.*; run: duolu reindex")
         tokens, numbers, keywords = _open_columns(path, schema)
-        vectors = path / "vectors"
         return cls(
             schema=schema,
             ids=Dictionary.open(path / "ids"),
@@ -97,8 +123,14 @@ class Documents:
             numbers=numbers,
             keywords=keywords,
             rows=RowStore.open(path, _row_columns(tokens, numbers, keywords)),
-            vectors=open_array(vectors) if (path / "vectors.npy").exists() else None,
+            vectors=_optional(path / "vectors"),
+            dead=_optional(path / "dead"),
+            versions=_optional(path / "versions"),
         )
+
+
+def _optional(path: Path) -> Any:
+    return open_array(path) if path.with_name(path.name + ".npy").exists() else None
 
 
 def save_row_store(path: Path, schema: Schema) -> None:

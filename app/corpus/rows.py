@@ -67,6 +67,24 @@ def clean(record: object, rules: RowRules) -> Row:
     return row
 
 
+def clean_patch(record: object, rules: RowRules) -> Row:
+    """Return the keys to change, checked as a row's are; None takes a key away. Raises BadRow."""
+    if not isinstance(record, dict):
+        raise BadRow("", record, "is not an object", 'write {"price": …}')
+    if "id" in record:
+        raise BadRow("id", record["id"], "cannot be changed", "PUT a document of another id")
+    keys = {
+        name: None if value is None else _check_of(name, rules)(name, value)
+        for name, value in record.items()
+    }
+    if "title" in keys:
+        _require_title(keys)
+    _require_whole_place(keys)
+    if (keys.get("lat") is None) != (keys.get("lon") is None):
+        raise BadRow("lat", keys.get("lat"), "has no lon beside it", "give both or take both away")
+    return keys
+
+
 def encode(row: Row, rules: RowRules) -> bytes:
     """Return the row as JSON. Raises BadRow for a value too large or not UTF-8."""
     try:
@@ -108,6 +126,8 @@ def _id(value: object) -> str:
         raise BadRow("id", value, "is not a string", "quote it")
     if not value.strip():
         raise BadRow("id", value, "is empty", "give every row a unique id")
+    if "\0" in value:
+        raise BadRow("id", value, "holds a NUL character", "leave it out")
     if len(value.encode(errors="surrogatepass")) > MAX_ID_BYTES:
         raise BadRow("id", value, f"is longer than {MAX_ID_BYTES} bytes", "shorten it")
     return value

@@ -11,7 +11,10 @@ DuoluError
     ├── RankerUnavailable    the ranker service is down, refuses, or answers nonsense
     ├── VersionUnknown       the ranker does not hold the snapshot or release that the rows refer to
     ├── FeatureMismatch      the model was trained on other features than this build computes
-    └── GateRefused          a trained model is not good enough to publish
+    ├── GateRefused          a trained model is not good enough to publish
+    ├── StoreUnavailable     the store of documents and events does not answer
+    ├── StoreFull            the store has no space left to write
+    └── LogTrimmed           what was asked of the log is gone; newer snapshots hold it
 """
 
 
@@ -74,6 +77,18 @@ class FeatureMismatch(ServerError):
 
 class GateRefused(ServerError):
     """A trained model is not good enough to publish."""
+
+
+class StoreUnavailable(ServerError):
+    """The store of documents and events does not answer; nothing is known to be written."""
+
+
+class StoreFull(ServerError):
+    """The store has no space left; nothing was written, and reading goes on."""
+
+
+class LogTrimmed(ServerError):
+    """The log no longer holds what was asked; a newer snapshot does."""
 
 
 def _short(value: object) -> str:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from app.corpus.analyzer import Analyzer
 from app.corpus.documents import Documents
 from app.corpus.encoder import Encoder
 from app.corpus.schema import Schema
 from app.domain.dotted import load
 from app.domain.errors import CorruptArtifact
+from app.domain.filters import RowMask
 from app.snapshot.artifact import verify
+from app.snapshot.overlay import Overlay
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 
@@ -34,12 +38,28 @@ def open_snapshot(path: Path) -> Snapshot:
         encoder=_open_encoder(path / "encoder", manifest["encoder"]),
         log_seq=manifest["log_seq"],
         manifest=manifest,
+        overlay=_standing(documents),
     )
 
 
 def open_tables(path: Path, documents: Documents) -> Tables:
     """Verify and map the tables onto the rows of `documents`."""
     return Tables.open(path, verify(path, "tables"), documents)
+
+
+def _standing(documents: Documents) -> Overlay | None:
+    """Return the view in which only the dead rows of the snapshot itself are left out."""
+    if documents.dead is None:
+        return None
+    nothing = np.empty(0, np.int32)
+    return Overlay(
+        first_row=len(documents),
+        rows=nothing,
+        dead=np.flatnonzero(documents.dead).astype(np.int32),
+        patched=nothing,
+        values=np.empty((len(documents.numbers), 0)),
+        alive=RowMask(~documents.dead, documents.live_count),
+    )
 
 
 def _open_encoder(path: Path, fact: dict[str, Any] | None) -> Encoder | None:

@@ -138,7 +138,8 @@ def postgresql() -> Iterator[PostgreSQL]:
         )  # fmt: skip
         port = _free_port()
         command = [program, "-D", str(folder / "data"), "-p", str(port), "-h", "127.0.0.1",
-                   "-k", "", "-c", "shared_buffers=16MB"]  # fmt: skip
+                   "-k", "", "-c", "shared_buffers=16MB",
+                   "-c", "recovery_init_sync_method=syncfs"]  # fmt: skip
         server = PostgreSQL(
             command, port, folder / "log", _accepts_sql, signal.SIGINT, signal.SIGQUIT, user
         )

@@ -1,0 +1,235 @@
+"""One place that makes a database: SQLite in a file, or PostgreSQL by URL, behind SQLAlchemy Core.
+
+Embedded, the processes of one machine share a file: WAL, synchronous=FULL, and writers that lock
+at once. PostgreSQL serves several machines. Either way what `write` committed is on disk when it
+returns, and whatever keeps it from that is StoreUnavailable or StoreFull.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Engine,
+    Integer,
+    MetaData,
+    Table,
+    create_engine,
+    event,
+    inspect,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from app.domain.errors import InvalidInput, StoreFull, StoreUnavailable
+
+BIG = BigInteger().with_variant(Integer, "sqlite")
+"""64 bits everywhere; SQLite numbers rows by INTEGER alone."""
+
+BUSY_MS = 10_000  # a writer of another process is waited for
+CONNECT_S = 3
+_MAKING = 0x6475_6F6C  # names the advisory lock under which tables are made
+_DURABLE = text(
+    "SELECT set_config('synchronous_commit', 'on', false) "
+    "WHERE current_setting('synchronous_commit') = 'off'"
+)
+_OUTAGES = ("08", "25006", "40", "53", "55P03", "57", "58")
+"""SQLSTATEs that pass: connection, read-only standby, deadlock, resources, operator, system."""
+_DISK_FULL = "53100"
+_BUGS = ("SQLITE_ERROR", "SQLITE_MISUSE", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH")
+
+
+class Database:
+    """A pool of connections. Safe to share between threads; nothing connects before it is used."""
+
+    def __init__(self, engine: Engine, tables: MetaData) -> None:
+        self._engine = engine
+        self._tables = tables
+        self._are_made = False
+        self._making = threading.Lock()
+
+    @classmethod
+    def embedded(cls, file: Path, tables: MetaData) -> Database:
+        """A SQLite file, made with its folder at the first use."""
+        engine = create_engine(URL.create("sqlite", database=str(file)))
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return cls(engine, tables)
+
+    @classmethod
+    def postgres(cls, url: str, tables: MetaData) -> Database:
+        """A PostgreSQL server, e.g. postgresql://duolu:secret@db/duolu. Raises InvalidInput."""
+        try:
+            given = make_url(url)
+        except ArgumentError:
+            raise InvalidInput("store.url is no URL; write postgresql://USER@HOST/NAME") from None
+        if given.drivername not in ("postgresql", "postgres", "postgresql+psycopg"):
+            raise InvalidInput(
+                f"store.url: {given.drivername} is not known; write postgresql://USER@HOST/NAME, "
+                "or leave it out for the embedded store"
+            )
+        _require_psycopg()
+        engine = create_engine(
+            given.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,  # the first call after an outage finds a fresh connection
+            pool_timeout=CONNECT_S,
+            connect_args={"connect_timeout": CONNECT_S},
+        )
+        event.listen(engine, "connect", _configure_postgres)
+        return cls(engine, tables)
+
+    @classmethod
+    def choose(cls, url: str | None, file: Path, tables: MetaData) -> Database:
+        """The server where a URL is configured, else the embedded file."""
+        return cls.embedded(file, tables) if url is None else cls.postgres(url, tables)
+
+    @property
+    def is_embedded(self) -> bool:
+        return self._engine.dialect.name == "sqlite"
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads. Raises StoreUnavailable."""
+        with self._translated():
+            self._make_tables()
+            with self._engine.connect() as connection:
+                yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that is committed, durably, at the end. Raises StoreUnavailable, StoreFull.
+
+        SQLite has one writer at a time from here on; PostgreSQL has as many as rows let.
+        """
+        with self._translated():
+            self._make_tables()
+            connect = self._engine.connect().execution_options(duolu_write=True)
+            with connect as connection, connection.begin():
+                yield connection
+
+    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """An insert that knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
+        return sqlite.insert(table) if self.is_embedded else postgresql.insert(table)
+
+    def now_ms(self, connection: Connection) -> int:
+        """The store's own clock, epoch ms: one for all who share it."""
+        clock = (
+            "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+            if self.is_embedded
+            else "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+        )
+        return int(connection.execute(text(clock)).scalar_one())
+
+    def _make_tables(self) -> None:
+        if self._are_made:
+            return
+        with self._making:
+            if self.is_embedded:
+                Path(str(self._engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
+            with self._engine.connect() as connection:
+                present = set(inspect(connection).get_table_names())
+            if not self._tables.tables.keys() <= present:
+                self._create_tables()
+            self._are_made = True
+
+    def _create_tables(self) -> None:
+        connect = self._engine.connect().execution_options(duolu_write=True)
+        with connect as connection, connection.begin():
+            if not self.is_embedded:  # two at once would both find no table and collide
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_MAKING})"))
+            self._tables.create_all(connection)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, PoolTimeout, OSError) as error:
+            ours = self._our_error(error)
+            if ours is None:
+                raise
+            raise ours from error
+
+    def _our_error(self, error: Exception) -> StoreUnavailable | StoreFull | None:
+        """Return the outage that this error means; None for a mistake of ours."""
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        where = self._engine.url.render_as_string(hide_password=True)
+        why = str(cause).strip().partition("\n")[0]
+        if self._is_full(cause):
+            return StoreFull(
+                f"{where} has no space left ({why}); free some: nothing else is needed"
+            )
+        if _is_outage(cause) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+            return StoreUnavailable(f"{where} does not answer ({why}); it is tried again each time")
+        return None
+
+    def _is_full(self, cause: object) -> bool:
+        if isinstance(cause, sqlite3.Error):
+            name = _sqlite_name(cause)
+            is_io = name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN"))
+            return name == "SQLITE_FULL" or (is_io and self._has_no_space())
+        return getattr(cause, "sqlstate", None) == _DISK_FULL
+
+    def _has_no_space(self) -> bool:
+        """SQLite calls some writes that found no space an I/O error."""
+        try:
+            return shutil.disk_usage(Path(str(self._engine.url.database)).parent).free < 1 << 16
+        except OSError:
+            return False
+
+
+def _is_outage(cause: object) -> bool:
+    if isinstance(cause, sqlite3.DatabaseError):
+        return not _sqlite_name(cause).startswith(_BUGS)
+    if isinstance(cause, PoolTimeout | OSError):
+        return True
+    state = getattr(cause, "sqlstate", None)
+    if state is None:  # never reached a server, or lost it
+        return type(cause).__name__ in ("OperationalError", "ConnectionTimeout", "InterfaceError")
+    return str(state).startswith(_OUTAGES)
+
+
+def _sqlite_name(error: sqlite3.Error) -> str:
+    return str(getattr(error, "sqlite_errorname", "SQLITE_ERROR"))
+
+
+def _configure_sqlite(connection: Any, _: Any) -> None:
+    """Let SQLAlchemy's `begin` decide how a transaction starts; make every commit durable."""
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_MS}"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer locks at once: one that reads first and then writes may fail as stale."""
+    writes = connection.get_execution_options().get("duolu_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _configure_postgres(connection: Any, _: Any) -> None:
+    """A server that commits before it writes would make our word worthless."""
+    with connection.cursor() as cursor:
+        cursor.execute(str(_DURABLE))
+    connection.commit()
+
+
+def _require_psycopg() -> None:
+    try:
+        import psycopg  # noqa: F401
+    except ImportError:
+        raise InvalidInput(
+            "store.url needs psycopg; run: pip install 'duolu[postgres]', "
+            "or leave it out for the embedded store"
+        ) from None
