@@ -13,6 +13,7 @@ from app.commands import options as o
 from app.offline.doctor import diagnose
 from app.offline.workflow import Workplace
 from app.rank.click_release import KIND, ClickRelease, open_click_release
+from app.rank.proofs import Proofs
 from app.rank.release import Release, open_release, publish_by_hand
 from app.snapshot.store import ArtifactStore
 
@@ -132,8 +133,10 @@ def _releases(place: Workplace, model: str | None) -> ArtifactStore:
 def _open(releases: ArtifactStore, release_id: str) -> Release | ClickRelease:
     """Open a release as whoever uses it will."""
     path = releases.path(release_id)
-    is_click_model = releases.manifest(release_id).get("model_kind") == KIND
-    return open_click_release(path) if is_click_model else open_release(path)
+    if releases.manifest(release_id).get("model_kind") == KIND:
+        return open_click_release(path)
+    Proofs(releases).require(release_id)
+    return open_release(path)
 
 
 def _list(store: ArtifactStore, as_json: bool) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from app.domain.errors import DuoluError
 from app.offline.behaviour.showings import LEFT_OUT
 from app.offline.workflow import Workplace
+from app.rank.proofs import Proofs
 from app.rank.release import open_release, refuse_if_foreign
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
@@ -36,7 +37,7 @@ class Finding:
 
 
 def diagnose(place: Workplace, port: int, now_ms: int) -> list[Finding]:
-    """Look at everything that serving needs, without changing anything."""
+    """Look at everything that serving needs, without changing what serves."""
     channels = [n for n, c in place.settings.channels.items() if c.enabled]
     findings = [Finding("configuration", "ok", f"channels {', '.join(channels)}")]
     snapshot: Snapshot | None = None
@@ -94,6 +95,7 @@ def _release(place: Workplace, snapshot: Snapshot) -> Finding:
             "release", "note", "none published: fused order serves",
             "run: duolu train models/lambdarank/recipe.toml --publish",
         )  # fmt: skip
+    Proofs(store).require(current)
     release = open_release(store.path(current))
     refuse_if_foreign(release, snapshot)
     facts = f"{current}, {len(release.features.names)} features, golden rows agree"

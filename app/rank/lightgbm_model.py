@@ -19,6 +19,7 @@ from app.rank.trees.paths import Paths, differences, paths_of
 from app.rank.trees.scorer import score
 from app.rank.trees.tables import Tables, build
 from app.rank.trees.text import NotExpressible, read_trees
+from app.rank.trees.whole import Broken, refuse_broken
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +40,16 @@ class LightGbmModel:
 
     @classmethod
     def open(cls, file: Path, feature_names: tuple[str, ...]) -> LightGbmModel:
-        """Load model text. The caller has verified the file: an altered one can kill a process."""
-        booster = lightgbm.Booster(model_str=file.read_text("utf-8"))
+        """Load model text. The caller has verified the file: an altered one can kill a process.
+
+        Raises CorruptArtifact for what is no model, before LightGBM reads it.
+        """
+        text = file.read_text("utf-8")
+        try:
+            refuse_broken(text)
+            booster = lightgbm.Booster(model_str=text)
+        except (Broken, lightgbm.basic.LightGBMError) as error:
+            raise CorruptArtifact(f"{file} is no model ({error}); train again") from None
         return cls(booster, feature_names)
 
     @classmethod

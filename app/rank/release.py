@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.domain.errors import FeatureMismatch, GateRefused
+from app.domain.errors import CorruptArtifact, FeatureMismatch, GateRefused
 from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
 from app.rank.click_release import KIND, ClickRelease
@@ -49,6 +49,8 @@ def open_release(path: Path, replay_goldens: bool = True) -> Release:
     manifest = verify(path, "release")
     if manifest.get("model_kind") == KIND:
         raise FeatureMismatch(f"{path} is a click model and ranks nothing; name a ranking release")
+    if manifest["id"] != path.name:
+        raise CorruptArtifact(f"{path} says that it is {manifest['id']}; copy it under that name")
     names = tuple(manifest["features"])
     features = FeatureSet(CATALOG, names)
     model = LightGbmModel.open(path / "model.txt", names)

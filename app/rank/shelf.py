@@ -1,4 +1,4 @@
-"""Releases that are open: each is loaded once, made ready once a snapshot, and kept for a while.
+"""Releases that are open: proven by the canary, loaded once, made ready once a snapshot, and kept.
 
 Going back to one that is here takes no time: no file is read and nothing is compiled.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from app.rank.local import LocalRanker
+from app.rank.proofs import Proofs
 from app.rank.release import Release, open_release, refuse_if_foreign
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.store import ArtifactStore
@@ -25,6 +26,7 @@ class RankerShelf:
 
     def __init__(self, store: ArtifactStore, threads: Executor, warm: Warm) -> None:
         self.store = store
+        self._proofs = Proofs(store)
         self._threads = threads  # that the rankers score on
         self._warm = warm
         self._opening = threading.Lock()
@@ -63,11 +65,15 @@ class RankerShelf:
     def _open(
         self, release_id: str, snapshot: Snapshot, tables: Tables
     ) -> tuple[Release, LocalRanker]:
-        release = self._opened(release_id) or open_release(self.store.path(release_id))
+        release = self._opened(release_id) or self._load(release_id)
         refuse_if_foreign(release, snapshot)
         ranker = LocalRanker.of(release, self._threads)
         self._warm(ranker, snapshot, tables)
         return release, ranker
+
+    def _load(self, release_id: str) -> Release:
+        self._proofs.require(release_id)
+        return open_release(self.store.path(release_id))
 
     def _opened(self, release_id: str) -> Release | None:
         """Return a release that is open for another snapshot."""

@@ -1,5 +1,7 @@
 """An artifact: a directory that never changes, with a manifest of the sha256 of every file.
 
+The manifest's last entry, "seal", is the sha256 of what stands before it.
+
 Native libraries kill the process, hang, or answer wrongly in silence on altered files, so nothing
 is opened before `verify` has read it through.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +21,9 @@ import orjson
 from app.domain.errors import CorruptArtifact, InvalidInput
 
 MANIFEST = "manifest.json"
+FORMAT = 2
+UNSEALED = 1  # an older manifest, which says nothing of itself
+_SEAL = re.compile(rb',\n  "seal": "([0-9a-f]{64})"\n}\Z')
 
 
 def seal(directory: Path, kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,9 +35,9 @@ def seal(directory: Path, kind: str, facts: Mapping[str, Any]) -> dict[str, Any]
             "sha256": _sha256(file),
         }
         _sync(file)
-    manifest = {"kind": kind, "format": 1, **facts, "files": files}
+    manifest = {"kind": kind, "format": FORMAT, **facts, "files": files} | {"format": FORMAT}
     target = directory / MANIFEST
-    target.write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+    target.write_bytes(_sealed(orjson.dumps(manifest, option=orjson.OPT_INDENT_2)))
     _sync(target)
     for folder in [directory, *(p for p in directory.rglob("*") if p.is_dir())]:
         sync_directory(folder)
@@ -59,21 +65,25 @@ def verify(directory: Path, kind: str) -> dict[str, Any]:
 
 
 def read_manifest(directory: Path, kind: str) -> dict[str, Any]:
-    """Read the manifest alone, unverified: for listings."""
+    """Read the manifest alone, without the files that it lists: for listings."""
     file = directory / MANIFEST
     try:
-        manifest = orjson.loads(file.read_bytes())
+        raw = file.read_bytes()
+        manifest = orjson.loads(raw)
     except FileNotFoundError:
         raise CorruptArtifact(f"{file} is missing: {kind} not finished; {_remedy(kind)}") from None
     except orjson.JSONDecodeError as error:
         raise CorruptArtifact(f"{file} is not JSON ({error}); {_remedy(kind)}") from None
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
         raise CorruptArtifact(f"{file} lists no files; {_remedy(kind)}")
-    if manifest.get("kind") != kind or manifest.get("format") != 1:
+    if manifest.get("kind") != kind or manifest.get("format") not in (FORMAT, UNSEALED):
         raise CorruptArtifact(
             f"{file} is a {manifest.get('kind')!r} of format {manifest.get('format')!r}, "
-            f"wanted {kind!r} of format 1; {_remedy(kind)}"
+            f"wanted {kind!r} of format {FORMAT}; {_remedy(kind)}"
         )
+    seal = manifest.pop("seal", None)
+    if (seal is None) != (manifest["format"] == UNSEALED) or (seal and not _holds(raw)):
+        raise CorruptArtifact(f"{file} differs from its own seal; {_remedy(kind)}")
     return manifest
 
 
@@ -107,6 +117,17 @@ def sync_directory(directory: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _sealed(text: bytes) -> bytes:
+    """Add the seal to a manifest as the last entry of its object."""
+    return text[:-2] + b',\n  "seal": "' + hashlib.sha256(text).hexdigest().encode() + b'"\n}'
+
+
+def _holds(raw: bytes) -> bool:
+    found = _SEAL.search(raw)
+    text = raw[: found.start()] + b"\n}" if found else b""
+    return found is not None and hashlib.sha256(text).hexdigest().encode() == found[1]
 
 
 def _files(directory: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from app.features.feature import FeatureSet
 from app.features.inputs import gather
 from app.rank.golden import Golden
 from app.rank.lightgbm_model import LightGbmModel
+from app.rank.proofs import Proofs
 from app.snapshot.artifact import seal
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.store import ArtifactStore
@@ -106,3 +107,4 @@ def _finish(
     }
     seal(built, "release", facts)
     store.finish(built, release_id)
+    Proofs(store).add(release_id)  # what the canary would find, without its second

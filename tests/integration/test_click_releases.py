@@ -21,7 +21,7 @@ from app.rank.golden import Golden
 from app.rank.lightgbm_model import LightGbmModel
 from app.rank.local import LocalRanker
 from app.rank.release import open_release, refuse_if_foreign
-from app.snapshot.artifact import remove_directory, seal
+from app.snapshot.artifact import read_manifest, remove_directory, seal
 from app.snapshot.store import ArtifactStore
 from tests.builders import city_rows, make_snapshot
 from tests.builders.click_models import make_click_release, tasteful_sessions
@@ -127,10 +127,9 @@ def test_any_altered_file_of_a_click_model_refuses_both(snapshot, models, click_
     ],
 )  # fmt: skip
 def test_a_manifest_that_means_another_shape_is_refused(change, click_path):
-    file = click_path / "manifest.json"
-    manifest = json.loads(file.read_text())
-    manifest["shape"] |= change
-    file.write_text(json.dumps(manifest))
+    manifest = read_manifest(click_path, "release")
+    shape = {**manifest["shape"], **change}
+    seal(click_path, "release", {**manifest, "shape": shape})
     with pytest.raises(DuoluError):
         open_click_release(click_path)
 

@@ -1,9 +1,10 @@
 """Artifacts: sealed, verified, published by one rename, rolled back by another."""
 
+import orjson
 import pytest
 
 from app.domain.errors import CorruptArtifact, InvalidInput, NothingServes, UnknownName
-from app.snapshot.artifact import MANIFEST, seal, verify
+from app.snapshot.artifact import MANIFEST, UNSEALED, read_manifest, seal, verify
 from app.snapshot.store import ArtifactStore, new_id
 
 
@@ -44,6 +45,28 @@ def test_every_change_is_refused_with_the_files_name(store, damage):
         file.write_bytes(file.read_bytes()[:-10])
     with pytest.raises(CorruptArtifact, match=file.name):
         verify(path, "snapshot")
+
+
+def test_no_byte_of_a_manifest_can_change(store):
+    file = make(store, "one") / MANIFEST
+    whole = file.read_bytes()
+    for at in range(len(whole)):
+        for change in (1, 0x20, 0x80):
+            file.write_bytes(whole[:at] + bytes([whole[at] ^ change]) + whole[at + 1 :])
+            with pytest.raises(CorruptArtifact, match=MANIFEST):
+                read_manifest(file.parent, "snapshot")
+        file.write_bytes(whole[:at])
+        with pytest.raises(CorruptArtifact, match=MANIFEST):
+            read_manifest(file.parent, "snapshot")
+    file.write_bytes(whole)
+    assert "seal" not in read_manifest(file.parent, "snapshot")
+
+
+def test_a_manifest_of_before_seals_is_read(store):
+    path = make(store, "one")
+    manifest = read_manifest(path, "snapshot") | {"format": UNSEALED}
+    (path / MANIFEST).write_bytes(orjson.dumps(manifest))
+    assert verify(path, "snapshot")["id"] == "one"
 
 
 def test_tables_are_not_a_snapshot(store):
