@@ -7,7 +7,6 @@ swaps it as a whole: a request keeps the one that it began with, whatever is pub
 from __future__ import annotations
 
 import asyncio
-import secrets
 import threading
 import time
 from collections.abc import Mapping
@@ -16,13 +15,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from app.corpus.masks import row_mask
 from app.domain.dotted import load
 from app.domain.errors import NothingServes, UnknownName
-from app.domain.query import Deadline, Query
+from app.domain.query import Deadline
 from app.merge.merger import Merger
 from app.pipeline.explain import explain_page
 from app.pipeline.search import Search, SearchResult
+from app.pipeline.serving import Serving, make_context
 from app.pipeline.warm import warm, warm_ranker
 from app.query.understand import SearchRequest, understand
 from app.rank.explanation import Explanation
@@ -39,17 +38,6 @@ from app.snapshot.recent import Recent
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.stores import Stores
 from app.snapshot.tables import Tables
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """One set of versions, whole and verified."""
-
-    snapshot: Snapshot
-    tables: Tables
-    search: Search
-    ranker: Ranker | None  # None: fused order
-    release_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,20 +269,3 @@ def make_merger(settings: Settings) -> Merger:
     weights = {name: c.weight for name, c in settings.channels.items()}
     merger: Merger = load(settings.merge.kind)(weights=weights, **settings.merge.options)
     return merger
-
-
-def make_context(
-    serving: Serving, query: Query, deadline: Deadline, release_id: str | None
-) -> SearchContext:
-    """Read the user's state and evaluate the filters, once a request."""
-    documents = serving.snapshot.documents
-    return SearchContext(
-        request_id=secrets.token_hex(8),
-        query=query,
-        user=serving.tables.user_state(query.user_id, query.client_id, documents, query.now_ms),
-        snapshot=serving.snapshot,
-        tables=serving.tables,
-        deadline=deadline,
-        mask=row_mask(query.filters, documents) if query.filters is not None else None,
-        release_id=release_id,
-    )

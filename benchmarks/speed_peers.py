@@ -15,9 +15,9 @@ import faiss
 import numpy as np
 import tantivy
 
-from app.bootstrap import Serving
 from app.corpus.documents import Documents
 from app.domain.arrays import F32, Rows
+from app.pipeline.serving import Serving
 from app.recall.best_rows import best_rows
 from app.recall.graph import GRAPH_FILE
 from app.recall.postings import Postings

@@ -16,6 +16,9 @@ DWELL = "dwell"  # event_attributes.dwell_ms says how long
 LINK_IDENTITY = "link_identity"  # this device is this user's
 UNLINK_IDENTITY = "unlink_identity"  # no longer
 
+GAINS: Mapping[str, float] = {CLICK: 1.0, ADD_TO_CART: 2.0, PURCHASE: 3.0}
+"""What an action on a document is worth; of other actions nobody's tastes are learned."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

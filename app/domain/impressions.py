@@ -56,7 +56,7 @@ class Impression:
     tables_id: str | None = None  # None: nothing was learned yet
     release_id: str | None = None  # None: fused order was served
     log_seq: int = 0  # the document log up to which the snapshot was built
-    event_seq: int = 0  # the event log up to which the tables, and so the user's state, were built
+    event_seq: int = 0  # the event log up to which the user's state spoke, beyond the tables
     degraded: tuple[str, ...] = ()  # what the answer lacked, e.g. "vector:timed_out"
     ids: tuple[str, ...] = ()  # (m,) external ids
     shown: int = 0

@@ -13,6 +13,19 @@ PREFERENCE_FIELDS = ("category", "tags", "brand")
 """Keyword fields in which people have tastes."""
 
 
+MAX_HISTORY = 1000
+"""Newest documents that are kept of a person."""
+
+
+def user_alias(user_id: str) -> str:
+    """A user and a device of the same id are two: each has its own prefix among the aliases."""
+    return f"user:{user_id}"
+
+
+def client_alias(client_id: str) -> str:
+    return f"client:{client_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Preference:
     """Affinity to the values of one keyword field. Sums to 1 over what was seen."""

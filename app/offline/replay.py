@@ -11,12 +11,13 @@ from typing import Self
 
 import numpy as np
 
-from app.bootstrap import Serving, make_context, make_merger, open_lanes
+from app.bootstrap import make_merger, open_lanes
 from app.domain.arrays import F32, Rows
 from app.domain.candidates import CandidateSet
 from app.domain.query import Deadline
 from app.features.lookup import PairModel
 from app.pipeline.search import Search, SearchResult
+from app.pipeline.serving import Serving, make_context
 from app.query.understand import SearchRequest, understand
 from app.rank.ranker import AsksModels, Ranker
 from app.recall.fanout import Fanout

@@ -82,7 +82,7 @@ def impression_of(seen: Seen, keep: Keep, unshown: int) -> Impression:
         tables_id=ctx.tables.id,
         release_id=seen.release_id,
         log_seq=ctx.snapshot.log_seq,
-        event_seq=ctx.tables.event_seq,
+        event_seq=ctx.event_seq,
         degraded=seen.degraded,
         ids=tuple(ids[row] for row in candidates.rows[places].tolist()),
         shown=seen.picked.size,

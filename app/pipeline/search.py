@@ -76,7 +76,7 @@ class Search:
         clock.lap("select")
         return SearchResult(
             rows, ids, scores[picked], candidates, picked, hits,
-            (*(f"{h.channel}:{h.status}" for h in hits if h.is_missing), *trouble),
+            (*ctx.missing, *(f"{h.channel}:{h.status}" for h in hits if h.is_missing), *trouble),
             total, relation, clock.timings_ms, release_id, ranking,
         )  # fmt: skip
 

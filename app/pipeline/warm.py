@@ -20,9 +20,11 @@ from app.domain.user import UserState
 from app.pipeline.search import Search
 from app.rank.local import LocalRanker
 from app.recall.fanout import Lane
+from app.snapshot.asking import long_term
 from app.snapshot.context import SearchContext
+from app.snapshot.people import preference, user_state
 from app.snapshot.snapshot import Snapshot
-from app.snapshot.tables import Tables, preference
+from app.snapshot.tables import Tables
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +49,11 @@ def warm(search: Search, snapshot: Snapshot, tables: Tables) -> None:
 
 def _read_somebody(snapshot: Snapshot, tables: Tables) -> None:
     """Read one person's state as a search of theirs will."""
-    if tables.histories is not None and len(tables.histories.aliases):
-        kind, _, name = tables.histories.aliases.strings[0].partition(":")
+    if tables.persons is not None and len(tables.persons.histories.aliases):
+        kind, _, name = tables.persons.histories.aliases.strings[0].partition(":")
         user, client = (name, None) if kind == "user" else (None, name)
-        tables.user_state(user, client, snapshot.documents, tables.as_of_ms)
+        person = long_term(tables, user, client)
+        user_state(person, tables, snapshot.documents, tables.as_of_ms)
 
 
 def warm_ranker(

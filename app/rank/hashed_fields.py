@@ -31,7 +31,8 @@ from app.corpus.schema import FieldType, Schema
 from app.domain.arrays import F32, F64, I32, I64, U64
 from app.domain.errors import InvalidInput
 from app.domain.query import GeoPoint, Query
-from app.snapshot.tables import client_alias, memory_key, user_alias
+from app.domain.user import client_alias, user_alias
+from app.snapshot.tables import memory_key
 
 CELL_DEG = 0.05
 BUCKETS_PER_OCTAVE = 4

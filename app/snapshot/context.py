@@ -23,3 +23,5 @@ class SearchContext:
     deadline: Deadline
     mask: RowMask | None = None  # rows that the filters allow; None allows all
     release_id: str | None = None  # None serves fused order
+    event_seq: int = 0  # the event log up to which `user` speaks, beyond the tables; 0: not at all
+    missing: tuple[str, ...] = ()  # what this frame lacks, e.g. "state:unavailable"

@@ -11,6 +11,8 @@ from app.offline.behaviour.build import facts_of, learn
 from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.memory import QueryTerms
 from app.offline.sessions import events_of
+from app.snapshot.asking import long_term
+from app.snapshot.people import user_state
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 from tests.builders.requests import NOW_MS
@@ -49,6 +51,11 @@ def make_events(sessions: list[Session], path) -> EventColumns:
         return EventColumns.load(log)
     finally:
         log.close()
+
+
+def state_of(tables, user_id, client_id, documents, now_ms):
+    """What the tables alone know of a person."""
+    return user_state(long_term(tables, user_id, client_id), tables, documents, now_ms)
 
 
 def make_tables(snapshot: Snapshot, events: EventColumns, as_of_ms: int = NOW_MS) -> Tables:

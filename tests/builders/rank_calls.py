@@ -10,8 +10,8 @@ import numpy as np
 from app.domain.candidates import CandidateSet
 from app.domain.user import UserState
 from app.snapshot.context import SearchContext
+from app.snapshot.people import preference
 from app.snapshot.snapshot import Snapshot
-from app.snapshot.tables import preference
 from tests.builders.releases import some_candidates
 from tests.builders.requests import NOW_MS, make_context
 

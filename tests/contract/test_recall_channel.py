@@ -10,7 +10,7 @@ from app.domain.dotted import load
 from app.domain.filters import AllOf, Filter, Not, OneOf, Range
 from app.settings import Settings
 from tests.builders import city_rows, make_context, make_snapshot
-from tests.builders.behaviour import make_events, make_sessions, make_tables
+from tests.builders.behaviour import make_events, make_sessions, make_tables, state_of
 
 SETTINGS = Settings.load(Path("config/search.toml"), environment={})
 CHANNELS = [pytest.param(n, id=n) for n in SETTINGS.channels]
@@ -41,7 +41,7 @@ def ask(world):
         channel = load(SETTINGS.channels[name].kind).open(
             snapshot, tables, snapshot.part(name), SETTINGS.channels[name].own
         )
-        user = tables.user_state("u3", None, snapshot.documents, 2**60)
+        user = state_of(tables, "u3", None, snapshot.documents, 2**60)
         ctx = make_context(
             snapshot, text, tables=tables, user=user, origin=HERE, filters=filters, **query
         )

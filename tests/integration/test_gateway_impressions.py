@@ -7,7 +7,6 @@ import asyncio
 import numpy as np
 import pytest
 
-from app.bootstrap import make_context
 from app.corpus.impression_log import read_impressions
 from app.domain.candidates import CandidateSet
 from app.domain.query import Deadline
@@ -15,6 +14,7 @@ from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
 from app.features.inputs import gather
 from app.online.gateway.main import create_app
+from app.pipeline.serving import make_context
 from app.query.understand import SearchRequest, understand
 from app.snapshot.opening import open_snapshot
 from app.snapshot.store import ArtifactStore

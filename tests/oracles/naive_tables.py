@@ -12,8 +12,9 @@ import numpy as np
 
 from app.corpus.analyzer import Analyzer
 from app.domain.events import Event
+from app.domain.user import client_alias, user_alias
 from app.offline.behaviour.config import TableConfig
-from app.snapshot.tables import client_alias, memory_key, user_alias
+from app.snapshot.tables import memory_key
 
 DAY = 86_400_000
 NOW = 400 * DAY

@@ -16,8 +16,9 @@ from app.domain.user import UserState
 from app.recall.bands import Bands
 from app.recall.channels.profile import EVERYTHING, ProfileChannel
 from app.recall.preference_scan import most_possible, rows_of, scan
+from app.snapshot.people import preference
 from app.snapshot.snapshot import Snapshot
-from app.snapshot.tables import Tables, preference
+from app.snapshot.tables import Tables
 from tests.builders import NOW_MS, city_rows, make_context, make_snapshot
 
 N = 400

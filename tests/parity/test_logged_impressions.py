@@ -105,7 +105,7 @@ def test_rebuilt_tables_are_those_that_served(logged):
     for name, column in served.counters.items():
         assert np.array_equal(column, rebuilt.counters[name]), name
     assert np.array_equal(served.neighbours.scores, rebuilt.neighbours.scores)
-    assert np.array_equal(served.histories.gains, rebuilt.histories.gains)
+    assert np.array_equal(served.persons.histories.gains, rebuilt.persons.histories.gains)
 
 
 def test_what_cannot_be_compared_is_counted_with_its_reason(logged, tmp_path):

@@ -24,6 +24,7 @@ from app.snapshot.embeddings import Embeddings, cosines, mean_direction
 from app.snapshot.tables import Learned, Tables
 from app.snapshot.towers import query_tower, taste_tower
 from tests.builders import make_documents
+from tests.builders.behaviour import state_of
 from tests.oracles.naive_tables import ANALYZER, CONFIG, DAY, NOW, random_log
 
 PARTS = ("sources", "targets", "queries", "terms")
@@ -127,7 +128,7 @@ def test_what_goes_together_comes_closer_than_what_does_not(tmp_path):
     tables = Tables.of(built, {"id": "t", "as_of_ms": NOW, "event_seq": 1}, documents)
     rows = np.arange(12, dtype=np.int32)
     is_x = np.array([documents.ids.strings[r].startswith("x") for r in rows])
-    user = tables.user_state("p0", None, documents, NOW)
+    user = state_of(tables, "p0", None, documents, NOW)
     for tower in (
         query_tower(tables, ANALYZER.query_terms("火锅", ("default",))),
         query_tower(tables, ANALYZER.query_terms("火锅 unheard", ("default",))),  # by its term

@@ -86,11 +86,17 @@ def build_tables(
 
 
 def facts_of(events: EventColumns, as_of_ms: int, config: TableConfig) -> dict[str, Any]:
-    """Describe tables by what they contain: `event_seq` is the newest event in them."""
+    """Describe tables by what they contain: `event_seq` is the newest event in them.
+
+    `whole_seq`: every event up to it is. Between both stand some whose time had not come.
+    """
     before = events.before(as_of_ms)
+    event_seq = int(before.seq.max(initial=0))
+    left_out = int(events.seq[len(before) :].min(initial=event_seq + 1))
     return {
         "as_of_ms": as_of_ms,
-        "event_seq": int(before.seq.max(initial=0)),
+        "event_seq": event_seq,
+        "whole_seq": min(event_seq, left_out - 1),
         "events": len(before),
         "events_after": len(events) - len(before),
         "config": config.to_json(),

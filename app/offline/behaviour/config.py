@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from app.domain.events import ADD_TO_CART, CLICK, PURCHASE
+from app.domain.events import GAINS
+from app.domain.user import MAX_HISTORY
 from app.settings import Settings
 
 DAY_MS = 86_400_000
@@ -31,12 +32,12 @@ class EmbeddingConfig:
 @dataclass(frozen=True, slots=True)
 class TableConfig:
     gains: Mapping[str, float] = field(
-        default_factory=lambda: {CLICK: 1.0, ADD_TO_CART: 2.0, PURCHASE: 3.0}
+        default_factory=lambda: dict(GAINS)
     )  # what an action is worth; others are not learned from
     half_life_days: float = 30.0  # after which a gain counts half
     counter_half_life_days: float = 7.0  # after which an impression or click counts half
     remembered: int = 100  # documents a query or term
-    history: int = 1000  # newest documents kept of a person
+    history: int = MAX_HISTORY  # newest documents kept of a person
     neighbours: int = 100  # of a document
     neighbour_history: int = 500  # newest documents of a person that vote: pairs are quadratic
     near_days: float = 1.0  # between two actions, after which the nearness of a pair counts half

@@ -10,7 +10,7 @@ from app.domain.arrays import F64, I32, I64, Array
 from app.offline.behaviour.actions import Actions
 from app.offline.behaviour.best import summed
 from app.offline.behaviour.people import People
-from app.snapshot.tables import Histories
+from app.snapshot.histories import Histories
 
 
 def newest(owner: Array, document: I32, gain: F64, keep: int) -> tuple[I64, I32, I64, F64]:
@@ -31,11 +31,15 @@ def newest(owner: Array, document: I32, gain: F64, keep: int) -> tuple[I64, I32,
 
 
 def histories(events: EventColumns, actions: Actions, people: People, keep: int) -> Histories:
-    """Write down persons who did something, under every id of theirs."""
+    """Write down persons who did something or were joined of several ids, under every id.
+
+    Of joined ones that did nothing yet it must be known that what one id does, all did.
+    """
     known = actions.take(actions.person >= 0)
     owners, documents, last, gains = newest(known.person, known.document, known.gain, keep)
     alive = np.zeros(people.count, np.bool_)
     alive[owners] = True
+    alive |= people.sizes > 1
     names, person = people.aliases(events, alive)
     number = np.cumsum(alive) - 1
     offsets = np.zeros(int(alive.sum()) + 1, np.int64)

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from app.corpus.event_columns import EventColumns, Names
 from app.domain.arrays import I32, I64, Bools
 from app.domain.events import LINK_IDENTITY, UNLINK_IDENTITY
-from app.snapshot.tables import client_alias, user_alias
+from app.domain.user import client_alias, user_alias
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,12 @@ class People:
         """Return who acted in each event, -1 where no id is known: the user before the device."""
         by_user = _look_up(self.of_user, events.user.codes)
         return np.where(by_user >= 0, by_user, _look_up(self.of_client, events.client.codes))
+
+    @property
+    def sizes(self) -> I64:
+        """Ids of each person. (count,)"""
+        ids = np.concatenate([self.of_user, self.of_client])
+        return np.bincount(ids[ids >= 0], minlength=self.count)
 
     def aliases(self, events: EventColumns, alive: Bools) -> tuple[Names, I32]:
         """Return the ids of persons that are `alive`, and the person of each."""

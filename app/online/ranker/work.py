@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from app.bootstrap import Engine, make_context
+from app.bootstrap import Engine
 from app.domain.arrays import F32, I64
 from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidQuery, NothingServes, UnknownName, VersionUnknown
 from app.domain.query import Deadline
 from app.online.ranker.schemas import RerankBody
 from app.pipeline.select import pick
+from app.pipeline.serving import make_context
 from app.query.understand import understand
 from app.rank.call import RankCall, place
 from app.rank.explanation import explain

@@ -1,0 +1,146 @@
+"""What the person who asks did before: the tables' long memory with the last moments on top.
+
+    state(T, S) = what tables T say  ⊎  the newest interactions with seq ≤ S that are not in T
+
+of every id that is this person. A document's gains add up, its last time counts, and the newest
+stands first. Online and offline compute it here, from the same events: S is logged with each
+impression.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numba import njit
+
+from app.corpus.documents import Documents
+from app.domain.arrays import F32, F64, I32, I64, Rows
+from app.domain.live import Interaction
+from app.domain.user import MAX_HISTORY, PREFERENCE_FIELDS, Preference, UserState
+from app.snapshot.asking import Person
+from app.snapshot.tables import Tables
+
+Acts = tuple[Rows, I64, F32]
+"""Rows, times and gains of what somebody did, newest first. (m,) each"""
+
+
+def user_state(person: Person, tables: Tables, documents: Documents, now_ms: int) -> UserState:
+    """Put together what the person did before `now_ms`, as rows of `documents`.
+
+    What was received counts as done, though a clock ahead of ours may date it later.
+    """
+    past = [_long_ago(tables, known, now_ms) for known in person.known]
+    if person.lately:
+        past.insert(0, _lately(person.lately, documents, now_ms))
+    if not past:
+        return UserState.stranger(person.name)
+    rows, times, gains = past[0] if len(past) == 1 and not person.lately else _together(past)
+    preferences = {
+        name: preference(documents, name, rows, gains)
+        for name in PREFERENCE_FIELDS
+        if name in documents.keywords
+    }
+    return UserState(person.name, rows, times, gains, preferences, _log_price(documents, rows))
+
+
+def preference(documents: Documents, field: str, rows: Rows, gains: F32) -> Preference:
+    """Share of the gains that went to each value of a keyword field."""
+    codes = documents.keywords[field].codes
+    return Preference(*_shares(codes.offsets, codes.values, rows, gains))
+
+
+def _long_ago(tables: Tables, person: int, before_ms: int) -> Acts:
+    """Read a person's history of documents that are still there."""
+    assert tables.persons is not None
+    h = tables.persons.histories
+    here = slice(h.documents.offsets[person], h.documents.offsets[person + 1])
+    rows, times = tables.row_of[h.documents.values[here]], h.times_ms[here]
+    keep = (rows >= 0) & (times < before_ms)
+    return rows[keep], times[keep], h.gains[here][keep]
+
+
+def _lately(interactions: Sequence[Interaction], documents: Documents, now_ms: int) -> Acts:
+    """Look the documents up, the newest first; those that the catalogue lacks are left out."""
+    newest_first = interactions[::-1]
+    rows = documents.ids.find_all([i.document for i in newest_first])
+    times = np.array([min(i.ts_ms, now_ms) for i in newest_first], np.int64)
+    gains = np.array([i.gain for i in newest_first], np.float32)
+    keep = rows >= 0
+    return rows[keep], times[keep], gains[keep]
+
+
+def _together(past: Sequence[Acts]) -> Acts:
+    """Merge by time. At the same time what was told last comes first, then as tables have it."""
+    rows, times, gains = (np.concatenate(column) for column in zip(*past, strict=True))
+    merged: Acts = _unique(rows, times, gains.astype(np.float32), MAX_HISTORY)
+    return merged
+
+
+@njit(cache=True, nogil=True)
+def _unique(rows: Rows, times_ms: I64, gains: F32, most: int) -> Acts:
+    """Keep each row at its newest time with the sum of its gains, newest first, at most `most`.
+
+    An open hash table (Knuth, TAOCP 3, 6.4, linear probing), at most half full.
+    """
+    slots = 16
+    while slots < 2 * rows.size:
+        slots *= 2
+    table = np.full(slots, -1, np.int32)  # row → its place among those kept
+    order, size = np.argsort(-times_ms, kind="mergesort"), 0
+    kept, sums = np.empty(rows.size, np.int64), np.zeros(rows.size, np.float64)
+    for i in order:
+        slot = (np.int64(rows[i]) * 0x9E3779B1 >> 7) & (slots - 1)
+        while table[slot] >= 0 and rows[kept[table[slot]]] != rows[i]:
+            slot = (slot + 1) & (slots - 1)
+        if table[slot] < 0:
+            table[slot], kept[size] = size, i
+            size += 1
+        sums[table[slot]] += gains[i]
+    newest = kept[: min(size, most)]
+    return rows[newest], times_ms[newest], sums[: newest.size].astype(np.float32)
+
+
+@njit(cache=True, nogil=True)
+def _shares(offsets: I64, codes: I32, rows: Rows, gains: F32) -> tuple[I32, F32]:
+    """Return the codes of the rows, ascending, and each one's share; a row's gain is split."""
+    size = 0
+    for row in rows:
+        size += offsets[row + 1] - offsets[row]
+    keys, parts, at = np.empty(size, np.int32), np.empty(size, np.float32), 0
+    for i in range(rows.size):
+        start, end = offsets[rows[i]], offsets[rows[i] + 1]
+        for place in range(start, end):
+            keys[at], parts[at] = codes[place], gains[i] / np.float32(end - start)
+            at += 1
+    order, count, total = np.argsort(keys, kind="mergesort"), 0, 0.0
+    values, weights = np.empty(size, np.int32), np.zeros(size, np.float64)
+    for i in order:
+        if count == 0 or values[count - 1] != keys[i]:
+            values[count] = keys[i]
+            count += 1
+        weights[count - 1] += parts[i]
+        total += parts[i]
+    if total > 0.0:
+        weights /= total
+    return values[:count].copy(), weights[:count].astype(np.float32)
+
+
+def _log_price(documents: Documents, rows: Rows) -> F64:
+    """Mean and deviation of log(1 + price) over what was acted on; NaN when unknown. (2,)"""
+    if "price" not in documents.numbers:
+        return np.full(2, np.nan)
+    return np.asarray(_mean_and_deviation(documents.numbers["price"], rows), np.float64)
+
+
+@njit(cache=True, nogil=True)
+def _mean_and_deviation(prices: F64, rows: Rows) -> F64:
+    logs, count = np.empty(rows.size, np.float64), 0
+    for row in rows:
+        if math.isfinite(prices[row]) and prices[row] >= 0.0:
+            logs[count] = math.log1p(prices[row])
+            count += 1
+    if count == 0:
+        return np.full(2, np.nan)
+    return np.array([logs[:count].mean(), logs[:count].std()])
