@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from app.domain.arrays import F32, F64
 from app.rank.lightgbm_model import LightGbmModel
+from app.rank.trees.bins import ZERO
 from app.rank.trees.scorer import score
-from app.rank.trees.tables import ZERO, build
+from app.rank.trees.tables import build
 from app.rank.trees.text import NotExpressible, Tree, read_trees
 
 OBJECTIVES = ("lambdarank", "rank_xendcg", "regression", "regression_l1", "binary", "huber")
@@ -112,6 +113,26 @@ def test_no_bit_differs_from_a_walk_and_rows_do_not_know_each_other(
     assert np.array_equal(together, walked(trees, x))
     some = np.random.default_rng(seed).permutation(n)[: 1 + n // 3]
     assert np.array_equal(score(tables, np.ascontiguousarray(x[some])), together[some])
+
+
+def stumps(thresholds: list[float], seed: int) -> list[Tree]:
+    """A tree of one split for each threshold of a single feature, with leaves drawn at random."""
+    rng = np.random.default_rng(seed)
+    return [
+        Tree(
+            np.array([0]), np.array([threshold]), rng.random(1) < 0.5, np.array([True]),
+            np.array([-1]), np.array([-2]), rng.standard_normal(2),
+        )
+        for threshold in thresholds
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 24, 25, 32, 33, 40, 254, 255])
+def test_bins_are_exact_however_many_thresholds_fill_the_last_group(count: int) -> None:
+    thresholds = np.random.default_rng(count).standard_normal(count)
+    trees = stumps([float(t) for t in thresholds], count)
+    x = np.concatenate([awkward(trees, 1, 600, count), np.float32(thresholds)[:, None]])
+    assert np.array_equal(score(build(1, trees), x), walked(trees, x))
 
 
 def test_infinite_thresholds_are_read_as_they_are() -> None:

@@ -1,4 +1,4 @@
-"""Two vector operations that Numba does not find by itself, written as LLVM's generic vectors.
+"""Three vector operations that Numba does not find by itself, as LLVM's generic vectors.
 
 No processor is named: LLVM splits a vector into whatever registers there are.
 """
@@ -11,13 +11,47 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from app.rank.trees.tables import NEAR
+from app.rank.trees.bins import NEAR
 
 LANES = 128
 """Rows scored together. 64 halves the work of a short list and a third is lost on a long one."""
 
-_I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
+ALIGNED = 64
+"""Bytes: a tile that begins anywhere else costs a third more, for a load may cross a cache line."""
+
+_I8, _I32, _I64 = (ir.IntType(bits) for bits in (8, 32, 64))
 _BYTES = ir.VectorType(_I8, LANES)
+_WORDS = ir.VectorType(_I32, LANES // 4)
+_AT_ONCE = LANES // 2  # values whose counts stay in registers
+
+
+@intrinsic
+def count_heads(typing: Any, heads: Any, start: Any, end: Any, values: Any, counts: Any) -> Any:
+    """Count for each row which of heads[start:end] are below its value: counts[i] (int32)."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        rows = ir.VectorType(ir.FloatType(), _AT_ONCE)
+        numbers = ir.VectorType(_I32, _AT_ONCE)
+        every, source, target = (
+            _data(context, builder, signature, arguments, i) for i in (0, 3, 4)
+        )
+        count = cgutils.alloca_once(builder, numbers)
+        one = ir.Constant(_I64, 1)
+        for first in range(0, LANES, _AT_ONCE):
+            at = [ir.Constant(_I64, first)]
+            value = builder.bitcast(builder.gep(source, at), rows.as_pointer())
+            value = builder.load(value, align=4, typ=rows)
+            builder.store(ir.Constant(numbers, [0] * _AT_ONCE), count)
+            with cgutils.for_range_slice(builder, *arguments[1:3], one, _I64) as (step, _):
+                head = builder.load(builder.gep(every, [step]), typ=ir.FloatType())
+                below = builder.fcmp_ordered("<", _splat(builder, head, rows), value)
+                more = builder.sub(builder.load(count, typ=numbers), builder.sext(below, numbers))
+                builder.store(more, count)
+            place = builder.bitcast(builder.gep(target, at), numbers.as_pointer())
+            builder.store(builder.load(count, typ=numbers), place).align = 4
+        return context.get_dummy_value()
+
+    return types.void(heads, start, end, values, counts), emit
 
 
 @intrinsic
@@ -51,7 +85,8 @@ def exit_leaves(
 
     For each byte of leaves, from the last to the first: all bits set, cleared by its operations
     (`bounds[first + byte]` and on) in the rows whose bin in `tile` is above. The byte stays in
-    registers. The first that is not empty holds the leaf, its lowest bit.
+    registers. The first that is not empty holds the leaf, its lowest bit. `tile` must begin at a
+    multiple of ALIGNED bytes.
     """
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -69,9 +104,9 @@ def exit_leaves(
                 for p in (place, builder.add(place, ir.Constant(_I64, 1)))
             )
             builder.store(_filled(-1), alive)
-            one = ir.Constant(_I64, 1)
+            one, words = ir.Constant(_I64, 1), ir.Constant(_I64, 3)
             with cgutils.for_range_slice(builder, start, end, one, _I64) as (step, _):
-                _clear(builder, rows, builder.gep(steps, [step]), alive)
+                _clear(builder, rows, builder.gep(steps, [builder.mul(step, words)]), alive)
             _keep_if_any(builder, plane, alive, left, base)
         leaf = _lowest_bit(builder, builder.load(left, typ=_BYTES))
         leaf = builder.add(leaf, builder.load(base, typ=_BYTES))
@@ -86,19 +121,16 @@ def exit_leaves(
 
 
 def _clear(builder: Any, rows: Any, operation: Any, alive: Any) -> None:
-    """Alive &= ~(bins of the operation's column > its threshold ? its bits : 0)"""
-    packed = builder.bitcast(operation, _I8.as_pointer())
-    column = builder.load(builder.bitcast(operation, _I16.as_pointer()), typ=_I16)
-    offset = builder.mul(builder.zext(column, _I64), ir.Constant(_I64, LANES))
-    threshold, bits = (
-        _splat(builder, builder.load(builder.gep(packed, [ir.Constant(_I64, i)]), typ=_I8), _BYTES)
-        for i in (2, 3)
-    )
-    column_of_rows = builder.bitcast(builder.gep(rows, [offset]), _BYTES.as_pointer())
-    bins = builder.load(column_of_rows, align=16, typ=_BYTES)
-    above = builder.sext(builder.icmp_signed(">", bins, threshold), _BYTES)
-    kept = builder.not_(builder.and_(above, bits))
-    builder.store(builder.and_(builder.load(alive, typ=_BYTES), kept), alive)
+    """Alive &= bins of the operation's column > its threshold ? what it keeps : all."""
+    words = [
+        builder.load(builder.gep(operation, [ir.Constant(_I64, i)]), typ=_I32) for i in range(3)
+    ]
+    threshold, kept = (builder.bitcast(_splat(builder, w, _WORDS), _BYTES) for w in words[1:])
+    column = builder.gep(rows, [builder.zext(words[0], _I64)])
+    bins = builder.load(builder.bitcast(column, _BYTES.as_pointer()), align=ALIGNED, typ=_BYTES)
+    above = builder.icmp_signed(">", bins, threshold)
+    before = builder.load(alive, typ=_BYTES)
+    builder.store(builder.select(above, builder.and_(before, kept), before), alive)
 
 
 def _keep_if_any(builder: Any, plane: Any, alive: Any, left: Any, base: Any) -> None:

@@ -19,9 +19,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from app.domain.arrays import F32, F64, U8
-from app.rank.trees.lanes import LANES, count_below, exit_leaves
-from app.rank.trees.tables import CELLS, NAN_HIGH, NEAR, TURNED, Bins, Tables
+from app.domain.arrays import F32, F64, I32, U8
+from app.rank.trees.bins import NAN_HIGH, NEAR, TURNED, Bins
+from app.rank.trees.lanes import ALIGNED, LANES, count_below, count_heads, exit_leaves
+from app.rank.trees.tables import Tables
 
 TOGETHER = 8
 """Trees whose leaves are found before they are added, so that sums are read and written less."""
@@ -37,16 +38,11 @@ def score(tables: Tables, features: F32) -> F64:
 def _score(tables: Tables, features: F32) -> F64:
     n, trees, planes = features.shape[0], tables.leaves.shape[0], tables.planes
     out = np.empty(n, np.float64)
-    tile = np.zeros((max(tables.columns, 1), LANES), np.uint8)
+    tile = _aligned(tables.columns * LANES)
     found, sums = np.zeros((TOGETHER, LANES), np.uint8), np.empty(LANES, np.float64)
-    values, bins = np.zeros(LANES, np.float32), np.zeros(LANES, np.uint8)
     for start in range(0, n, LANES):
         rows = min(LANES, n - start)
-        for feature in range(tables.bins.counts.size):
-            if tables.bins.counts[feature]:
-                for i in range(rows):
-                    values[i] = features[start + i, feature]
-                _fill(tables.bins, feature, values, bins, tile)
+        _fill(tables.bins, features[start : start + rows], tile)
         sums[:] = 0.0
         for first in range(0, trees, TOGETHER):
             together = min(TOGETHER, trees - first)
@@ -83,24 +79,46 @@ def _add(leaves: F64, first: int, together: int, found: U8, sums: F64) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fill(bins: Bins, feature: int, values: F32, out: U8, tile: U8) -> None:
-    """Write a feature's bins into each column that splits want of it."""
-    if bins.nan_as_zero[feature]:
+def _aligned(size: int) -> U8:
+    """Return zeros that begin at a multiple of ALIGNED bytes."""
+    raw = np.zeros(size + ALIGNED, np.uint8)
+    begin = -np.int64(raw.ctypes.data) % ALIGNED
+    return raw[begin : begin + size]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill(bins: Bins, features: F32, tile: U8) -> None:
+    """Write the bins of up to LANES rows into each column that splits want of them."""
+    values, groups = np.zeros(LANES, np.float32), np.empty(LANES, np.int32)
+    out = np.empty(LANES, np.uint8)
+    for place in range(bins.features.size):
+        feature = bins.features[place]
+        for i in range(features.shape[0]):
+            values[i] = features[i, feature]
+        if bins.nan_as_zero[place]:
+            for i in range(LANES):
+                values[i] = np.float32(0.0) if np.isnan(values[i]) else values[i]
+        start, end = bins.head_bounds[place], bins.head_bounds[place + 1]
+        count_heads(bins.heads, start, end, values, groups)
+        _within(bins.groups, bins.starts[place], values, groups, out)
+        columns = bins.columns[place]
+        _write(columns[0], columns[TURNED], out, tile)
+        if columns[NAN_HIGH] >= 0 or columns[NAN_HIGH + TURNED] >= 0:
+            for i in range(LANES):
+                out[i] = 255 if np.isnan(values[i]) else out[i]
+            _write(columns[NAN_HIGH], columns[NAN_HIGH + TURNED], out, tile)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _within(thresholds: F32, start: int, values: F32, groups: I32, out: U8) -> None:
+    """Add to the groups below a value what is below it in its own."""
+    if start < 0:
         for i in range(LANES):
-            values[i] = np.float32(0.0) if np.isnan(values[i]) else values[i]
-    if bins.counts[feature] <= NEAR:
-        for i in range(LANES):
-            out[i] = count_below(bins.thresholds, bins.starts[feature], values[i])
-    elif bins.scales[feature] > 0:
-        _by_cells(bins, feature, values, out)
-    else:
-        _by_halves(bins, feature, values, out)
-    columns = bins.columns[feature]
-    _write(columns[0], columns[TURNED], out, tile)
-    if columns[NAN_HIGH] >= 0 or columns[NAN_HIGH + TURNED] >= 0:
-        for i in range(LANES):
-            out[i] = 255 if np.isnan(values[i]) else out[i]
-        _write(columns[NAN_HIGH], columns[NAN_HIGH + TURNED], out, tile)
+            out[i] = groups[i]
+        return
+    for i in range(LANES):
+        below = np.int64(groups[i]) * NEAR
+        out[i] = below + count_below(thresholds, start + below, values[i])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -108,37 +126,7 @@ def _write(plain: int, turned: int, bins: U8, tile: U8) -> None:
     """Bytes are compared as signed ones: the highest bit is turned."""
     if plain >= 0:
         for i in range(LANES):
-            tile[plain, i] = bins[i] ^ np.uint8(128)
+            tile[plain * LANES + i] = bins[i] ^ np.uint8(128)
     if turned >= 0:
         for i in range(LANES):
-            tile[turned, i] = bins[i] ^ np.uint8(127)  # 255 − bin, its highest bit turned
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _by_cells(bins: Bins, feature: int, values: F32, out: U8) -> None:
-    low, scale = bins.lows[feature], bins.scales[feature]
-    start, last = bins.starts[feature], np.float32(CELLS - 1)
-    places = np.empty(LANES, np.int32)
-    for i in range(LANES):
-        place = (values[i] - low) * scale
-        place = place if place > np.float32(0) else np.float32(0)
-        places[i] = np.int32(place if place < last else last)
-    cells = bins.cells[feature]
-    for i in range(LANES):
-        before = np.int64(cells[places[i]])
-        out[i] = before + count_below(bins.thresholds, start + before, values[i])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _by_halves(bins: Bins, feature: int, values: F32, out: U8) -> None:
-    """Skip whole groups of NEAR while their last threshold is below the value, then count."""
-    start, groups = bins.starts[feature], (bins.counts[feature] + NEAR - 1) // NEAR
-    for i in range(LANES):
-        low, high = np.int64(0), groups - 1
-        while low < high:
-            middle = (low + high) // 2
-            if bins.thresholds[start + middle * NEAR + NEAR - 1] < values[i]:
-                low = middle + 1
-            else:
-                high = middle
-        out[i] = low * NEAR + count_below(bins.thresholds, start + low * NEAR, values[i])
+            tile[turned * LANES + i] = bins[i] ^ np.uint8(127)  # 255 − bin, its highest bit turned

@@ -22,32 +22,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.domain.arrays import F32, F64, I32, I64, U8, Bools
+from app.domain.arrays import F64, I32, Bools
+from app.rank.trees.bins import NAN_HIGH, TURNED, Bins, bins_of, thresholds_of
+from app.rank.trees.lanes import LANES
 from app.rank.trees.text import NotExpressible, Tree
 
-MAX_THRESHOLDS = 255  # a bin is a byte
-CELLS = 256
-NEAR = 8
-"""Thresholds compared at once. A value's cell says where to begin, if none holds more of them."""
-
-ZERO = float(np.float32(1e-35))
-"""LightGBM reads a value no larger than this, up or down, as 0 (meta.h, kZeroThreshold)."""
-
-NAN_HIGH, TURNED = 2, 1
-"""Bits of a column's kind, beside its feature."""
-
-
-class Bins(NamedTuple):
-    """How values become bins, the count of the feature's thresholds below the value. f features."""
-
-    starts: I64  # (f,) where a feature's thresholds begin
-    counts: I64  # (f,) how many there are; 0 is a feature that no tree reads
-    thresholds: F32  # all, ascending within a feature, each followed by infinities to read past
-    nan_as_zero: Bools  # (f,) LightGBM saw no NaN in training: it reads one as 0
-    lows: F32  # (f,) cell = (value − low) · scale, clipped to 0 … CELLS − 1
-    scales: F32  # (f,) 0 where cells do not help, and the search is by halves
-    cells: U8  # (f, CELLS) thresholds in the cells before
-    columns: I32  # (f, 4) the column of each kind, -1 where no split wants it
+_IN_EACH_BYTE = 0x01010101
 
 
 class Tables(NamedTuple):
@@ -55,7 +35,7 @@ class Tables(NamedTuple):
 
     bins: Bins
     columns: int
-    operations: I32  # column | threshold << 16 | bits to clear << 24
+    operations: I32  # (o, 3) where the column begins, threshold × 4, bits that stay × 4
     bounds: I32  # (t · P + 1,) byte p of tree i has operations bounds[i · P + p] and on
     planes: int  # P
     leaves: F64  # (t, 8 · P)
@@ -77,8 +57,8 @@ def build(features: int, trees: Sequence[Tree]) -> Tables:
     planes = max((leaves.size + 7) // 8 for _, leaves in numbered) if numbered else 1
     wanted = sorted({(s.feature, s.kind) for splits, _ in numbered for s in splits})
     columns = {key: place for place, key in enumerate(wanted)}
-    by_feature = _thresholds(features, trees)
-    operations, bounds = [], [0]
+    by_feature = thresholds_of(features, trees)
+    operations, bounds = list[tuple[int, int, int]](), [0]
     for splits, _ in numbered:
         for plane in range(planes):
             operations += list(_clearing(splits, plane, columns, by_feature))
@@ -87,8 +67,8 @@ def build(features: int, trees: Sequence[Tree]) -> Tables:
     for i, (_, values) in enumerate(numbered):
         leaves[i, : values.size] = values
     return Tables(
-        _bins(by_feature, nan_as_zero, columns), len(columns),
-        np.array(operations, np.int64).astype(np.uint32).view(np.int32),
+        bins_of(by_feature, nan_as_zero, columns), len(columns),
+        np.array(operations, np.int64).reshape(-1, 3).astype(np.uint32).view(np.int32),
         np.array(bounds, np.int32), planes, leaves,
     )  # fmt: skip
 
@@ -142,24 +122,13 @@ def _sizes(tree: Tree) -> dict[int, int]:
     return sizes
 
 
-def _thresholds(features: int, trees: Sequence[Tree]) -> list[F64]:
-    """Each feature's distinct thresholds, ascending."""
-    found = [set[float]() for _ in range(features)]
-    for tree in trees:
-        for feature, threshold in zip(tree.features, tree.thresholds, strict=True):
-            found[feature].add(float(threshold))
-    if (most := max(map(len, found), default=0)) > MAX_THRESHOLDS:
-        raise NotExpressible(f"{most} thresholds of one feature; at most {MAX_THRESHOLDS}")
-    return [np.array(sorted(values)) for values in found]
-
-
 def _clearing(
     splits: Sequence[_Split],
     plane: int,
     columns: dict[tuple[int, int], int],
     thresholds: Sequence[F64],
-) -> Iterator[int]:
-    """Yield the operations of one byte of a tree's leaves."""
+) -> Iterator[tuple[int, int, int]]:
+    """Yield the operations of one byte of a tree's leaves. Bytes fill words, as they are loaded."""
     for split in splits:
         low, high = max(split.first, 8 * plane), min(split.end, 8 * plane + 8)
         if low < high:
@@ -167,65 +136,5 @@ def _clearing(
             at = int(np.searchsorted(thresholds[split.feature], split.threshold))
             above = 254 - at if split.kind & TURNED else at  # 255 − bin > 254 − at ⇔ bin <= at
             signed = above ^ 128  # bytes are compared as signed ones, which processors can
-            yield columns[split.feature, split.kind] | signed << 16 | clear << 24
-
-
-def _bins(
-    thresholds: Sequence[F64], nan_as_zero: Bools, columns: dict[tuple[int, int], int]
-) -> Bins:
-    f = len(thresholds)
-    counts = np.array([t.size for t in thresholds], np.int64)
-    padded = [np.append(_as_float32(t), np.full(MAX_THRESHOLDS + 1 - t.size % 8 + NEAR, np.inf))
-              for t in thresholds]  # fmt: skip
-    starts = np.zeros(f, np.int64)
-    np.cumsum([p.size for p in padded[:-1]], out=starts[1:])
-    lows, scales = np.zeros(f, np.float32), np.zeros(f, np.float32)
-    cells = np.zeros((f, CELLS), np.uint8)
-    for feature, values in enumerate(thresholds):
-        lows[feature], scales[feature], cells[feature] = _cells(_as_float32(values))
-    places = np.full((f, 4), -1, np.int32)
-    for (feature, kind), place in columns.items():
-        places[feature, kind] = place
-    return Bins(
-        starts, counts, np.concatenate(padded).astype(np.float32), nan_as_zero,
-        lows, scales, cells, places,
-    )  # fmt: skip
-
-
-def _as_float32(thresholds: F64) -> F32:
-    """Return the largest float32 not above each threshold: the same answer for every float32.
-
-    A threshold at which a value that is read as 0 would be told from 0 is moved out of the way.
-    """
-    below, above = (thresholds >= -ZERO) & (thresholds < 0), (thresholds >= 0) & (thresholds < ZERO)
-    moved = np.where(below, np.nextafter(-ZERO, -np.inf), np.where(above, ZERO, thresholds))
-    with np.errstate(over="ignore"):
-        single = moved.astype(np.float32)
-    too_high = single.astype(np.float64) > moved
-    single[too_high] = np.nextafter(single[too_high], np.float32(-np.inf))
-    return single
-
-
-def cell_of(values: F32, low: np.float32, scale: np.float32) -> I64:
-    """Return each value's cell exactly as the kernel computes it: float32, step by step. (n,)"""
-    with np.errstate(all="ignore"):
-        place = (values - low) * scale
-        place = np.where(place > 0, place, np.float32(0))
-        place = np.where(place < np.float32(CELLS - 1), place, np.float32(CELLS - 1))
-    return place.astype(np.int64)
-
-
-def _cells(thresholds: F32) -> tuple[np.float32, np.float32, U8]:
-    """Cut the range of the thresholds into cells; scale 0 where one would hold more than NEAR."""
-    nothing = np.float32(0), np.float32(0), np.zeros(CELLS, np.uint8)
-    finite = thresholds[np.abs(thresholds) < 1e30]
-    if finite.size < 2 or finite[-1] <= finite[0]:
-        return nothing
-    with np.errstate(all="ignore"):
-        scale = np.float32(CELLS - 1) / (finite[-1] - finite[0])
-    if not (np.isfinite(scale) and scale > 0):
-        return nothing
-    cells = cell_of(thresholds, finite[0], scale)
-    if np.bincount(cells, minlength=CELLS).max() > NEAR:
-        return nothing
-    return finite[0], scale, np.searchsorted(cells, np.arange(CELLS)).astype(np.uint8)
+            column = columns[split.feature, split.kind]
+            yield column * LANES, signed * _IN_EACH_BYTE, (clear ^ 255) * _IN_EACH_BYTE
