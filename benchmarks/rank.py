@@ -1,7 +1,7 @@
 """The tree scorer beside LightGBM, ONNX Runtime and compiled C: the same trees, the same rows.
 
     pip install 'duolu[bench-rank]'     # the peers; what is not installed is left out, and said
-    python benchmarks/rank.py [--quick]
+    python benchmarks/rank.py [--quick] [--features 20,40 --out rank_grid [--keep]]
 
 Trains a LambdaRank model for each number of features and leaves, cuts it to each number of trees,
 and scores lists of each length with every scorer in turn, in an order drawn anew each round, on one
@@ -20,6 +20,7 @@ from typing import Annotated, Any
 
 import lightgbm
 import numpy as np
+import orjson
 import rank_peers
 import typer
 from results_file import RESULTS, write
@@ -44,21 +45,32 @@ def main(
     quick: Annotated[bool, typer.Option(help="A small part of the grid: two minutes.")] = False,
     rounds: Annotated[int, typer.Option(help="Rounds of each case, the first dropped.")] = 12,
     out: Annotated[str, typer.Option(help="Name of the result files.")] = "rank",
+    features: Annotated[str, typer.Option(help="Only models of so many features: 20,40.")] = "",
+    keep: Annotated[bool, typer.Option(help="Keep the file's other cases: a part again.")] = False,
 ) -> None:
     """Measure, print the table, keep the samples."""
     logging.getLogger("onnxmltools").setLevel(logging.ERROR)
     grid = QUICK if quick else (FEATURES, LEAVES, TREES, CANDIDATES)
+    wanted = [int(count) for count in features.split(",")] if features else grid[0]
+    before, samples = _before(RESULTS / f"{out}.json") if keep else ([], {})
     rows: list[dict[str, Any]] = []
-    samples: dict[str, Any] = {}
-    for features in grid[0]:
+    for count in wanted:
         for leaves in grid[1]:
-            booster, x = train(features, leaves, max(grid[2]))
+            booster, x = train(count, leaves, max(grid[2]))
             for trees in grid[2]:
                 rows += _cases(booster, x, trees, leaves, grid[3], rounds, samples)
+    again = {r["case"] for r in rows}
+    rows = [r for r in before if r["case"] not in again] + rows
     for line in _musts(rows):
         print(line)
     print(f"written: {write(out, rows, samples)}")
     _plot(rows, RESULTS / f"{out}.png")
+
+
+def _before(file: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the rows and samples that an earlier run left, nothing where there was none."""
+    kept = orjson.loads(file.read_bytes()) if file.exists() else {}
+    return kept.get("rows", []), kept.get("samples", {})
 
 
 def train(features: int, leaves: int, trees: int) -> tuple[Any, F32]:
