@@ -21,7 +21,7 @@ import numpy as np
 from numba import njit
 
 from app.domain.arrays import F32, F64, I8, I32, Bools
-from app.rank.trees.tables import ZERO
+from app.rank.trees.bins import ZERO
 from app.rank.trees.text import MAX_LEAVES, Tree
 
 EITHER, FROM_A, FROM_B = 0, 1, 2
