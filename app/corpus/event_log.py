@@ -1,8 +1,8 @@
-"""The durable event log: append-only, numbered, each event once, in SQLite.
+"""The durable event log: append-only, numbered, each event once, in SQLite or PostgreSQL.
 
-`seq` numbers events in the order of arrival and is never used twice (a duplicate leaves a gap), so
-that "up to seq" names a prefix for ever. What is appended is on disk before `append` returns (WAL,
-synchronous=FULL).
+`seq` numbers events in the order of commits and is never used twice (a duplicate leaves a gap): who
+has read up to a number never sees a smaller one appear later, so that "up to seq" names a prefix
+for ever. What is appended is on disk before `append` returns.
 """
 
 from __future__ import annotations
@@ -16,56 +16,60 @@ import orjson
 from sqlalchemy import (
     Boolean,
     Column,
-    Engine,
-    Float,
-    Integer,
+    Double,
     MetaData,
     Select,
     String,
     Table,
-    create_engine,
-    event,
+    case,
     func,
+    or_,
     select,
+    text,
 )
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import Connection
 
-from app.domain.events import Event
+from app.corpus.database import BIG, Database
+from app.domain.events import GAINS, LINK_IDENTITY, UNLINK_IDENTITY, Event
 
 APPEND_BATCH = 20_000
 READ_BATCH = 20_000
+FILE = "events.db"  # of the embedded store, under DATA
+TELLING = (*GAINS, LINK_IDENTITY, UNLINK_IDENTITY)
+"""Actions that say something of a person at once; tables learn from the others too, later."""
 
-_metadata = MetaData()
+_APPENDING = 0x6475_6F65  # names the advisory lock that gives out numbers in order of commits
+_METADATA = MetaData()
 _events = Table(
     "events",
-    _metadata,
-    Column("seq", Integer, primary_key=True),
+    _METADATA,
+    Column("seq", BIG, primary_key=True),
     Column("event_id", String, nullable=False, unique=True),
     Column("action_name", String, nullable=False),
-    Column("ts_ms", Integer, nullable=False),
+    Column("ts_ms", BIG, nullable=False),
     Column("query_id", String),
     Column("client_id", String),
     Column("user_id", String),
     Column("object_id", String),
-    Column("position", Integer),
+    Column("position", BIG),
     Column("query", String),
-    Column("lat", Float),
-    Column("lon", Float),
+    Column("lat", Double),
+    Column("lon", Double),
     Column("shown", String),  # JSON list, NULL where nothing was listed
     Column("positions_known", Boolean, nullable=False),
     Column("attributes", String),  # JSON object, NULL where empty
     sqlite_autoincrement=True,  # a deleted event's number is never given again
 )
-_from_attributes = {
-    name: func.json_extract(_events.c.attributes, f"$.{name}").label(name)
-    for name in ("dwell_ms", "is_random")
-}
-HOT = (
-    *(c.name for c in _events.columns if c.name not in ("event_id", "attributes")),
-    *_from_attributes,
-)
+_WHOLE = tuple(c.name for c in _events.columns if c.name != "seq")
+_FROM_ATTRIBUTES = ("dwell_ms", "is_random")
+_PLAIN = tuple(c.name for c in _events.columns if c.name not in ("event_id", "attributes"))
+HOT = (*_PLAIN, *_FROM_ATTRIBUTES)
 """What learning reads; the rest stays on disk."""
+
+_some_attributes = case(
+    (or_(*(_events.c.attributes.contains(f'"{n}"') for n in _FROM_ATTRIBUTES)),
+     _events.c.attributes)
+)  # fmt: skip
 
 
 class Appended(NamedTuple):
@@ -74,24 +78,33 @@ class Appended(NamedTuple):
     duplicates: int  # event_id already there, or twice in the call
 
 
-class EventLog:
-    """One log. Safe to share between threads; processes share the file."""
+class Action(NamedTuple):
+    """What a follower reads of an event."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    seq: int
+    action_name: str
+    ts_ms: int
+    client_id: str | None
+    user_id: str | None
+    object_id: str | None
+
+
+class EventLog:
+    """One log. Safe to share between threads; processes share the store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     @classmethod
-    def open(cls, path: Path) -> EventLog:
-        """Open or create the log, e.g. DATA/events.db."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(URL.create("sqlite", database=str(path)))
-        event.listen(engine, "connect", _configure)
-        event.listen(engine, "begin", _begin)
-        _metadata.create_all(engine)
-        return cls(engine)
+    def open(cls, file: Path, url: str | None = None) -> EventLog:
+        """The log of PostgreSQL `url`, or the one in a file, e.g. DATA/events.db. Made when used.
+
+        Every method raises StoreUnavailable, `append` also StoreFull.
+        """
+        return cls(Database.choose(url, file, _METADATA))
 
     def close(self) -> None:
-        self._engine.dispose()
+        self._database.close()
 
     def append(self, events: Iterable[Event]) -> Appended:
         """Add events in order, skipping known ids. Durable on return, in batches of 20,000.
@@ -100,26 +113,37 @@ class EventLog:
         """
         first, accepted, duplicates = 0, 0, 0
         for batch in _batched(events, APPEND_BATCH):
-            added_from, added = self._append_batch([_row(e) for e in batch])
-            first = first or added_from
-            accepted, duplicates = accepted + added, duplicates + len(batch) - added
+            (done,) = self.append_all([batch])
+            first = first or (done.first_seq if done.accepted else 0)
+            accepted, duplicates = accepted + done.accepted, duplicates + done.duplicates
         return Appended(first or self.last_seq(), accepted, duplicates)
 
-    def _append_batch(self, rows: list[dict[str, Any]]) -> tuple[int, int]:
-        """Return the first seq given (0 if none) and how many were new."""
-        add = insert(_events).on_conflict_do_nothing(index_elements=["event_id"])
-        with self._engine.connect().execution_options(duolu_write=True) as connection:
+    def append_all(self, posts: Sequence[Sequence[Event]]) -> list[Appended]:
+        """Add what several callers sent, in one transaction. Returns what came of each."""
+        rows = [_row(event) for post in posts for event in post]
+        with self._database.write() as connection:
+            if not self._database.is_embedded:  # SQLite has one writer at a time anyway
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_APPENDING})"))
             before = _last_seq(connection)
-            connection.execute(add, rows)
-            new = select(func.min(_events.c.seq), func.count()).where(_events.c.seq > before)
-            first, count = connection.execute(new).one()
-            connection.commit()
-        return int(first or 0), int(count)
+            if rows:
+                add = self._database.insert(_events)
+                connection.execute(add.on_conflict_do_nothing(index_elements=["event_id"]), rows)
+            added = select(_events.c.event_id, _events.c.seq).where(_events.c.seq > before)
+            new = {event_id: seq for event_id, seq in connection.execute(added)}
+        return [_taken(post, new, before) for post in posts]
 
     def last_seq(self) -> int:
         """Return the number of the newest event, 0 for an empty log."""
-        with self._engine.connect() as connection:
+        with self._database.read() as connection:
             return _last_seq(connection)
+
+    def actions(self, after_seq: int, most: int) -> tuple[list[Action], int]:
+        """Return the next TELLING events, at most so many, and the seq up to which they speak."""
+        with self._database.read() as connection:
+            newest = _last_seq(connection)
+            query = _chosen(Action._fields, after_seq, newest, None, TELLING).limit(most)
+            found = [Action(*row) for row in connection.execute(query)]
+        return found, found[-1].seq if len(found) == most else max(newest, after_seq)
 
     def read(
         self,
@@ -128,20 +152,24 @@ class EventLog:
         actions: Sequence[str] | None = None,
     ) -> Iterator[Event]:
         """Yield whole events with seq > after_seq and ts_ms < before_ts, in order of seq."""
-        names = [c.name for c in _events.columns if c.name != "seq"]
-        for batch in self._batches(_chosen(names, after_seq, None, before_ts, actions)):
-            yield from (_event(dict(zip(names, row, strict=True))) for row in batch)
+        for batch in self._batches(_chosen(_WHOLE, after_seq, None, before_ts, actions)):
+            yield from (_event(dict(zip(_WHOLE, row, strict=True))) for row in batch)
 
     def columns(
         self, after_seq: int = 0, up_to_seq: int | None = None, actions: Sequence[str] | None = None
     ) -> Iterator[dict[str, tuple[Any, ...]]]:
         """Yield batches of the HOT columns in order of seq: name → values, one entry an event."""
-        for batch in self._batches(_chosen(HOT, after_seq, up_to_seq, None, actions)):
-            yield dict(zip(HOT, zip(*batch, strict=True), strict=True))
+        query = _chosen(_PLAIN, after_seq, up_to_seq, None, actions)
+        for batch in self._batches(query.add_columns(_some_attributes)):
+            *plain, attributes = zip(*batch, strict=True)
+            said = [orjson.loads(one) if one else {} for one in attributes]
+            told = {name: tuple(one.get(name) for one in said) for name in _FROM_ATTRIBUTES}
+            yield {**dict(zip(_PLAIN, plain, strict=True)), **told}
 
     def _batches(self, query: Select[Any]) -> Iterator[Sequence[Any]]:
-        with self._engine.connect() as connection:
-            yield from connection.execute(query).partitions(READ_BATCH)
+        with self._database.read() as connection:
+            streamed = connection.execution_options(yield_per=READ_BATCH)
+            yield from streamed.execute(query).partitions()
 
 
 def _chosen(
@@ -151,8 +179,7 @@ def _chosen(
     before_ts: int | None,
     actions: Sequence[str] | None,
 ) -> Select[Any]:
-    columns = (_from_attributes[n] if n in _from_attributes else _events.c[n] for n in names)
-    query = select(*columns).where(_events.c.seq > after_seq)
+    query = select(*(_events.c[n] for n in names)).where(_events.c.seq > after_seq)
     if up_to_seq is not None:
         query = query.where(_events.c.seq <= up_to_seq)
     if before_ts is not None:
@@ -166,6 +193,12 @@ def _batched(events: Iterable[Event], size: int) -> Iterator[list[Event]]:
     stream = iter(events)
     while batch := list(islice(stream, size)):
         yield batch
+
+
+def _taken(post: Sequence[Event], new: dict[str, int], before: int) -> Appended:
+    """Say what came of one post, and take its ids from the new: a second post doubles them."""
+    seqs = [seq for seq in (new.pop(event.event_id, None) for event in post) if seq is not None]
+    return Appended(min(seqs, default=before), len(seqs), len(post) - len(seqs))
 
 
 def _last_seq(connection: Connection) -> int:
@@ -195,16 +228,3 @@ def _event(row: dict[str, Any]) -> Event:
     row["shown"] = tuple(orjson.loads(row["shown"])) if row["shown"] else ()
     row["attributes"] = orjson.loads(row["attributes"]) if row["attributes"] else {}
     return Event(**row)
-
-
-def _configure(connection: Any, _: Any) -> None:
-    """Let SQLAlchemy's `begin` decide how a transaction starts; make every commit durable."""
-    connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin(connection: Connection) -> None:
-    """A writer locks at once: one that reads first and then writes may fail as stale."""
-    writes = connection.get_execution_options().get("duolu_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

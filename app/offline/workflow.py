@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.corpus.event_columns import EventColumns
-from app.corpus.event_log import EventLog
+from app.corpus.event_log import FILE, EventLog
 from app.domain.errors import InvalidInput
 from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.publish import publish_tables
@@ -49,7 +49,16 @@ class Workplace:
 
     @property
     def events_file(self) -> Path:
-        return self.data / "events.db"
+        return self.data / FILE
+
+    @property
+    def has_event_log(self) -> bool:
+        """Whether there may be events: a server is not asked."""
+        return self.settings.store.url is not None or self.events_file.exists()
+
+    def open_events(self) -> EventLog:
+        """The event log of the configured store."""
+        return EventLog.open(self.events_file, self.settings.store.address)
 
     def releases_of(self, model: str) -> ArtifactStore:
         """Return where the releases of one model live."""
@@ -75,9 +84,9 @@ class Workplace:
 
     def events(self) -> EventColumns | None:
         """Read the whole event log. None where there is none, or nothing in it."""
-        if not self.events_file.exists():
+        if not self.has_event_log:
             return None
-        log = EventLog.open(self.events_file)
+        log = self.open_events()
         try:
             return EventColumns.load(log) if log.last_seq() else None
         finally:
@@ -93,7 +102,7 @@ def import_log(
 ) -> Imported:
     """Append files to the event log, then build and publish the tables that follow from it."""
     errors = place.data / "errors" / "events.jsonl"
-    log = EventLog.open(place.events_file)
+    log = place.open_events()
     try:
         with (progress or Silent()).stage("import", None, "lines") as advance:
             done = [
@@ -120,9 +129,9 @@ def refresh_tables(
     The log is first told what our own service showed.
     """
     impressions = place.stores.impressions
-    if not place.events_file.exists() and not impressions.is_dir():
+    if not place.has_event_log and not impressions.is_dir():
         return None
-    log = EventLog.open(place.events_file)
+    log = place.open_events()
     try:
         tell(impressions, log)
         if not log.last_seq():
@@ -208,9 +217,9 @@ def check_parity(
 
 def _has_news(place: Workplace) -> bool:
     """Tell whether anything was shown or done since the tables were built."""
-    if not place.events_file.exists() and not place.stores.impressions.is_dir():
+    if not place.has_event_log and not place.stores.impressions.is_dir():
         return False
-    log = EventLog.open(place.events_file)
+    log = place.open_events()
     try:
         tell(place.stores.impressions, log)
         current = place.stores.tables.current_id()
