@@ -6,7 +6,6 @@ swaps it as a whole: a request keeps the one that it began with, whatever is pub
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Mapping
@@ -69,10 +68,10 @@ class Engine:
             if channel.enabled
         }
         self.rank_threads = ThreadPoolExecutor(2, "rank")
-        self._opening_thread = ThreadPoolExecutor(1, "open")  # for whom a request names
         self.shelf = RankerShelf(
-            self.stores.releases, self.rank_threads, partial(warm_ranker, channels=[*self._threads])
-        )
+            self.stores.releases, self.attempts, self.rank_threads,
+            partial(warm_ranker, channels=[*self._threads]),
+        )  # fmt: skip
         url, patience_ms = settings.rank.url, settings.rank.timeout_ms
         self._remote = RemoteRanker(url, patience_ms, key) if url is not None else None
 
@@ -153,8 +152,9 @@ class Engine:
             await self._remote.close()
 
     def close(self) -> None:
-        for pool in (*self._threads.values(), self.rank_threads, self._opening_thread):
+        for pool in (*self._threads.values(), self.rank_threads):
             pool.shutdown(wait=False, cancel_futures=True)
+        self.shelf.close()
 
     def _check_channels(self, request: SearchRequest) -> None:
         for name in request.channels or ():
@@ -166,8 +166,8 @@ class Engine:
     ) -> tuple[Ranker | None, str | None]:
         if release_id is None or release_id == serving.release_id:
             return serving.ranker, serving.release_id
-        ranker = await self.opened(release_id, serving.snapshot, serving.tables, deadline)
-        return self._remote or ranker, release_id
+        held = await self.shelf.opened(release_id, serving.snapshot, serving.tables, deadline)
+        return self._remote or held.ranker, release_id
 
     def _open_snapshot(self, snapshot_id: str | None) -> Snapshot | None:
         now = self.serving
@@ -197,37 +197,30 @@ class Engine:
     ) -> tuple[str | None, Ranker | None]:
         """Return the published release and its ranker; those before where it is refused."""
         now = self.serving
-        for candidate in (self.stores.releases.current_id(), now.release_id if now else None):
-            if candidate is not None:
-                ranker = self.attempts.attempt(
-                    f"{candidate} on {snapshot.id}",
-                    None,
-                    partial(self.local_ranker, candidate, snapshot, tables),
-                )
-                if ranker is not None:
-                    return candidate, self._remote or ranker
+        before = now.release_id if now else None
+        for candidate in (self.stores.releases.current_id(), before):
+            held = candidate and self.shelf.ready_or_none(candidate, snapshot, tables)
+            if held and (candidate == before or self._ranker_follows(held.release.id)):
+                return held.release.id, self._remote or held.ranker
         return None, None
+
+    def _ranker_follows(self, release_id: str) -> bool:
+        """Tell whether the ranker service has it open too; until then the one before serves."""
+        why = self._remote.lacks(release_id) if self._remote and self.serving else None
+        self.attempts.wait(release_id, why)
+        return why is None
+
+    def is_ready(self, release_id: str) -> bool:
+        """Tell whether a release could rank the next search at once."""
+        now = self.serving
+        return now is not None and self.shelf.find(release_id, now.snapshot) is not None
 
     def local_ranker(
         self, release_id: str, snapshot: Snapshot, tables: Tables | None = None
     ) -> LocalRanker:
         """Return a release ready to rank a snapshot. Takes its time where it is not open yet."""
-        return self.shelf.ready(release_id, snapshot, tables or Tables.empty(len(snapshot)))
-
-    async def opened(
-        self, release_id: str, snapshot: Snapshot, tables: Tables, deadline: Deadline
-    ) -> LocalRanker:
-        """Return a release ready to rank, without holding up the event loop or a ranking thread.
-
-        Raises TimeoutError where opening takes longer; it goes on, and the next request finds it.
-        """
-        ranker = self.shelf.find(release_id, snapshot)
-        if ranker is not None:
-            return ranker
-        call = asyncio.get_running_loop().run_in_executor(
-            self._opening_thread, self.local_ranker, release_id, snapshot, tables
-        )
-        return await asyncio.wait_for(asyncio.shield(call), deadline.remaining_s())
+        held = self.shelf.ready(release_id, snapshot, tables or Tables.empty(len(snapshot)))
+        return held.ranker
 
     def _wire(self, snapshot: Snapshot, tables: Tables) -> Search:
         lanes = open_lanes(self.settings, snapshot, tables, self._threads)

@@ -38,6 +38,8 @@ async def releases(request: Request) -> Response:
     engine = service.engine
     serving = engine.serving.release_id if engine.serving else None
     body = await asyncio.to_thread(_listing, engine, engine.stores.releases, serving)
+    for entry in body["releases"]:
+        entry["ready"] = engine.is_ready(entry["id"])
     return Response(to_json(body), media_type=JSON)
 
 
@@ -50,7 +52,7 @@ async def activate(request: Request, release_id: str, force: bool = False) -> Re
     service = service_of(request)
     require_key(request, service.key)
     refuse_foreign_page(request, service.settings.service.cors_origins)
-    body = await asyncio.to_thread(_activate, service.engine, release_id, force)
+    body = await asyncio.to_thread(activate_release, service.engine, release_id, force)
     service.describe()
     return Response(to_json(body), media_type=JSON)
 
@@ -68,12 +70,17 @@ def _listing(engine: Engine, store: ArtifactStore, serving: str | None) -> dict[
     return {"serving": serving, "published": store.current_id(), f"{store.kind}s": entries}
 
 
-def _activate(engine: Engine, release_id: str, force: bool) -> dict[str, Any]:
+def activate_release(engine: Engine, release_id: str, force: bool) -> dict[str, Any]:
     """Open it first: a release that cannot serve is never pointed at, and says why."""
     store, serving = engine.stores.releases, engine.acquire()
     before = store.current_id()
     engine.attempts.forget(release_id)
-    release = engine.shelf.prepare(release_id, serving.snapshot, serving.tables)
-    publish_by_hand(store, release, force=force, remedy="to overrule it: ?force=true")
+    held = engine.shelf.ready(release_id, serving.snapshot, serving.tables)
+    publish_by_hand(store, held.release, force=force, remedy="to overrule it: ?force=true")
     engine.follow_release()
-    return {"release_id": release_id, "previous_id": before, "snapshot_id": serving.snapshot.id}
+    return {
+        "release_id": release_id,
+        "previous_id": before,
+        "snapshot_id": serving.snapshot.id,
+        "serving": engine.acquire().release_id,  # the one before while the ranker is not ready
+    }

@@ -22,7 +22,7 @@ from app.settings import Settings
 
 log = logging.getLogger(__name__)
 
-REFRESH_EVERY_S = 1.0
+REFRESH_EVERY_S = 0.25
 SHUTDOWN_S = 10
 
 

@@ -42,6 +42,7 @@ class Service:
                 tables_id=serving.tables.id,
                 release_id=serving.release_id,
             )
+        self.metrics.releases(self.engine.attempts.problems, self.engine.shelf.scored_by())
 
 
 def service_of(request: Request) -> Service:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -32,6 +32,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._ids: Mapping[str, str | None] = {}  # of what serves
         self.requests = self._counter("duolu_requests", "Requests", "route", "status")
         self.seconds = self._histogram("duolu_request_seconds", "Time to answer", "route")
         self.stage_seconds = self._histogram("duolu_stage_seconds", "Time by stage", "stage")
@@ -42,10 +43,28 @@ class Metrics:
         self.versions = self._gauge(
             "duolu_versions_info", "What serves", "snapshot_id", "tables_id", "release_id"
         )
+        self.refused = self._gauge("duolu_refused_info", "What does not serve", "artifact")
+        self.scored_by = self._gauge(
+            "duolu_scored_by_info", "What scores a release's trees", "release_id", "scorer"
+        )
+        self.swaps = self._counter("duolu_swaps", "Changes of what serves", "artifact")
+
+    def releases(self, refused: Iterable[str], scored_by: Mapping[str, str]) -> None:
+        """Say which artifacts are refused, and what scores each release that is open."""
+        self.refused.clear()
+        for artifact in refused:
+            self.refused.labels(artifact).set(1)
+        self.scored_by.clear()
+        for release_id, scorer in scored_by.items():
+            self.scored_by.labels(release_id, scorer).set(1)
 
     def serving(self, documents: int, **ids: str | None) -> None:
         """Say what serves now; the versions before leave the page."""
         self.documents.set(documents)
+        for name, value in ids.items():
+            if self._ids.get(name, value) != value:
+                self.swaps.labels(name.removesuffix("_id")).inc()
+        self._ids = ids
         self.versions.clear()
         self.versions.labels(**{name: value or "" for name, value in ids.items()}).set(1)
 

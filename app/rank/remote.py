@@ -18,6 +18,7 @@ from app.domain.errors import InvalidInput, InvalidQuery, RankerUnavailable, Ver
 from app.rank.breaker import Breaker
 from app.rank.call import asking_why, encode_call
 from app.rank.explanation import Explanation
+from app.rank.follow import lacking
 from app.rank.ranker import Keep, Ranking
 from app.rank.reply import RankReply, decode_reply
 from app.snapshot.context import SearchContext
@@ -39,6 +40,7 @@ class RemoteRanker:
         self.url = url.rstrip("/")
         self.timeout_s = timeout_ms / 1e3
         self.breaker = Breaker()
+        self._key = key
         self._headers = {"Content-Type": MEDIA_TYPE, "Accept": MEDIA_TYPE}
         if key is not None:
             self._headers["Authorization"] = f"Bearer {key}"
@@ -103,6 +105,10 @@ class RemoteRanker:
             raise RankerUnavailable(f"the ranker at {self.url}: {error}") from None
         self.breaker.succeeded()
         return reply
+
+    def lacks(self, release_id: str) -> str | None:
+        """Say why the service cannot rank by a release yet, see follow. Blocks for a moment."""
+        return lacking(self.url, self._key, release_id)
 
     async def close(self) -> None:
         """Close the connections; the next call opens new ones."""

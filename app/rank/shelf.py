@@ -1,17 +1,23 @@
 """Releases that are open: proven by the canary, loaded once, made ready once a snapshot, and kept.
 
-Going back to one that is here takes no time: no file is read and nothing is compiled.
+Going back to one that is here takes no time: no file is read and nothing is compiled. One that was
+refused is refused again at once, until `Attempts.forget` lets it be tried.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple
 
+from app.domain.query import Deadline
 from app.rank.local import LocalRanker
 from app.rank.proofs import Proofs
 from app.rank.release import Release, open_release, refuse_if_foreign
+from app.snapshot.attempts import REFUSALS, Attempts
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.store import ArtifactStore
 from app.snapshot.tables import Tables
@@ -21,65 +27,95 @@ KEPT = 8  # pairs of a snapshot and a release: some megabytes each
 Warm = Callable[[LocalRanker, Snapshot, Tables], None]
 
 
+class Ready(NamedTuple):
+    """A release that is open, and ranks one snapshot."""
+
+    release: Release
+    ranker: LocalRanker
+
+
 class RankerShelf:
     """Ready rankers by snapshot and release. Any thread may ask; one at a time opens."""
 
-    def __init__(self, store: ArtifactStore, threads: Executor, warm: Warm) -> None:
+    def __init__(
+        self, store: ArtifactStore, attempts: Attempts, threads: Executor, warm: Warm
+    ) -> None:
         self.store = store
-        self._proofs = Proofs(store)
+        self._attempts = attempts
         self._threads = threads  # that the rankers score on
         self._warm = warm
+        self._proofs = Proofs(store)
         self._opening = threading.Lock()
         self._keeping = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, "open")  # for whom a request names
         # Replaced whole, so that reading needs no lock. Used last comes last.
-        self._kept: dict[tuple[str, str], tuple[Release, LocalRanker]] = {}
+        self._kept: dict[tuple[str, str], Ready] = {}
 
-    def find(self, release_id: str, snapshot: Snapshot) -> LocalRanker | None:
-        """Return the ranker if it is ready, at once."""
-        held = self._kept.get((snapshot.id, release_id))
-        return None if held is None else held[1]
+    def find(self, release_id: str, snapshot: Snapshot) -> Ready | None:
+        """Return what is ready, at once."""
+        return self._kept.get((snapshot.id, release_id))
 
-    def ready(self, release_id: str, snapshot: Snapshot, tables: Tables) -> LocalRanker:
-        """Return the ranker, opened and warmed first where it is not ready: seconds.
+    def ready(self, release_id: str, snapshot: Snapshot, tables: Tables) -> Ready:
+        """Return a release ready to rank, opened and warmed first where it is not: seconds.
 
         Raises UnknownName, CorruptArtifact or FeatureMismatch saying what is wrong with it.
         """
-        return self._take(release_id, snapshot, tables)[1]
-
-    def prepare(self, release_id: str, snapshot: Snapshot, tables: Tables) -> Release:
-        """Make a ranker ready, and return its release. Raises as `ready` does."""
-        return self._take(release_id, snapshot, tables)[0]
-
-    def _take(
-        self, release_id: str, snapshot: Snapshot, tables: Tables
-    ) -> tuple[Release, LocalRanker]:
-        key = (snapshot.id, release_id)
+        key, what = (snapshot.id, release_id), f"{release_id} on {snapshot.id}"
         held = self._kept.get(key)
         if held is None:
             with self._opening:
-                held = self._kept.get(key) or self._open(release_id, snapshot, tables)
+                held = self._kept.get(key) or self._attempts.insist(
+                    what, partial(self._open, release_id, snapshot, tables)
+                )
                 self._keep(key, held)
         self._keep(key, held)
         return held
 
-    def _open(
-        self, release_id: str, snapshot: Snapshot, tables: Tables
-    ) -> tuple[Release, LocalRanker]:
+    def ready_or_none(self, release_id: str, snapshot: Snapshot, tables: Tables) -> Ready | None:
+        """Return the same, or None where it is refused; `Attempts` says why."""
+        try:
+            return self.ready(release_id, snapshot, tables)
+        except REFUSALS:
+            return None
+
+    async def opened(
+        self, release_id: str, snapshot: Snapshot, tables: Tables, deadline: Deadline
+    ) -> Ready:
+        """Return the same as `ready`, holding up neither the event loop nor a ranking thread.
+
+        Raises TimeoutError where opening takes longer; it goes on, and the next request finds it.
+        """
+        held = self.find(release_id, snapshot)
+        if held is not None:
+            return held
+        call = asyncio.get_running_loop().run_in_executor(
+            self._thread, self.ready, release_id, snapshot, tables
+        )
+        return await asyncio.wait_for(asyncio.shield(call), deadline.remaining_s())
+
+    def scored_by(self) -> dict[str, str]:
+        """Say of each open release what scores it: our scorer, or LightGBM and why."""
+        return {i: held.release.model.scored_by for (_, i), held in self._kept.items()}
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _open(self, release_id: str, snapshot: Snapshot, tables: Tables) -> Ready:
         release = self._opened(release_id) or self._load(release_id)
         refuse_if_foreign(release, snapshot)
         ranker = LocalRanker.of(release, self._threads)
         self._warm(ranker, snapshot, tables)
-        return release, ranker
+        return Ready(release, ranker)
+
+    def _opened(self, release_id: str) -> Release | None:
+        """Return a release that is open for another snapshot."""
+        return next((held.release for (_, i), held in self._kept.items() if i == release_id), None)
 
     def _load(self, release_id: str) -> Release:
         self._proofs.require(release_id)
         return open_release(self.store.path(release_id))
 
-    def _opened(self, release_id: str) -> Release | None:
-        """Return a release that is open for another snapshot."""
-        return next((r for r, _ in self._kept.values() if r.id == release_id), None)
-
-    def _keep(self, key: tuple[str, str], held: tuple[Release, LocalRanker]) -> None:
+    def _keep(self, key: tuple[str, str], held: Ready) -> None:
         with self._keeping:
             others = [(k, v) for k, v in self._kept.items() if k != key]
             self._kept = dict([*others, (key, held)][-KEPT:])

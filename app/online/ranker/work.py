@@ -39,7 +39,7 @@ class NotOpen(Exception):
 async def open_missing(engine: Engine, missing: NotOpen, deadline: Deadline) -> None:
     """Open what a call lacked. Raises VersionUnknown where it does not exist."""
     try:
-        await engine.opened(missing.release_id, missing.snapshot, missing.tables, deadline)
+        await engine.shelf.opened(missing.release_id, missing.snapshot, missing.tables, deadline)
     except UnknownName as error:
         raise VersionUnknown(str(error)) from None
 
@@ -113,10 +113,10 @@ def _ranker(
     release_id = release_id or (engine.serving.release_id if engine.serving else None)
     if release_id is None:
         raise NothingServes("no release is published; run: duolu train RECIPE --publish")
-    ranker = engine.shelf.find(release_id, snapshot)
-    if ranker is None:
+    held = engine.shelf.find(release_id, snapshot)
+    if held is None:
         raise NotOpen(release_id, snapshot, tables)
-    return release_id, ranker
+    return release_id, held.ranker
 
 
 def _places(call: RankCall, scores: F32) -> I64:
