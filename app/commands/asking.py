@@ -134,7 +134,7 @@ def _lines(answer: Answer) -> list[str]:
     for rank, (row, score, at) in enumerate(
         zip(result.rows, result.scores, result.picked, strict=True), 1
     ):
-        document = orjson.loads(documents.payload.raw(int(row)))
+        document = orjson.loads(documents.shown(int(row)))
         channels = " ".join(f"{n}#{h['rank']}" for n, h in channels_of(answer, int(at)).items())
         lines.append(
             f"{rank:>3}  {score:8.3f}  {document['title']}  [{document['id']}]  {channels}"

@@ -30,6 +30,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import orjson
 
+from app.corpus.patches import Patches, places_among
 from app.corpus.ragged import Dictionary, Ragged, Strings, open_array
 from app.corpus.row_store import RowColumns, RowStore
 from app.corpus.rows import Row
@@ -70,7 +71,12 @@ Columns: TypeAlias = tuple[dict[str, TokenColumn], dict[str, F64], dict[str, Key
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """The immutable table of one snapshot. Every column has one entry a row."""
+    """The immutable table of one snapshot, or of a view of it. Every column has one entry a row.
+
+    A view's columns go on behind the snapshot's own rows; df, average lengths and postings speak of
+    those alone. Numbers that were changed in place stand in `patches`: `heads`, `numbers_of` and
+    `shown` tell them as they are, a column as it was written.
+    """
 
     schema: Schema
     ids: Dictionary  # (n,)
@@ -81,11 +87,34 @@ class Documents:
     keywords: Mapping[str, KeywordColumn]
     rows: RowStore
     vectors: F32 | None  # (n, dim) unit length; a zero row where nothing could be encoded
+    counted: int  # rows that statistics and postings speak of; those behind are newer
     dead: Bools | None = None  # (n,) rows that are no documents any more
     versions: I64 | None = None  # (n,)
+    patches: Patches | None = None  # numbers and shown keys that were changed in place
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def heads(self, rows: Rows) -> tuple[F64, F32]:
+        """Return the numbers (m, rows) as they are and the token counts (fields, rows)."""
+        numbers, lengths = self.rows.heads(rows)
+        if self.patches is not None:
+            self.patches.correct(numbers, rows)
+        return numbers, lengths
+
+    def numbers_of(self, field: str, rows: Rows) -> F64:
+        """Return one numeric column of some rows as it is, NaN where missing. (rows,)"""
+        values = self.numbers[field].take(rows)
+        if self.patches is not None:
+            places = places_among(rows, self.patches.rows)
+            known = places >= 0
+            values[known] = self.patches.values[self.rows.number_fields[field], places[known]]
+        return values
+
+    def shown(self, row: int) -> bytes:
+        """Return the row's JSON as it is shown."""
+        raw = self.payload.raw(row)
+        return raw if self.patches is None else self.patches.shown(row, raw)
 
     @property
     def has_places(self) -> bool:
@@ -97,11 +126,14 @@ class Documents:
 
     def document(self, row: int) -> Row:
         """Return the catalogue row, as it is shown."""
-        shown: Row = orjson.loads(self.payload.raw(row))
+        shown: Row = orjson.loads(self.shown(row))
         return shown
 
     def version(self, row: int) -> int:
         """Return the seq of the document's last change, 0 where the catalogue brought it."""
+        place = -1 if self.patches is None else self.patches.place(row)
+        if self.patches is not None and place >= 0:
+            return int(self.patches.seqs[place])
         return 0 if self.versions is None else int(self.versions[row])
 
     @property
@@ -114,16 +146,18 @@ class Documents:
         if not (path / "rows.values.npy").exists():
             raise CorruptArtifact(f"{path} is of an earlier version: no rows.*; run: duolu reindex")
         tokens, numbers, keywords = _open_columns(path, schema)
+        ids = Dictionary.open(path / "ids")
         return cls(
             schema=schema,
-            ids=Dictionary.open(path / "ids"),
+            ids=ids,
             payload=Strings.open(path / "payload"),
             terms=Dictionary.open(path / "terms"),
             tokens=tokens,
             numbers=numbers,
             keywords=keywords,
-            rows=RowStore.open(path, _row_columns(tokens, numbers, keywords)),
+            rows=RowStore.open(path, row_columns(tokens, numbers, keywords)),
             vectors=_optional(path / "vectors"),
+            counted=len(ids),
             dead=_optional(path / "dead"),
             versions=_optional(path / "versions"),
         )
@@ -135,7 +169,7 @@ def _optional(path: Path) -> Any:
 
 def save_row_store(path: Path, schema: Schema) -> None:
     """Write rows.* from the columns that stand under `path`."""
-    RowStore.pack(_row_columns(*_open_columns(path, schema))).save(path)
+    RowStore.pack(row_columns(*_open_columns(path, schema))).save(path)
 
 
 def _open_columns(path: Path, schema: Schema) -> Columns:
@@ -150,7 +184,7 @@ def _open_columns(path: Path, schema: Schema) -> Columns:
     )
 
 
-def _row_columns(
+def row_columns(
     tokens: Mapping[str, TokenColumn],
     numbers: Mapping[str, F64],
     keywords: Mapping[str, KeywordColumn],

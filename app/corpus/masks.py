@@ -1,6 +1,7 @@
 """Filters evaluated on our own columns into one row mask, which every channel applies inside.
 
-A missing value matches no range, no keyword and no place; so `Not` of any of them matches it.
+A missing value matches no range, no keyword and no place; so `Not` of any of them matches it. Rows
+that are dead are masked like any other: who asks leaves them out.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from numba import njit
 
 from app.corpus.documents import Documents
 from app.corpus.geometry import within_km
-from app.domain.arrays import F64, Bools
+from app.domain.arrays import F64, I32, I64, Bools
 from app.domain.errors import UnknownName
 from app.domain.filters import AllOf, AnyOf, Filter, Not, OneOf, Range, RowMask, Within
 
@@ -60,11 +61,14 @@ def _in_range(node: Range, documents: Documents) -> Bools:
     if column is None:
         raise UnknownName("number field", node.field, f"known: {', '.join(documents.numbers)}")
     # x > a exactly when x ≥ the next float above a: one kernel serves open and closed ends
-    lower = np.nextafter(node.lower, np.inf) if node.lower_open else node.lower
-    upper = np.nextafter(node.upper, -np.inf) if node.upper_open else node.upper
+    lower = float(np.nextafter(node.lower, np.inf) if node.lower_open else node.lower)
+    upper = float(np.nextafter(node.upper, -np.inf) if node.upper_open else node.upper)
     if (node.lower_open and node.lower == np.inf) or (node.upper_open and node.upper == -np.inf):
         return np.zeros(column.size, np.bool_)
-    inside: Bools = _between(column, float(lower), float(upper))
+    inside: Bools = _between(column, lower, upper)
+    if documents.patches is not None:
+        now = documents.patches.values[documents.rows.number_fields[node.field]]
+        inside[documents.patches.rows] = _between(now, lower, upper)
     return inside
 
 
@@ -85,10 +89,24 @@ def _one_of(node: OneOf, documents: Documents) -> Bools:
     column = documents.keywords.get(node.field)
     if column is None:
         raise UnknownName("keyword field", node.field, f"known: {', '.join(documents.keywords)}")
-    for code in column.names.find_all(node.values):
-        if code >= 0:
+    codes = column.names.find_all(node.values)
+    for code in codes:
+        if 0 <= code < len(column.postings):
             allowed[column.postings[code]] = True
+    if len(documents) > documents.counted:
+        is_wanted = np.zeros(len(column.names), np.bool_)
+        is_wanted[codes[codes >= 0]] = True
+        _scan(column.codes.offsets, column.codes.values, is_wanted, documents.counted, allowed)
     return allowed
+
+
+@njit(cache=True, nogil=True)
+def _scan(offsets: I64, codes: I32, is_wanted: Bools, first_row: int, allowed: Bools) -> None:
+    """Allow the rows from `first_row` on that hold a wanted code: postings do not know them."""
+    for row in range(first_row, allowed.size):
+        for at in range(offsets[row], offsets[row + 1]):
+            if is_wanted[codes[at]]:
+                allowed[row] = True
 
 
 def _within(node: Within, documents: Documents) -> Bools:

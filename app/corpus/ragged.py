@@ -7,7 +7,7 @@ NAME.values.npy    the entries one after another; UTF-8 bytes for strings
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -150,12 +150,28 @@ def _find(
 
 
 @dataclass(frozen=True, slots=True)
+class Moves:
+    """Where strings stand that came, moved or went later, as of one point of the document log."""
+
+    of: Mapping[str, Sequence[tuple[int, int]]]  # (seq, ordinal) by seq; ordinal -1: gone
+    as_of: int
+
+    def find(self, text: str) -> int | None:
+        """Return the ordinal or -1; None where nothing happened to the string until then."""
+        for seq, ordinal in reversed(self.of.get(text, ())):
+            if seq <= self.as_of:
+                return ordinal
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class Dictionary:
     """string ↔ ordinal without building a Python dict: sorted hashes and a binary search."""
 
     strings: Strings  # (n,)
-    hashes: U64  # (n,) ascending
-    order: I32  # (n,) ordinal of each hash
+    hashes: U64  # (b,) ascending, of the first b strings; the others stand in `moves`
+    order: I32  # (b,) ordinal of each hash
+    moves: Moves | None = None  # what happened since the hashes were sorted
 
     def __len__(self) -> int:
         return len(self.strings)
@@ -177,7 +193,7 @@ class Dictionary:
             self.hashes, self.order, self.strings.offsets, self.strings.values,
             wanted, ends.astype(np.int64, copy=False), encoded,
         )  # fmt: skip
-        return found
+        return found if self.moves is None else self._moved(texts, found, self.moves)
 
     def join(self, others: Dictionary) -> I32:
         """Return, for each ordinal of `others`, our ordinal of the same string or -1. (m,)
@@ -185,11 +201,32 @@ class Dictionary:
         Compares 64-bit hashes alone: 10⁶ strings on both sides collide once in 10⁷ joins.
         """
         out = np.full(len(others), -1, np.int32)
-        if len(self) and len(others):
+        if self.hashes.size and others.hashes.size:
             at = np.minimum(np.searchsorted(self.hashes, others.hashes), self.hashes.size - 1)
             same = self.hashes[at] == others.hashes
             out[others.order[same]] = self.order[at[same]]
+        for ordinal in range(others.order.size, len(others)):
+            out[ordinal] = self.find(others.strings[ordinal])
+        for text in list(self.moves.of) if self.moves else ():
+            if (ordinal := others.find(text)) >= 0:
+                out[ordinal] = self.find(text)
         return out
+
+    def all_hashes(self) -> U64:
+        """Return the hash of each string, by ordinal. (n,)"""
+        hashes = np.empty(len(self), np.uint64)
+        hashes[self.order] = self.hashes
+        for ordinal in range(self.order.size, len(self)):
+            hashes[ordinal] = hash64(self.strings[ordinal])
+        return hashes
+
+    @staticmethod
+    def _moved(texts: Sequence[str], found: I32, moves: Moves) -> I32:
+        for i, text in enumerate(texts):
+            ordinal = moves.find(text)
+            if ordinal is not None:
+                found[i] = ordinal
+        return found
 
     @classmethod
     def pack(cls, texts: Sequence[str]) -> Dictionary:

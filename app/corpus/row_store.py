@@ -68,7 +68,7 @@ class RowStore:
     @classmethod
     def pack(cls, columns: RowColumns) -> Self:
         """Lay columns out by row."""
-        return cls._of(columns, _records(columns))
+        return cls._of(columns, records_of(columns))
 
     def save(self, path: Path) -> None:
         """Write the files named above beside the columns, in the directory `path`."""
@@ -107,8 +107,8 @@ def _average_lengths(tokens: Mapping[str, Ragged]) -> F64:
     return np.array([size / rows or 1.0 for size, rows in zip(sizes, filled, strict=True)])
 
 
-def _records(of: RowColumns) -> Ragged:
-    """Interleave; the searched fields are cut to FIRST_TOKENS a row."""
+def records_of(of: RowColumns) -> Ragged:
+    """Interleave; the searched fields are cut to FIRST_TOKENS a row. `df` is not read."""
     numbers, fields = list(of.numbers.values()), len(of.tokens)
     columns = [*of.tokens.values(), *of.codes.values()]
     n = numbers[0].size if numbers else len(columns[0]) if columns else 0

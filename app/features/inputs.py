@@ -63,13 +63,13 @@ class Lookup:
 
     @cached_property
     def heads(self) -> tuple[F64, F32]:
-        return self.ctx.snapshot.documents.rows.heads(self.rows)
+        return self.ctx.snapshot.documents.heads(self.rows)
 
     @cached_property
     def text(self) -> TextMatches:
         documents = self.ctx.snapshot.documents
         ids = self.get("query_term_ids")
-        return match_rows(documents.rows, self.rows, ids, len(documents))
+        return match_rows(documents.rows, self.rows, ids, documents.counted)
 
     @cached_property
     def affinities(self) -> F32:

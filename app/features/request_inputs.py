@@ -60,7 +60,7 @@ def user_input(lookup: Inputs, base: str, field: str) -> Any:
 def query_idf(lookup: Inputs) -> F32:
     """Idf of the query's known terms, by the field that holds each most often. (t,)"""
     documents = lookup.ctx.snapshot.documents
-    idf: F32 = _idf(documents.rows.df, lookup.get("query_term_ids"), len(documents))
+    idf: F32 = _idf(documents.rows.df, lookup.get("query_term_ids"), documents.counted)
     return idf
 
 

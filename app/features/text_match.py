@@ -49,7 +49,7 @@ class TextMatches(NamedTuple):
 def match_rows(store: RowStore, rows: Rows, ids: I32, n: int) -> TextMatches:
     """Meet the query with each row, each computed from that row alone.
 
-    `ids` are the query's distinct terms in order, -1 where unknown; `n` the documents in all.
+    `ids` are the query's distinct terms in order, -1 where unknown; `n` the rows that df counts.
     """
     records, worth = store.records, _worths(store.df, ids, n)
     return TextMatches(

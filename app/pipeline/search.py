@@ -92,7 +92,7 @@ class Search:
         clock.lap("recall")
         refuse_if_all_down(hits)
         candidates = self.merger.merge(hits, self.max_candidates)
-        if not ctx.query.terms and ctx.mask is not None:
+        if not ctx.query.terms and ctx.mask is not None and ctx.query.filters is not None:
             candidates = fill_from_mask(candidates, ctx.mask, self.max_candidates)
         clock.lap("merge")
         return hits, candidates

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from app.corpus.masks import row_mask
 from app.domain.query import Deadline, Query
 from app.pipeline.search import Search
 from app.rank.ranker import Ranker
@@ -14,6 +13,7 @@ from app.snapshot.context import SearchContext
 from app.snapshot.people import user_state
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
+from app.snapshot.visible import visible_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def make_context(
         snapshot=serving.snapshot,
         tables=serving.tables,
         deadline=deadline,
-        mask=row_mask(query.filters, documents) if query.filters is not None else None,
+        mask=visible_rows(query.filters, serving.snapshot),
         release_id=release_id,
         event_seq=person.seq,
         missing=missing,

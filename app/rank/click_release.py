@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy as np
 import orjson
 
 from app.corpus.documents import Documents
-from app.domain.arrays import F32, I32, Rows
+from app.domain.arrays import F32, I32, I64, Rows
 from app.domain.errors import CorruptArtifact, FeatureMismatch
 from app.domain.query import GeoPoint, Query
 from app.rank.factorization import OBJECTIVES, FactorizationModel, Places, Shape, Weights
@@ -28,6 +28,7 @@ from app.rank.golden import RELATIVE_TOLERANCE
 from app.rank.hashed_fields import REQUEST_FIELDS, Hashed, hash_request
 from app.snapshot.artifact import verify
 from app.snapshot.context import SearchContext
+from app.snapshot.snapshot import Snapshot
 
 KIND = "ctr"
 KEPT_SNAPSHOTS = 2  # documents are looked up once a snapshot; the one before may still serve
@@ -39,23 +40,44 @@ class ClickModel:
     def __init__(self, model: FactorizationModel) -> None:
         self.model = model
         self._lock = threading.Lock()
-        self._known: list[tuple[Documents, Places]] = []  # newest last
+        self._known: list[tuple[Path, Places]] = []  # of which snapshot, newest last
 
     def predict(self, ctx: SearchContext, rows: Rows) -> F32:
         """(n,) log odds that each row is clicked, standing first."""
-        return self.model.logits(ctx.query, self._places(ctx.snapshot.documents), rows)
+        places = self._places(ctx.snapshot)
+        changed = _changed(ctx.snapshot, rows, len(places.own))
+        if changed.size:
+            places = self._with(places, ctx.snapshot.documents, rows, changed)
+            rows = np.arange(rows.size, dtype=np.int32)
+        return self.model.logits(ctx.query, places, rows)
 
-    def _places(self, documents: Documents) -> Places:
+    def _with(self, places: Places, documents: Documents, rows: Rows, changed: I64) -> Places:
+        """Look up rows alone, and those of them anew that the snapshot knows not, or otherwise."""
+        own = np.minimum(rows, len(places.own) - 1)
+        here = Places(places.slots.take(own, axis=0), places.own.take(own))
+        here.slots[changed], here.own[changed] = self.model.places_of(documents, rows[changed])
+        return here
+
+    def _places(self, snapshot: Snapshot) -> Places:
+        """Look up the rows of a snapshot as they were written, once: its views share them."""
         for known, places in self._known:
-            if known is documents:
+            if known == snapshot.path:
                 return places
         with self._lock:
             for known, places in self._known:
-                if known is documents:
+                if known == snapshot.path:
                     return places
-            found = self.model.places(documents)
-            self._known = [*self._known, (documents, found)][-KEPT_SNAPSHOTS:]
+            as_written = replace(snapshot.documents, patches=None)
+            found = self.model.places(as_written)
+            self._known = [*self._known, (snapshot.path, found)][-KEPT_SNAPSHOTS:]
             return found
+
+
+def _changed(snapshot: Snapshot, rows: Rows, n: int) -> I64:
+    """Return which of the rows are newer than the snapshot or were patched since. Places in rows"""
+    if snapshot.overlay is None:
+        return np.empty(0, np.int64)
+    return np.flatnonzero((rows >= n) | (snapshot.overlay.place_of(rows) >= 0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from app.corpus.ragged import open_array, save_array
 from app.domain.arrays import F32, I32, Rows
 from app.domain.errors import CorruptArtifact
 from app.domain.query import Query
-from app.rank.hashed_fields import hash_documents, hash_request
+from app.rank.hashed_fields import hash_documents, hash_request, hash_rows
 
 Objective: TypeAlias = Literal["logistic", "fm", "ffm"]
 OBJECTIVES: tuple[Objective, ...] = ("logistic", "fm", "ffm")
@@ -108,6 +108,14 @@ class FactorizationModel:
         slots = np.empty((len(documents), len(fields)), np.int32)
         for j, field in enumerate(fields):
             slots[:, j] = self.slot_of[hash_documents(documents, field, self.shape.bits)]
+        return Places(slots, self.own(slots))
+
+    def places_of(self, documents: Documents, rows: Rows) -> Places:
+        """Do the same for a few rows. (rows,)"""
+        fields = self.shape.document
+        slots = np.empty((rows.size, len(fields)), np.int32)
+        for j, field in enumerate(fields):
+            slots[:, j] = self.slot_of[hash_rows(documents, field, self.shape.bits, rows)]
         return Places(slots, self.own(slots))
 
     def own(self, slots: I32) -> F32:

@@ -131,15 +131,15 @@ def _log_price(documents: Documents, rows: Rows) -> F64:
     """Mean and deviation of log(1 + price) over what was acted on; NaN when unknown. (2,)"""
     if "price" not in documents.numbers:
         return np.full(2, np.nan)
-    return np.asarray(_mean_and_deviation(documents.numbers["price"], rows), np.float64)
+    return np.asarray(_mean_and_deviation(documents.numbers_of("price", rows)), np.float64)
 
 
 @njit(cache=True, nogil=True)
-def _mean_and_deviation(prices: F64, rows: Rows) -> F64:
-    logs, count = np.empty(rows.size, np.float64), 0
-    for row in rows:
-        if math.isfinite(prices[row]) and prices[row] >= 0.0:
-            logs[count] = math.log1p(prices[row])
+def _mean_and_deviation(prices: F64) -> F64:
+    logs, count = np.empty(prices.size, np.float64), 0
+    for price in prices:
+        if math.isfinite(price) and price >= 0.0:
+            logs[count] = math.log1p(price)
             count += 1
     if count == 0:
         return np.full(2, np.nan)

@@ -136,6 +136,7 @@ class Tables:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     windows: Counters | None = None  # impressions, clicks and rates; None: nothing was counted
     embeddings: Embeddings | None = None
+    learned: Learned | None = None  # what they were translated from; None: nothing
     whole_seq: int = 0  # every event up to it is in them: between it and event_seq some are not
 
     def holds(self, seq: int, ts_ms: int) -> bool:
@@ -170,7 +171,7 @@ class Tables:
             learned.neighbours, learned.queries, learned.terms,
             Persons.of(learned.histories), facts,
             Counters.of(learned.counted, row_of, documents) if learned.counted else None,
-            learned.embeddings, facts.get("whole_seq", facts["event_seq"]),
+            learned.embeddings, learned, facts.get("whole_seq", facts["event_seq"]),
         )  # fmt: skip
 
     def rows(self, ordinals: I32, values: F32) -> tuple[Rows, F32]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.corpus.masks import row_mask
 from app.domain.filters import Filter
 from app.domain.query import Deadline, GeoPoint, Query
 from app.domain.user import UserState
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
+from app.snapshot.visible import visible_rows
 
 NOW_MS = 1_760_000_000_000
 
@@ -43,5 +43,5 @@ def make_context(
         snapshot=snapshot,
         tables=tables or Tables.empty(len(snapshot)),
         deadline=Deadline.after_ms(60_000),
-        mask=row_mask(filters, snapshot.documents) if filters is not None else None,
+        mask=visible_rows(filters, snapshot),
     )

@@ -62,7 +62,7 @@ def _results(answer: Answer) -> Iterator[dict[str, Any]]:
             "id": result.ids[i],
             "rank": first + i,
             "score": result.scores[i],
-            "document": orjson.Fragment(documents.payload.raw(row)),
+            "document": orjson.Fragment(documents.shown(row)),
             "channels": _channels(answer, int(result.picked[i])),
             "reasons": [],
         }

@@ -51,7 +51,7 @@ async def show_document(request: Request, document_id: str) -> Response:
         "id": document_id,
         "snapshot_id": snapshot.id,
         "log_seq": snapshot.log_seq,
-        "document": orjson.Fragment(snapshot.documents.payload.raw(row)),
+        "document": orjson.Fragment(snapshot.documents.shown(row)),
     }
     return Response(to_json(body), media_type=JSON)
 
