@@ -35,6 +35,15 @@ class FieldSettings(_Section):
         "default", description="of text; whitespace splits what was tokenised beforehand"
     )
     facet: bool = Field(False, description="counted by value in answers; not built yet")
+    words: tuple[str, ...] = Field(
+        (), description="of a number: what people call it in a query, beside its name"
+    )
+    units: dict[str, float] = Field(
+        {}, description="of a number: unit → how much one of it is in the field's own unit"
+    )
+    values: dict[str, float] = Field(
+        {}, description="of a number: word → the value it stands for, as free is 0"
+    )
 
 
 class AttributeSettings(_Section):

@@ -40,6 +40,7 @@ WORDS = {
     "bool": "true or false",
     "tuple[str, ...]": "list of texts",
     "Mapping[str, float]": "table of numbers",
+    "dict[str, float]": "table of numbers",
     "dict[str, Any]": "table",
 }
 SIGNS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -30,6 +30,9 @@ class FieldSpec:
     weight: float = 0.0  # of its BM25 in the lexical channel
     analyzer: str = "default"  # or "whitespace" for text that is already tokens
     facet: bool = False
+    words: tuple[str, ...] = ()  # what people call the field in a query, beside its name
+    units: Mapping[str, float] = field(default_factory=dict)  # unit → how much one of it is
+    values: Mapping[str, float] = field(default_factory=dict)  # word → the value it stands for
 
     @property
     def is_searched(self) -> bool:
@@ -63,5 +66,8 @@ class Schema:
 
     @classmethod
     def from_json(cls, fields: list[dict[str, Any]]) -> Schema:
-        specs = (FieldSpec(**{**f, "type": FieldType(f["type"])}) for f in fields)
+        specs = (
+            FieldSpec(**{**f, "type": FieldType(f["type"]), "words": tuple(f.get("words", ()))})
+            for f in fields
+        )
         return cls({f.name: f for f in specs})

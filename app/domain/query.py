@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.domain.arrays import F32
 from app.domain.filters import Filter
+from app.domain.reading import NOTHING_READ, Reading
 
 MAX_QUERY_CHARACTERS = 512
 MAX_QUERY_TERMS = 64
@@ -34,6 +35,7 @@ class Query:
     origin: GeoPoint | None = None
     vector: F32 | None = None  # (dim,) unit length; None when the text has no known term
     filters: Filter | None = None
+    reading: Reading = NOTHING_READ  # what parts of the text name or bound
 
 
 @dataclass(frozen=True, slots=True)

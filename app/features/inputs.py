@@ -20,6 +20,7 @@ from typing import Any
 from app.domain.arrays import F32, F64
 from app.domain.candidates import CandidateSet
 from app.features.affinity import affinities
+from app.features.asked_inputs import ASKED_INPUTS, asked_input
 from app.features.counter_inputs import COUNTER_INPUTS, counter_input
 from app.features.document_inputs import document_input
 from app.features.hit_inputs import hit_input
@@ -103,5 +104,8 @@ def gather(
 def _source(name: str) -> tuple[Source, str, str]:
     """Take `pair_bm25[title]` apart: who knows it, "pair_bm25" and "title"."""
     base, _, field = name.removesuffix("]").partition("[")
-    source = counter_input if base in COUNTER_INPUTS else _SCOPES[base.partition("_")[0]]
-    return source, base, field
+    if base in COUNTER_INPUTS:
+        return counter_input, base, field
+    if base in ASKED_INPUTS:
+        return asked_input, base, field
+    return _SCOPES[base.partition("_")[0]], base, field

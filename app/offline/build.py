@@ -21,7 +21,7 @@ from app.snapshot.opening import open_snapshot
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.store import ArtifactStore
 
-PARTS = ("documents", "analyzer", "encoder")
+PARTS = ("documents", "analyzer", "encoder", "lexicon")
 SAMPLE = 10_000  # ids looked up to tell whether two catalogues are one
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -30,7 +30,9 @@ def declared_schema(settings: Settings) -> Schema:
     """The fields that configuration names."""
     return Schema(
         {
-            name: FieldSpec(name, FieldType(f.type), f.weight, f.analyzer, f.facet)
+            name: FieldSpec(
+                name, FieldType(f.type), f.weight, f.analyzer, f.facet, f.words, f.units, f.values
+            )
             for name, f in settings.fields.items()
         }
     )

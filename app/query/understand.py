@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.corpus.documents import Documents
 from app.domain.errors import InvalidQuery
 from app.domain.filters import AllOf, Filter, Within
 from app.domain.query import MAX_QUERY_CHARACTERS, GeoPoint, Query
+from app.domain.reading import Reading
 from app.query.filters import parse_filters
 from app.snapshot.snapshot import Snapshot
 
@@ -52,18 +54,21 @@ def understand(
     _check_asked(request)
     schema = snapshot.documents.schema
     filters = _all_of(parse_filters(request.filters or {}, schema), _within(request))
-    terms = snapshot.analyzer.query_terms(request.text, schema.analyzers)
+    text = snapshot.analyzer.normalise(request.text)
+    reading = snapshot.reader.read(text)
+    terms = snapshot.analyzer.query_terms(reading.rest, schema.analyzers)
     return Query(
-        text=snapshot.analyzer.normalise(request.text),
+        text=text,
         terms=terms,
         now_ms=now_ms,
         limit=request.limit,
         offset=request.offset,
         user_id=request.user_id,
         client_id=request.client_id,
-        origin=request.origin,
+        origin=_near(reading, snapshot.documents) or request.origin,
         vector=snapshot.encoder.encode(terms) if snapshot.encoder and terms else None,
-        filters=filters,
+        filters=_all_of(filters, *(q.range for q in reading.quantities if q.is_hard)),
+        reading=reading,
     )
 
 
@@ -137,6 +142,14 @@ def _check_asked(request: SearchRequest) -> None:
 def _between(field: str, value: float, low: float, high: float, unit: str) -> None:
     if not (math.isfinite(value) and low <= value <= high):
         raise InvalidQuery(field, value, f"between {low:g} and {high:g}", f"use {unit}")
+
+
+def _near(reading: Reading, documents: Documents) -> GeoPoint | None:
+    """Return where the document lies that the text names a place by: it wins over the asker's."""
+    if reading.near_row is None or not documents.has_places:
+        return None
+    lat, lon = (float(documents.numbers[name][reading.near_row]) for name in ("lat", "lon"))
+    return GeoPoint(lat, lon) if math.isfinite(lat) and math.isfinite(lon) else None
 
 
 def _within(request: SearchRequest) -> Filter | None:

@@ -7,7 +7,7 @@ Everything is checked before any native code sees it: kernels index by rows and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -190,8 +190,9 @@ def place(
             raise InvalidQuery(
                 f"preferences.{field}", field, "not a keyword field of the snapshot", "leave it out"
             )
+    query = replace(call.query, reading=snapshot.reader.read(call.query.text))
     return SearchContext(
-        call.request_id, call.query, call.user, snapshot, tables, deadline, None, release_id
+        call.request_id, query, call.user, snapshot, tables, deadline, None, release_id
     )
 
 

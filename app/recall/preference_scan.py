@@ -18,6 +18,7 @@ from numba import njit
 
 from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
 from app.recall.bands import Taste
+from app.recall.best_heap import keep, key_of, score_of
 from app.recall.preference_index import PreferenceIndex
 
 BLOCK = 4_096  # ranks that are added up together: 32 KiB
@@ -25,7 +26,6 @@ HEAD = 65_536  # most popular rows that are looked at, where no filter leaves ou
 PREFIX = 1_024  # rows read on from there in one value's list
 LISTED = 4_096  # rows read so from all lists
 ROUNDING = 1 + 1e-6  # bounds are summed in another order than scores
-LAST_ROW = (1 << 31) - 1
 
 
 class Person(NamedTuple):
@@ -139,15 +139,15 @@ def _read_head(
     most = most_possible(person.worths, person.fields, 0) * ROUNDING
     found, good = np.empty(BLOCK, np.float64), np.empty(BLOCK, np.int32)
     for start in range(0, reach, BLOCK):
-        if index.priors[start] * most < _score(best[0]):
+        if index.priors[start] * most < score_of(best[0]):
             return True
         stop = min(start + BLOCK, reach)
         _add_up(index.lists, index.list_shares, person.worths, at, ends, start, stop, found)
-        size = _pick(found, index.priors[start:stop], _score(best[0]), good)
+        size = _pick(found, index.priors[start:stop], score_of(best[0]), good)
         for i in good[:size]:
             row = index.rows[start + i]
-            if found[i] * ROUNDING >= _score(best[0]) and (not allowed.size or allowed[row]):
-                _keep(best, _key(found[i] * _fit(bands, means, deviations, row), row))
+            if found[i] * ROUNDING >= score_of(best[0]) and (not allowed.size or allowed[row]):
+                keep(best, key_of(found[i] * _fit(bands, means, deviations, row), row))
     return reach == index.rows.size
 
 
@@ -206,7 +206,7 @@ def _offer(
     rows, priors, starts = index.rows, index.priors, index.starts
     values, shares, table = index.values, index.shares, person.table
     means, deviations = person.means, person.deviations
-    floor = _score(best[0])
+    floor = score_of(best[0])
     for rank in ranks:
         if budget == 0 or priors[rank] * most * ROUNDING < floor:
             break
@@ -220,10 +220,10 @@ def _offer(
         found *= priors[rank]
         if found <= 0.0 or np.float32(found) < floor:  # bands only take away
             continue
-        key = _key(found * _fit(bands, means, deviations, row), row)
+        key = key_of(found * _fit(bands, means, deviations, row), row)
         if not (may_repeat and np.any(best == key)):
-            _keep(best, key)
-            floor = _score(best[0])
+            keep(best, key)
+            floor = score_of(best[0])
     return budget
 
 
@@ -237,38 +237,3 @@ def _fit(bands: F32, means: F64, deviations: F64, row: int) -> float:
             z = 1.0 if math.isfinite(deviations[band]) else 0.0
         squares += z * z
     return math.exp(-squares / 2)
-
-
-@njit(cache=True, nogil=True)
-def _key(score: float, row: int) -> np.int64:
-    return (np.int64(np.float32(score).view(np.int32)) << 32) | (LAST_ROW - row)
-
-
-@njit(cache=True, nogil=True)
-def _score(key: np.int64) -> np.float32:
-    return np.int32(key >> 32).view(np.float32)
-
-
-@njit(cache=True, nogil=True)
-def _keep(heap: I64, key: np.int64) -> None:
-    """Put a key above the least, which is heap[0], in the place of that."""
-    if key <= heap[0]:
-        return
-    at, child = 0, 1
-    while child < heap.size:
-        if child + 1 < heap.size and heap[child + 1] < heap[child]:
-            child += 1
-        if key <= heap[child]:
-            break
-        heap[at] = heap[child]
-        at, child = child, 2 * child + 1
-    heap[at] = key
-
-
-def rows_of(heap: I64) -> tuple[Rows, F32]:
-    """Return rows and scores by (−score, row). A key is the score's bits, then the row's inverse:
-    bits of floats that are not negative are in the order of the floats.
-    """
-    keys = np.sort(heap[heap > 0])[::-1]
-    rows = (LAST_ROW - (keys & LAST_ROW)).astype(np.int32)
-    return rows, (keys >> 32).astype(np.int32).view(np.float32)

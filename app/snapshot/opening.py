@@ -10,6 +10,9 @@ import numpy as np
 from app.corpus.analyzer import Analyzer
 from app.corpus.documents import Documents
 from app.corpus.encoder import Encoder
+from app.corpus.lexicon import Lexicon
+from app.corpus.quantities import Quantities
+from app.corpus.reader import Reader
 from app.corpus.schema import Schema
 from app.domain.dotted import load
 from app.domain.errors import CorruptArtifact
@@ -30,11 +33,15 @@ def open_snapshot(path: Path) -> Snapshot:
             f"{path} was built with analyzer {manifest['analyzer_id']}, this build is "
             f"{analyzer.id}; run: duolu reindex"
         )
+    if not (path / "lexicon").is_dir():
+        raise CorruptArtifact(f"{path} is of an earlier version: no lexicon; run: duolu reindex")
+    lexicon = Lexicon.open(path / "lexicon", documents)
     return Snapshot(
         id=manifest["id"],
         path=path,
         documents=documents,
         analyzer=analyzer,
+        reader=Reader(lexicon, Quantities.of(documents.schema)),
         encoder=_open_encoder(path / "encoder", manifest["encoder"]),
         log_seq=manifest["log_seq"],
         manifest=manifest,

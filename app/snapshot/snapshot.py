@@ -10,6 +10,7 @@ from typing import Any
 from app.corpus.analyzer import Analyzer
 from app.corpus.documents import Documents
 from app.corpus.encoder import Encoder
+from app.corpus.reader import Reader
 from app.snapshot.overlay import Overlay
 
 
@@ -19,6 +20,7 @@ class Snapshot:
     path: Path  # each channel owns the sub-directory of its own name
     documents: Documents
     analyzer: Analyzer  # the very object that indexed analyses the query
+    reader: Reader  # what a query says in this catalogue's own names and numbers
     encoder: Encoder | None
     log_seq: int  # the document log up to which it speaks
     manifest: Mapping[str, Any]

@@ -27,7 +27,8 @@ def make_context(
     **query: Any,
 ) -> SearchContext:
     """Analyse and encode `text` with the snapshot's own objects."""
-    terms = snapshot.analyzer.query_terms(text, snapshot.documents.schema.analyzers)
+    reading = snapshot.reader.read(snapshot.analyzer.normalise(text))
+    terms = snapshot.analyzer.query_terms(reading.rest, snapshot.documents.schema.analyzers)
     return SearchContext(
         request_id="test",
         query=Query(
@@ -37,6 +38,7 @@ def make_context(
             origin=GeoPoint(*origin) if origin else None,
             vector=snapshot.encoder.encode(terms) if snapshot.encoder and terms else None,
             filters=filters,
+            reading=reading,
             **query,
         ),
         user=user or UserState.stranger(),

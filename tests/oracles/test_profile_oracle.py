@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from app.domain.filters import RowMask
 from app.domain.user import UserState
 from app.recall.bands import Bands
+from app.recall.best_heap import rows_of
 from app.recall.channels.profile import EVERYTHING, ProfileChannel
-from app.recall.preference_scan import most_possible, rows_of, scan
+from app.recall.preference_scan import most_possible, scan
 from app.snapshot.people import preference
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables

@@ -27,6 +27,7 @@ from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.domain.user import UserState
 from app.recall.bands import Bands, Taste, taste
+from app.recall.best_heap import rows_of
 from app.recall.channel import ChannelConfig
 from app.recall.newer import NO_ROWS, Steady, add_newer, loose_rows, numbers_of
 from app.recall.options import read_options
@@ -36,7 +37,6 @@ from app.recall.preference_scan import (
     HEAD,
     Person,
     join,
-    rows_of,
     scan,
     score_all,
     tell,

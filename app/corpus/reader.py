@@ -1,0 +1,89 @@
+"""Reads a query: which parts name values of the catalogue, bound its numbers, or name a place.
+
+What is read narrows nothing by itself: it is recall of its own, and features for the ranker. Only
+a bound that is said as a must becomes a filter.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from app.corpus.lexicon import NAME, Found, Lexicon
+from app.corpus.quantities import Quantities
+from app.domain.reading import NOTHING_READ, Mention, Reading
+
+COVER = "\x00"  # stands for what is read already; no pattern matches it
+_NEAR_AFTER = re.compile(r"\s*的?(?:附近|旁边|周边|周围|边上|一带)")
+_NEAR_BEFORE = re.compile(r"(?:near to|near|nearby|close to|next to|around|靠近|离)\s*(?:the\s+)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads queries for one snapshot. Thread-safe; a query's reading depends on its text alone."""
+
+    lexicon: Lexicon
+    quantities: Quantities
+
+    def read(self, text: str) -> Reading:
+        """Read a text in normal form."""
+        if not text:
+            return NOTHING_READ
+        found = self.lexicon.find(text)
+        near = _near(text, found)
+        values = [f for f in found if any(field != NAME for field, _ in f.owners)]
+        mentions = [self._mention(f) for f in _longest(values, near)]
+        quantities = self.quantities.find(_covered(text, mentions))
+        return Reading(
+            rest=_without(text, [(q.start, q.end) for q in quantities]),
+            mentions=tuple(mentions),
+            quantities=quantities,
+            near_row=_row(near) if near else None,
+        )
+
+    def _mention(self, found: Found) -> Mention:
+        fields = self.lexicon.fields
+        options = tuple((fields[field], code) for field, code in found.owners if field != NAME)
+        return Mention(found.text, found.start, found.end, options)
+
+
+def _near(text: str, found: list[Found]) -> Found | None:
+    """Return the longest title that the query wants something near to."""
+    titles = [
+        f
+        for f in found
+        if any(field == NAME for field, _ in f.owners)
+        and (_NEAR_AFTER.match(text, f.end) or _NEAR_BEFORE.search(text, 0, f.start))
+    ]
+    return max(titles, key=lambda f: (f.end - f.start, -f.start), default=None)
+
+
+def _row(found: Found) -> int:
+    return next(code for field, code in found.owners if field == NAME)
+
+
+def _longest(found: list[Found], near: Found | None) -> list[Found]:
+    """Choose names that do not overlap, longest first, in reading order."""
+    taken = [(near.start, near.end)] if near else []
+    chosen = []
+    for name in sorted(found, key=lambda f: (f.start - f.end, f.start)):
+        if all(name.end <= start or end <= name.start for start, end in taken):
+            taken.append((name.start, name.end))
+            chosen.append(name)
+    return sorted(chosen, key=lambda f: f.start)
+
+
+def _covered(text: str, mentions: list[Mention]) -> str:
+    for m in mentions:
+        text = text[: m.start] + COVER * (m.end - m.start) + text[m.end :]
+    return text
+
+
+def _without(text: str, spans: list[tuple[int, int]]) -> str:
+    """Return the text without these spans, or all of it where nothing would be left."""
+    kept, at = [], 0
+    for start, end in spans:
+        kept.append(text[at:start])
+        at = end
+    rest = " ".join(" ".join([*kept, text[at:]]).split())
+    return rest if any(c.isalnum() for c in rest) else text

@@ -1,0 +1,47 @@
+"""The best k of rows that are scored one after another, in a heap of whole numbers.
+
+A key is the bits of a score that is not negative, which are in the order of the floats (IEEE 754),
+and then the row counted down from the last: equal scores go by row.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from app.domain.arrays import F32, I64, Rows
+
+LAST_ROW = (1 << 31) - 1
+
+
+@njit(cache=True, nogil=True)
+def key_of(score: float, row: int) -> np.int64:
+    return (np.int64(np.float32(score).view(np.int32)) << 32) | (LAST_ROW - row)
+
+
+@njit(cache=True, nogil=True)
+def score_of(key: np.int64) -> np.float32:
+    return np.int32(key >> 32).view(np.float32)
+
+
+@njit(cache=True, nogil=True)
+def keep(heap: I64, key: np.int64) -> None:
+    """Put a key above the least, which is heap[0], in the place of that."""
+    if key <= heap[0]:
+        return
+    at, child = 0, 1
+    while child < heap.size:
+        if child + 1 < heap.size and heap[child + 1] < heap[child]:
+            child += 1
+        if key <= heap[child]:
+            break
+        heap[at] = heap[child]
+        at, child = child, 2 * child + 1
+    heap[at] = key
+
+
+def rows_of(heap: I64) -> tuple[Rows, F32]:
+    """Return rows and scores by (−score, row); what is 0 was never filled."""
+    keys = np.sort(heap[heap > 0])[::-1]
+    rows = (LAST_ROW - (keys & LAST_ROW)).astype(np.int32)
+    return rows, (keys >> 32).astype(np.int32).view(np.float32)
