@@ -19,6 +19,7 @@ from app.offline.report import metric_lines, verdict_lines
 from app.offline.runs import Pipeline, evaluate_run, write_topics_run
 from app.offline.train import Trained
 from app.offline.workflow import Workplace, train_model
+from app.rank.golden_leaves import golden_line
 
 Queries = Annotated[Path, typer.Option(help="Queries, JSONL: qid, text, user_id?, lat?, lon?.")]
 Channels = Annotated[
@@ -80,6 +81,7 @@ def train_command(
         now_ms=now_ms, max_groups=max_groups, progress=o.progress(),
         trials=tune, all_families=compare,
     )  # fmt: skip
+    golden = place.stores.releases.manifest(trained.release_id)["golden"]
     refused = publish_if_good(place, trained) if publish else None
     published = publish and refused is None
     result = {
@@ -87,7 +89,7 @@ def train_command(
         "rows": trained.rows, "rounds": trained.rounds, "features": trained.features,
         "features_varying": trained.varying, "queries": trained.comparison.queries,
         "metrics": trained.comparison.to_json(), "gate": trained.verdict.to_json(),
-        "log": trained.log,
+        "log": trained.log, "golden": golden,
         "debias": trained.debias.to_json() if trained.debias else None,
         "tuned": trained.tuned and trained.tuned.to_json(),
         "families": trained.families and trained.families.to_json(),
@@ -104,6 +106,7 @@ def train_command(
         f"{len(trained.features)} features used of {trained.varying} that vary, by gain:",
         *best,
         *verdict_lines(trained.verdict),
+        golden_line(golden),
         f"release {trained.release_id}: {trained.rounds} trees from {trained.rows:,} rows"
         + (", published" if published else "; serve it: duolu publish " + trained.release_id),
     ]

@@ -22,6 +22,7 @@ from app.offline.report import report
 from app.offline.seen import TWIN, Seen
 from app.offline.timeline import Timeline
 from app.rank.golden import Golden
+from app.rank.golden_leaves import complete, golden_line
 from app.rank.lightgbm_model import LightGbmModel
 from app.snapshot.artifact import seal
 from app.snapshot.store import ArtifactStore, new_id
@@ -58,14 +59,15 @@ def write_release(
     built = releases.building(release_id)
     (built / "model.txt").write_text(fitted.text(), "utf-8")
     (built / "recipe.toml").write_text(recipe_text, "utf-8")
-    _write_goldens(built, fitted, features, timeline, parts)
+    golden = _write_goldens(built, fitted, features, timeline, parts)
     _write_twin(built, measured, parts, recipe)
     drawn = draw_all(built, exam, gains, recipe.gate.min_paired_queries, positions)
     (built / "report.md").write_text(
         report(
             release_id, exam, verdict, gains, groups, varying, fitted, recipe, timeline, drawn,
             positions, debias, beside,
-        ),
+        )
+        + f"\n## Golden rows\n\n{golden_line(golden)}\n",
         "utf-8",
     )  # fmt: skip
     seal(
@@ -74,6 +76,7 @@ def write_release(
         {
             **_facts(release_id, features, timeline, exam, groups, recipe, now_ms),
             "held_out_features": list(measured.feature_names),
+            "golden": golden,
             "gate": verdict.to_json(),
             "debias": None if debias is None else debias.to_json(),
         },
@@ -122,12 +125,15 @@ def _write_twin(built: Path, measured: LightGbmModel, parts: Parts, recipe: Reci
 
 def _write_goldens(
     built: Path, fitted: Fitted, features: FeatureSet, timeline: Timeline, parts: Parts
-) -> None:
-    """Keep what went in and came out for a few requests of training."""
+) -> dict[str, int]:
+    """Keep what went in and came out for a few requests of training, and a row for each leaf.
+
+    Returns what the manifest says of them.
+    """
     (built / "golden").mkdir()
     model = LightGbmModel.of(fitted.booster, features.names, fitted.rounds)
     some = (parts.test or parts.fitting[0])[:GOLDEN_QUERIES]
-    number = 0
+    goldens: list[Golden] = []
     for replay, block in timeline.replays(some):
         for one in block:
             replayed = replay.candidates(one.request, one.now_ms, {})
@@ -136,6 +142,7 @@ def _write_goldens(
                 continue
             inputs = gather(features.inputs, replayed.ctx, few, models=replay.models)
             matrix = features.matrix(inputs, len(few))
-            golden = Golden(inputs, matrix, model.predict(matrix))
-            golden.save(built / "golden" / f"{number}.npz")
-            number += 1
+            goldens.append(Golden(inputs, matrix, model.predict(matrix)))
+    for number, golden in enumerate(goldens):
+        golden.save(built / "golden" / f"{number}.npz")
+    return complete(goldens, model, built / "golden")

@@ -27,7 +27,7 @@ RELATIVE_TOLERANCE = 1e-5  # float32 sums differ in the last bits between machin
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """One request of training: n candidates, d features."""
+    """One request of training: n candidates, d features. Or rows made up, which have no inputs."""
 
     inputs: Mapping[str, Any]  # as features.inputs.gather returns them
     features: F32  # (n, d)
@@ -35,7 +35,7 @@ class Golden:
 
     def save(self, file: Path) -> None:
         arrays: dict[str, Any] = {f"input:{n}": np.asarray(v) for n, v in self.inputs.items()}
-        np.savez(file, features=self.features, scores=self.scores, **arrays)
+        np.savez_compressed(file, features=self.features, scores=self.scores, **arrays)
 
     @classmethod
     def open(cls, file: Path) -> Golden:
@@ -49,21 +49,26 @@ class Golden:
 
 
 def replay(goldens: Sequence[Golden], features: FeatureSet, model: Model) -> int:
-    """Return the rows compared, or raise FeatureMismatch naming the first difference."""
+    """Return the rows of requests compared, or raise FeatureMismatch naming what differs first."""
     for golden in goldens:
-        here = features.matrix(golden.inputs, golden.scores.size)
-        for j, name in enumerate(features.names):
-            if not _agree(here[:, j], golden.features[:, j]):
-                raise FeatureMismatch(
-                    f"{name} is computed otherwise here than when it was trained; "
-                    "train again with this build"
-                )
+        if golden.inputs:
+            _compare_features(golden, features)
         if not np.array_equal(model.predict(golden.features), golden.scores):
             raise FeatureMismatch(
                 "features agree and scores do not: wrong model file or LightGBM version; "
                 "train again with this build"
             )
-    return sum(g.scores.size for g in goldens)
+    return sum(golden.scores.size for golden in goldens if golden.inputs)
+
+
+def _compare_features(golden: Golden, features: FeatureSet) -> None:
+    here = features.matrix(golden.inputs, golden.scores.size)
+    for j, name in enumerate(features.names):
+        if not _agree(here[:, j], golden.features[:, j]):
+            raise FeatureMismatch(
+                f"{name} is computed otherwise here than when it was trained; "
+                "train again with this build"
+            )
 
 
 def _scalar_or_column(value: Array) -> Any:

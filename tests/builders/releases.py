@@ -13,6 +13,7 @@ from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
 from app.features.inputs import gather
 from app.rank.golden import Golden
+from app.rank.golden_leaves import complete
 from app.rank.lightgbm_model import LightGbmModel
 from app.rank.proofs import Proofs
 from app.snapshot.artifact import seal
@@ -94,13 +95,15 @@ def _finish(
 ) -> None:
     n = max(np.size(value) for value in inputs.values())
     matrix = features.matrix(inputs, n)
-    scores = LightGbmModel(booster, features.names).predict(matrix)
+    model = LightGbmModel(booster, features.names)
+    golden = Golden(inputs, matrix, model.predict(matrix))
     built = store.building(release_id)
     (built / "model.txt").write_text(booster.model_to_string(), "utf-8")
     (built / "golden").mkdir()
-    Golden(inputs, matrix, scores).save(built / "golden" / "0.npz")
+    golden.save(built / "golden" / "0.npz")
     facts = {
         "id": release_id,
+        "golden": complete([golden], model, built / "golden"),
         "features": list(features.names),
         "analyzer_id": snapshot.analyzer.id,
         "encoder_id": snapshot.encoder.id if snapshot.encoder else None,
