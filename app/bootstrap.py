@@ -6,10 +6,10 @@ swaps it as a whole: a request keeps the one that it began with, whatever is pub
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from app.rank.local import LocalRanker
 from app.rank.ranker import Keep, Ranker
 from app.rank.remote import RemoteRanker
 from app.rank.shelf import RankerShelf
+from app.recall.crew import Berth, Crew
 from app.recall.fanout import Fanout, Lane
 from app.settings import Settings
 from app.snapshot.attempts import Attempts
@@ -37,6 +38,8 @@ from app.snapshot.recent import Recent
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.stores import Stores
 from app.snapshot.tables import Tables
+
+RANK_THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,11 @@ class Engine:
         self._swapping = threading.Lock()
         self.recent = Recent()  # what served lately: a ranker answers older gateways from it
         self.attempts = Attempts()  # to open artifacts, and what came of those that failed
-        self._threads = {
-            name: ThreadPoolExecutor(channel.threads, f"recall-{name}")
-            for name, channel in settings.channels.items()
-            if channel.enabled
-        }
-        self.rank_threads = ThreadPoolExecutor(2, "rank")
+        enabled = {name: c.threads for name, c in settings.channels.items() if c.enabled}
+        # "" is no channel's name
+        self._crew = Crew({**enabled, "": RANK_THREADS}, len(os.sched_getaffinity(0)))
+        self._threads = {name: self._crew.berths[name] for name in enabled}
+        self.rank_threads = self._crew.berths[""]
         self.shelf = RankerShelf(
             self.stores.releases, self.attempts, self.rank_threads,
             partial(warm_ranker, channels=[*self._threads]),
@@ -152,8 +154,7 @@ class Engine:
             await self._remote.close()
 
     def close(self) -> None:
-        for pool in (*self._threads.values(), self.rank_threads):
-            pool.shutdown(wait=False, cancel_futures=True)
+        self._crew.close()
         self.shelf.close()
 
     def _check_channels(self, request: SearchRequest) -> None:
@@ -238,7 +239,7 @@ def open_lanes(
     settings: Settings,
     snapshot: Snapshot,
     tables: Tables,
-    threads: Mapping[str, Executor],
+    threads: Mapping[str, Berth],
     patience_ms: float | None = None,
 ) -> list[Lane]:
     """Open every enabled channel that the snapshot has a part of.

@@ -63,7 +63,9 @@ class ChannelSettings(BaseModel):
     k: int = Field(200, gt=0, le=1000, description="hits asked for")
     timeout_ms: float = Field(100.0, gt=0, description="then the answer goes without it")
     weight: float = Field(1.0, ge=0, description="in the merge; 0 = only adds candidates")
-    threads: int = Field(2, gt=0, le=64, description="its own; nobody else waits for them")
+    threads: int = Field(
+        2, gt=0, le=64, description="of its calls at once; nobody else waits for its places"
+    )
 
     @property
     def own(self) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 understand   limits, analysis, query vector, the person's state, filters
 text, vector the channel's own `recall`
 others       the sum of all other channels' `recall`, one after another
-fan-out      the lanes with channels that answer at once: threads, deadlines, wake-ups
+fan-out      the lanes with channels that answer at once, and the way on to ranking, which the last
+             channel's thread begins, and back: threads, deadlines, wake-ups
 merge        hits to candidates
 features     LocalRanker.matrix
-hop          to the ranker's thread and back
 model        the model's predict: not counted among "everything else"
 select       the page, the count and the ids
 json         the answer as bytes
@@ -39,14 +39,15 @@ from app.pipeline.totals import count_matches
 from app.query.understand import understand
 from app.rank.local import LocalRanker
 from app.recall.channel import RecallChannel
-from app.recall.fanout import Fanout
+from app.recall.crew import Berth
+from app.recall.fanout import Fanout, Hits, Then
 from app.snapshot.context import SearchContext
 
 PATIENCE_MS = 3_600_000.0  # an hour: contexts are made before the first round
-OTHERS = ("understand", "others", "fan-out", "merge", "features", "hop", "select", "json")
+OTHERS = ("understand", "others", "fan-out", "merge", "features", "select", "json")
 """Everything else but text, vector and the model."""
 
-FRAME = ("understand", "fan-out", "merge", "hop", "select", "json")
+FRAME = ("understand", "fan-out", "merge", "select", "json")
 """What is left of them where no other channel is asked and no feature computed."""
 
 ENGINES = ("channel lexical", "channel vector")
@@ -97,6 +98,7 @@ class Stages:
         if not isinstance(self.serving.ranker, LocalRanker):
             raise TypeError("speed is measured with a ranker in this process; publish a release")
         self.ranker = self.serving.ranker
+        self.go_on: Then[None] = Then(_do_nothing, cast(Berth, self.ranker.threads))
         self.threads = BareThreads(len(self.search.fanout.lanes))
         self.window = engine.settings.merge.max_candidates
         self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)  # as uvicorn does
@@ -140,10 +142,9 @@ class Stages:
                 f"channel {lane.name}": _clocked(lane.channel.recall, ctx, lane.k) for lane in lanes
             },
             "understand": _clocked(self._context, asked),
-            "fan-out": self._awaited(request.ready.recall, ctx),
+            "fan-out": self._awaited(request.ready.run, ctx, None, self.go_on),
             "merge": _clocked(self.search.merger.merge, request.hits, self.window),
             "features": _clocked(self.ranker.matrix, ctx, candidates),
-            "hop": self._awaited(self._hop, ctx),
             "model": _clocked(self.ranker.model.predict, request.matrix),
             "select": _clocked(self._select, request),
             "json": _clocked(_body, request.answer),
@@ -168,12 +169,6 @@ class Stages:
         query = understand(asked.request, self.serving.snapshot, asked.now_ms, self.window)
         deadline = Deadline.after_ms(PATIENCE_MS)
         return make_context(self.serving, query, deadline, self.serving.release_id)
-
-    async def _hop(self, ctx: SearchContext) -> None:
-        """The way of LocalRanker.rank, with nothing to do at its end."""
-        loop = asyncio.get_running_loop()
-        call = loop.run_in_executor(self.ranker.threads, _do_nothing)
-        await asyncio.wait_for(call, ctx.deadline.remaining_s())
 
     def _select(self, request: Request) -> None:
         query, candidates = request.ctx.query, request.candidates
@@ -240,5 +235,5 @@ def _body(answer: Answer) -> bytes:
     return to_json(answer_body(answer))
 
 
-def _do_nothing() -> None:
+def _do_nothing(hits: Hits) -> None:
     return None

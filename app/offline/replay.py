@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -20,6 +19,7 @@ from app.pipeline.search import Search, SearchResult
 from app.pipeline.serving import Serving, make_context
 from app.query.understand import SearchRequest, understand
 from app.rank.ranker import AsksModels, Ranker
+from app.recall.crew import Crew
 from app.recall.fanout import Fanout
 from app.settings import Settings
 from app.snapshot.context import SearchContext
@@ -51,8 +51,8 @@ class Replay:
         """`models`: those that features ask, as old as the tables; they replace a ranker's own."""
         self.models = models or {}
         names = [n for n, c in settings.channels.items() if c.enabled]
-        self._threads = {name: ThreadPoolExecutor(1, name) for name in names}
-        lanes = open_lanes(settings, snapshot, tables, self._threads, PATIENCE_MS)
+        self._crew = Crew(dict.fromkeys(names, 1), width=1)
+        lanes = open_lanes(settings, snapshot, tables, self._crew.berths, PATIENCE_MS)
         search = Search(Fanout(lanes), make_merger(settings), settings.merge.max_candidates)
         self.serving = Serving(snapshot, tables, search, None, None)
         self._window = settings.merge.max_candidates
@@ -69,8 +69,7 @@ class Replay:
         trace: TracebackType | None,
     ) -> None:
         self._loop.close()
-        for pool in self._threads.values():
-            pool.shutdown(wait=True)
+        self._crew.close(wait=True)
 
     def context(self, request: SearchRequest, now_ms: int) -> SearchContext:
         query = understand(request, self.serving.snapshot, now_ms, self._window)

@@ -10,6 +10,8 @@ import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
@@ -20,8 +22,10 @@ from app.merge.merger import Merger
 from app.pipeline.browse import fill_from_mask
 from app.pipeline.select import pick
 from app.pipeline.totals import count_matches
+from app.rank.local import LocalRanker
 from app.rank.ranker import Keep, KeepingRanker, Ranker, Ranking
-from app.recall.fanout import Fanout
+from app.recall.crew import Berth
+from app.recall.fanout import Fanout, Hits, Then
 from app.snapshot.context import SearchContext
 
 log = logging.getLogger(__name__)
@@ -45,6 +49,20 @@ class SearchResult:
     ranking: Ranking  # of all n candidates
 
 
+Ranked: TypeAlias = tuple[Ranking, str | None, tuple[str, ...]]
+"""Scores, the release that gave them, and what went wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a page is chosen from."""
+
+    candidates: CandidateSet
+    ranking: Ranking
+    release_id: str | None
+    trouble: tuple[str, ...]
+
+
 class Search:
     """The stages, wired for one snapshot, its tables and a ranker."""
 
@@ -65,10 +83,8 @@ class Search:
         `keep` says whose features the ranking shall hold.
         """
         clock = _StageClock()
-        hits, candidates = await self.candidates(ctx, only, clock)
-        ranking, release_id, trouble = await self.rank(ctx, candidates, ranker, keep)
-        clock.lap("rank")
-        scores = ranking.scores
+        hits, found = await self._found(ctx, ranker, only, keep, clock)
+        candidates, scores = found.candidates, found.ranking.scores
         picked = pick(candidates.rows, scores, ctx.query.offset, ctx.query.limit)
         rows = candidates.rows[picked]
         total, relation = count_matches(ctx, hits, len(candidates))
@@ -76,9 +92,52 @@ class Search:
         clock.lap("select")
         return SearchResult(
             rows, ids, scores[picked], candidates, picked, hits,
-            (*ctx.missing, *(f"{h.channel}:{h.status}" for h in hits if h.is_missing), *trouble),
-            total, relation, clock.timings_ms, release_id, ranking,
+            (
+                *ctx.missing, *(f"{h.channel}:{h.status}" for h in hits if h.is_missing),
+                *found.trouble,
+            ),
+            total, relation, clock.timings_ms, found.release_id, found.ranking,
         )  # fmt: skip
+
+    async def _found(
+        self,
+        ctx: SearchContext,
+        ranker: Ranker | None,
+        only: Collection[str] | None,
+        keep: Keep | None,
+        clock: _StageClock,
+    ) -> tuple[Hits, _Found]:
+        """Recall, merge and rank: on one thread after the other where the ranker is in here."""
+        if not isinstance(ranker, LocalRanker) or not isinstance(ranker.threads, Berth):
+            hits, candidates = await self.candidates(ctx, only, clock)
+            ranking = await self.rank(ctx, candidates, ranker, keep)
+            clock.lap("rank")
+            return hits, _Found(candidates, *ranking)
+        then: Then[_Found | None] = Then(
+            partial(self._rank_here, ctx, ranker, keep, clock), ranker.threads
+        )
+        hits, found = await self.fanout.run(ctx, only, then)
+        if found is not None:
+            return hits, found
+        candidates = self._merge(ctx, hits)
+        return hits, _Found(candidates, Ranking(candidates.fused), None, ("ranker:timed_out",))
+
+    def _rank_here(
+        self, ctx: SearchContext, ranker: LocalRanker, keep: Keep | None, clock: _StageClock,
+        hits: Hits,
+    ) -> _Found:  # fmt: skip
+        clock.lap("recall")
+        candidates = self._merge(ctx, hits)
+        clock.lap("merge")
+        if not len(candidates):
+            return _Found(candidates, Ranking(candidates.fused), ctx.release_id, ())
+        try:
+            ranking = ranker.ranking(ctx, candidates)
+            found = _checked(ctx, candidates, ranking if keep else Ranking(ranking.scores))
+        except Exception as error:
+            found = _fused(ctx, candidates, error)
+        clock.lap("rank")
+        return _Found(candidates, *found)
 
     async def candidates(
         self,
@@ -90,12 +149,16 @@ class Search:
         clock = clock or _StageClock()
         hits = await self.fanout.recall(ctx, only)
         clock.lap("recall")
+        candidates = self._merge(ctx, hits)
+        clock.lap("merge")
+        return hits, candidates
+
+    def _merge(self, ctx: SearchContext, hits: Hits) -> CandidateSet:
         refuse_if_all_down(hits)
         candidates = self.merger.merge(hits, self.max_candidates)
         if not ctx.query.terms and ctx.mask is not None and ctx.query.filters is not None:
-            candidates = fill_from_mask(candidates, ctx.mask, self.max_candidates)
-        clock.lap("merge")
-        return hits, candidates
+            return fill_from_mask(candidates, ctx.mask, self.max_candidates)
+        return candidates
 
     async def rank(
         self,
@@ -103,26 +166,34 @@ class Search:
         candidates: CandidateSet,
         ranker: Ranker | None,
         keep: Keep | None = None,
-    ) -> tuple[Ranking, str | None, tuple[str, ...]]:
+    ) -> Ranked:
         """Return scores, the release that gave them, and what went wrong."""
-        fused = Ranking(candidates.fused)
         if ranker is None or not len(candidates):
-            return fused, None if ranker is None else ctx.release_id, ()
+            return Ranking(candidates.fused), None if ranker is None else ctx.release_id, ()
         try:
-            ranking = await _ask(ranker, ctx, candidates, keep)
-        except TimeoutError:
-            return fused, None, ("ranker:timed_out",)
-        except ServerError as error:
-            log.warning("%s; serving fused order: request %s", error, ctx.request_id)
-            return fused, None, ("ranker:failed",)
-        except Exception:
-            log.exception("ranking failed, serving fused order: request %s", ctx.request_id)
-            return fused, None, ("ranker:failed",)
-        scores = ranking.scores
-        if scores.shape != candidates.fused.shape or not np.isfinite(scores).all():
-            log.error("ranker answered nonsense, serving fused order: request %s", ctx.request_id)
-            return fused, None, ("ranker:failed",)
-        return ranking, ctx.release_id, ()
+            return _checked(ctx, candidates, await _ask(ranker, ctx, candidates, keep))
+        except Exception as error:
+            return _fused(ctx, candidates, error)
+
+
+def _checked(ctx: SearchContext, candidates: CandidateSet, ranking: Ranking) -> Ranked:
+    """Take a ranker's answer, unless it is nonsense."""
+    scores = ranking.scores
+    if scores.shape != candidates.fused.shape or not np.isfinite(scores).all():
+        log.error("ranker answered nonsense, serving fused order: request %s", ctx.request_id)
+        return Ranking(candidates.fused), None, ("ranker:failed",)
+    return ranking, ctx.release_id, ()
+
+
+def _fused(ctx: SearchContext, candidates: CandidateSet, error: Exception) -> Ranked:
+    """Serve fused order instead, and say why."""
+    if isinstance(error, TimeoutError):
+        return Ranking(candidates.fused), None, ("ranker:timed_out",)
+    if isinstance(error, ServerError):
+        log.warning("%s; serving fused order: request %s", error, ctx.request_id)
+    else:
+        log.error("ranking failed, serving fused order: request %s", ctx.request_id, exc_info=error)
+    return Ranking(candidates.fused), None, ("ranker:failed",)
 
 
 async def _ask(

@@ -1,7 +1,9 @@
 """Runs the channels side by side under one deadline. A slow channel costs itself, not the query.
 
-Each lane owns its threads. A timeout frees the query and not the thread, so in one shared pool a
-stuck channel takes every thread and the healthy channels time out with it.
+Each lane has places of its own among the threads (crew.py). A timeout frees the query and not the
+thread, so where lanes share places a stuck channel takes them all and the healthy ones time out
+with it. A thread or two do the lanes of a request one after another; when that takes longer than
+`PATIENCE_S`, because one of them is slow, every lane that has not begun is given a thread.
 """
 
 from __future__ import annotations
@@ -9,30 +11,48 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Collection, Sequence
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Generic, TypeAlias, TypeVar
 
 from app.domain.candidates import ChannelHits, ChannelStatus
 from app.recall.channel import RecallChannel
+from app.recall.crew import Berth, Work, taken
 from app.snapshot.context import SearchContext
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+PATIENCE_S = 0.002  # healthy lanes together are done by then
+TICK_S = 0.001  # what the loop's timers are exact to
+
+Hits: TypeAlias = tuple[ChannelHits, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A channel, its share of the request and its own threads."""
+    """A channel, its share of the request and its own places among the threads."""
 
     name: str
     channel: RecallChannel
     k: int
     timeout_ms: float
-    threads: Executor
+    threads: Berth
+
+
+@dataclass(frozen=True, slots=True)
+class Then(Generic[T]):
+    """What follows on recall, on the thread of the last channel: no thread is woken for it."""
+
+    work: Callable[[Hits], T]
+    threads: Berth
 
 
 class Fanout:
-    """All lanes of one snapshot."""
+    """All lanes of one snapshot, on one crew."""
 
     def __init__(self, lanes: Sequence[Lane]) -> None:
         self.lanes = tuple(lanes)
@@ -41,78 +61,147 @@ class Fanout:
     def channels(self) -> tuple[str, ...]:
         return tuple(lane.name for lane in self.lanes)
 
-    async def recall(
-        self, ctx: SearchContext, only: Collection[str] | None = None
-    ) -> tuple[ChannelHits, ...]:
+    async def recall(self, ctx: SearchContext, only: Collection[str] | None = None) -> Hits:
         """Return one entry a lane (of those named), in configuration order, whichever was first."""
+        return (await self.run(ctx, only))[0]
+
+    async def run(
+        self, ctx: SearchContext, only: Collection[str] | None = None, then: Then[T] | None = None
+    ) -> tuple[Hits, T | None]:
+        """Recall, and return with the hits what `then` made of them, None where it came too late.
+
+        What `then` raises is raised here.
+        """
         lanes = [lane for lane in self.lanes if only is None or lane.name in only]
-        race = _Race(asyncio.get_running_loop(), len(lanes))
-        for slot, lane in enumerate(lanes):
-            if not lane.channel.accepts(ctx):
-                race.finish(slot, ChannelHits.nothing(lane.name, ChannelStatus.SKIPPED))
-            else:
-                budget_s = min(lane.timeout_ms / 1e3, ctx.deadline.remaining_s())
-                race.start(slot, lane, ctx, budget_s)
-        return await race.results()
-
-
-class _Race:
-    """One request's calls. Only the last arrival wakes the event loop: a wake-up costs 50 µs."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, lanes: int) -> None:
-        self.loop = loop
-        self.hits: list[ChannelHits | None] = [None] * lanes
-        self.calls: list[Future[None] | None] = [None] * lanes
-        self.over = loop.create_future()
-        self.budgets: dict[float, list[tuple[int, str]]] = {}
-
-    def start(self, slot: int, lane: Lane, ctx: SearchContext, budget_s: float) -> None:
-        self.budgets.setdefault(round(budget_s, 3), []).append((slot, lane.name))
-        self.calls[slot] = lane.threads.submit(self._call, slot, lane, ctx)
-
-    def finish(self, slot: int, hits: ChannelHits) -> None:
-        """Keep the first word of a lane. Called on the loop and on the lanes' threads."""
-        if self.hits[slot] is None:
-            self.hits[slot] = hits
-
-    async def results(self) -> tuple[ChannelHits, ...]:
-        timers = [
-            self.loop.call_later(budget, self._time_out, budget, slots)
-            for budget, slots in self.budgets.items()
-        ]
-        if all(self.hits):
-            self._settle()
-        await self.over
-        for timer in timers:
-            timer.cancel()
-        return tuple(h for h in self.hits if h is not None)
-
-    def _call(self, slot: int, lane: Lane, ctx: SearchContext) -> None:
-        started = time.perf_counter()
+        race: _Race[T] = _Race(ctx, lanes, then)
         try:
-            hits = lane.channel.recall(ctx, lane.k)
-            hits = replace(hits, channel=lane.name, elapsed_ms=_ms_since(started))
+            race.start()
+            value = await race.over
+        finally:
+            race.stop()
+        return tuple(h for h in race.hits if h is not None), value
+
+
+class _Race(Generic[T]):
+    """One request's calls. Only the end of all wakes the event loop: a wake-up costs 50 µs."""
+
+    def __init__(self, ctx: SearchContext, lanes: Sequence[Lane], then: Then[T] | None) -> None:
+        self.ctx, self.lanes, self.then = ctx, lanes, then
+        self.loop = asyncio.get_running_loop()
+        self.over: asyncio.Future[T | None] = self.loop.create_future()
+        self.hits: list[ChannelHits | None] = [None] * len(lanes)
+        self.todo: deque[int] = deque()  # lanes that no thread has begun
+        self.open: set[int] = set()  # lanes without a word
+        self.last: deque[bool] = deque([True])  # for who sees all hits first
+        self.started, self.left_s = self.loop.time(), ctx.deadline.remaining_s()
+        self.timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        for slot, lane in enumerate(self.lanes):
+            if lane.channel.accepts(self.ctx):
+                self.open.add(slot)
+            else:
+                self.hits[slot] = ChannelHits.nothing(lane.name, ChannelStatus.SKIPPED)
+        self.todo.extend(sorted(self.open))
+        if self.todo:
+            crew = self.lanes[0].threads.crew
+            self._put_threads(min(crew.width, len(self.todo)))
+            self._come_again(PATIENCE_S)
+        else:
+            self._settle(on_crew=False)
+
+    def stop(self) -> None:
+        """Nobody waits any more, or everything is there."""
+        self.todo.clear()
+        if self.timer is not None:
+            self.timer.cancel()
+
+    def _put_threads(self, count: int) -> None:
+        for _ in range(count):
+            self.lanes[0].threads.crew.put(self._serve)
+
+    def _serve(self) -> None:
+        """Do one lane after another, on a thread of the crew."""
+        while (slot := taken(self.todo)) is not None:
+            self.lanes[slot].threads.do(partial(self._call, slot))
+
+    def _call(self, slot: int) -> Work | None:
+        lane, started = self.lanes[slot], time.perf_counter()
+        if slot not in self.open:
+            return None  # it was late before it began
+        try:
+            found = lane.channel.recall(self.ctx, lane.k)
+            took_ms = _ms_since(started)
+            hits = ChannelHits(
+                lane.name, found.rows, found.scores, found.status, took_ms, found.total
+            )
         except Exception:
-            log.exception("recall failed: channel %s, request %s", lane.name, ctx.request_id)
+            log.exception("recall failed: channel %s, request %s", lane.name, self.ctx.request_id)
             hits = ChannelHits.nothing(lane.name, ChannelStatus.FAILED, _ms_since(started))
-        self.finish(slot, hits)
-        if all(self.hits) and not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self._settle)
+        return self._settle if self._keep(slot, hits) else None
 
-    def _time_out(self, budget_s: float, slots: list[tuple[int, str]]) -> None:
-        for slot, name in slots:
-            call = self.calls[slot]
-            if self.hits[slot] is None and call is not None:
-                call.cancel()  # one that waits for a thread never needs to start
-                self.finish(
-                    slot, ChannelHits.nothing(name, ChannelStatus.TIMED_OUT, budget_s * 1e3)
-                )
-        if all(self.hits):
-            self._settle()
+    def _keep(self, slot: int, hits: ChannelHits) -> bool:
+        """Keep the first word of a lane, said on the loop or on a thread. Tells if it ended all."""
+        try:
+            self.open.remove(slot)
+        except KeyError:
+            return False
+        self.hits[slot] = hits
+        return all(self.hits) and taken(self.last) is not None
 
-    def _settle(self) -> None:
+    def _look(self) -> None:
+        """Name who is late, give those that wait a thread, come again when the next is due."""
+        now_s, ended = self.loop.time() - self.started, False
+        for slot in sorted(self.open):
+            lane, budget_s = self.lanes[slot], self._budget_s(self.lanes[slot])
+            if budget_s <= now_s + TICK_S:
+                late = ChannelHits.nothing(lane.name, ChannelStatus.TIMED_OUT, budget_s * 1e3)
+                ended |= self._keep(slot, late)
+        if ended:
+            self._settle(on_crew=False)
+        if self.left_s <= now_s + TICK_S and not self.open:
+            self._conclude(None, None)
         if not self.over.done():
-            self.over.set_result(None)
+            self._put_threads(len(self.todo))
+            due = [self._budget_s(self.lanes[slot]) for slot in tuple(self.open)]
+            self._come_again(min(due, default=self.left_s) - now_s)
+
+    def _budget_s(self, lane: Lane) -> float:
+        return min(lane.timeout_ms / 1e3, self.left_s)
+
+    def _come_again(self, after_s: float) -> None:
+        self.timer = self.loop.call_later(max(after_s, TICK_S), self._look)
+
+    def _settle(self, *, on_crew: bool = True) -> None:
+        """Go on with what follows, all hits being there."""
+        if self.then is None:
+            self._tell(None, None) if on_crew else self._conclude(None, None)
+        elif on_crew:
+            self.then.threads.do(self._go_on)
+        else:
+            self.then.threads.put(self._go_on)
+
+    def _go_on(self) -> None:
+        if self.then is None or self.over.done():
+            return
+        try:
+            value = self.then.work(tuple(h for h in self.hits if h is not None))
+        except BaseException as error:
+            self._tell(None, error)
+        else:
+            self._tell(value, None)
+
+    def _tell(self, value: T | None, error: BaseException | None) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
+            self.loop.call_soon_threadsafe(self._conclude, value, error)
+
+    def _conclude(self, value: T | None, error: BaseException | None) -> None:
+        if self.over.done():
+            return
+        if error is not None:
+            self.over.set_exception(error)
+        else:
+            self.over.set_result(value)
 
 
 def _ms_since(started: float) -> float:

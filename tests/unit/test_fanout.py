@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +10,8 @@ import pytest
 
 from app.domain.candidates import ChannelHits
 from app.domain.query import Deadline
-from app.recall.fanout import Fanout, Lane
+from app.recall.crew import Crew
+from app.recall.fanout import Fanout, Lane, Then
 
 TIMEOUT_MS = 80
 
@@ -33,18 +33,17 @@ class Channel:
 
 @pytest.fixture
 def run():
-    pools = []
+    crews = []
 
-    def go(channels, queries=1, deadline_ms=60_000):
-        lanes = []
-        for name, channel in channels.items():
-            pools.append(ThreadPoolExecutor(2))
-            lanes.append(Lane(name, channel, 10, TIMEOUT_MS, pools[-1]))
-        fanout = Fanout(lanes)
+    def go(channels, queries=1, deadline_ms=60_000, then=None, width=2):
+        crew = Crew({**dict.fromkeys(channels, 2), "then": 1}, width)
+        crews.append(crew)
+        fanout = Fanout([Lane(n, c, 10, TIMEOUT_MS, crew.berths[n]) for n, c in channels.items()])
+        follows = then and Then(then, crew.berths["then"])
 
         async def ask():
             ctx = SimpleNamespace(deadline=Deadline.after_ms(deadline_ms), request_id="test")
-            return await fanout.recall(ctx)
+            return await (fanout.run(ctx, None, follows) if follows else fanout.recall(ctx))
 
         async def all_():
             return [await ask() for _ in range(queries)]
@@ -52,8 +51,8 @@ def run():
         return asyncio.run(all_())
 
     yield go
-    for pool in pools:
-        pool.shutdown(wait=True)
+    for crew in crews:
+        crew.close(wait=True)
 
 
 def statuses(hits):
@@ -109,3 +108,71 @@ def test_the_requests_deadline_ends_before_the_channels_own(run):
     slow = Channel(lambda: threading.Event().wait(0.06))
     [hits] = run({"slow": slow}, deadline_ms=10)
     assert statuses(hits) == {"slow": "timed_out"}
+
+
+def test_healthy_channels_behind_a_stuck_one_on_its_thread_get_another(run):
+    """Each thread of the request begins with a stuck channel, and neither is waited for."""
+    release = threading.Event()
+    stuck = {name: Channel(lambda: release.wait(10)) for name in ("stuck", "too")}
+    answers = run({**stuck, "well": Channel(), "good": Channel()}, queries=6, width=2)
+    release.set()
+    for hits in answers:
+        assert statuses(hits) == {
+            "stuck": "timed_out", "too": "timed_out", "well": "ok", "good": "ok",
+        }  # fmt: skip
+        assert all(h.elapsed_ms < TIMEOUT_MS for h in hits if h.status == "ok")
+
+
+def test_what_follows_gets_all_hits_on_a_thread_and_its_answer_comes_back(run):
+    seen = []
+
+    def then(hits):
+        seen.append(threading.current_thread().name)
+        return len(hits)
+
+    [(hits, answer)] = run({"a": Channel(), "b": Channel(accepts=False)}, then=then)
+    assert answer == len(hits) == 2
+    assert seen[0].startswith("crew")
+
+
+def test_what_follows_comes_after_late_channels_and_after_none(run):
+    release = threading.Event()
+    [(hits, answer)] = run({"stuck": Channel(lambda: release.wait(10))}, then=statuses)
+    release.set()
+    assert answer == statuses(hits) == {"stuck": "timed_out"}
+    assert run({"no": Channel(accepts=False)}, then=statuses)[0][1] == {"no": "skipped"}
+
+
+def test_what_follows_is_not_waited_for_past_the_deadline(run):
+    release = threading.Event()
+    answers = run({"a": Channel()}, 3, 60, then=lambda _: release.wait(10))
+    release.set()
+    assert [answer for _, answer in answers] == [None] * 3
+    assert [statuses(hits) for hits, _ in answers] == [{"a": "ok"}] * 3
+
+
+def test_what_follows_may_raise(run):
+    def fail(hits):
+        raise LookupError("nothing serves")
+
+    with pytest.raises(LookupError, match="nothing serves"):
+        run({"a": Channel()}, then=fail)
+
+
+def test_a_berth_never_holds_more_threads_than_its_places_and_does_all_work():
+    crew = Crew({"few": 2, "many": 6}, 2)
+    lock, now, most = threading.Lock(), [0], [0]
+
+    def work(i):
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        threading.Event().wait(0.0002)
+        with lock:
+            now[0] -= 1
+        return i
+
+    calls = [crew.berths["few"].submit(work, i) for i in range(500)]
+    assert [c.result(10) for c in calls] == list(range(500))
+    assert most[0] == 2
+    crew.close(wait=True)

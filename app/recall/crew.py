@@ -1,0 +1,133 @@
+"""Threads that many lanes share, of which each lane holds at most its own number at once.
+
+    a stuck lane         holds its own places and no others: the rest stay free, as with own threads
+    a request's lanes    are done one after another by a thread or two, not by one thread each
+
+Waking a thread that sleeps takes 20 to 50 µs, as long as many a channel needs, and all threads of a
+process take turns at Python. There are as many threads as places, so that whoever holds a place has
+a thread. (A bulkhead with semaphores: Nygard, Release It!, 2nd ed. 2018, ch. 5.)
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from contextlib import suppress
+from functools import partial
+from queue import SimpleQueue
+from typing import ParamSpec, TypeAlias, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Work: TypeAlias = Callable[[], None]
+"""What a thread of the crew does. It catches what it may raise."""
+
+Job: TypeAlias = Callable[[], Work | None]
+"""Work for which a place is held; returns what the thread shall do once the place is free."""
+
+
+class Crew:
+    """The threads. They start with the first work; `close` ends them."""
+
+    def __init__(self, places: Mapping[str, int], width: int) -> None:
+        """Hold `places[name]` of each berth; `width`: threads that one request may keep awake."""
+        self.width = width
+        self.berths = {name: Berth(self, size) for name, size in places.items()}
+        self._size = sum(places.values())
+        self._work: SimpleQueue[Work | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._starting = threading.Lock()
+
+    def put(self, work: Work) -> None:
+        """Have a thread do it, in the order of arrival."""
+        if not self._threads:
+            self._start()
+        self._work.put(work)
+
+    def close(self, *, wait: bool = False) -> None:
+        """Let the threads end after what is queued. Those that are stuck end with the process."""
+        for _ in self._threads:
+            self._work.put(None)
+        for thread in self._threads if wait else ():
+            thread.join()
+
+    def _start(self) -> None:
+        with self._starting:
+            if not self._threads:
+                threads = [
+                    threading.Thread(target=self._serve, name=f"crew-{i}", daemon=True)
+                    for i in range(self._size)
+                ]
+                for thread in threads:
+                    thread.start()
+                self._threads = threads
+
+    def _serve(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
+            del work  # holds a request's arrays until the next one comes
+
+
+class Berth(Executor):
+    """At most `size` threads of the crew at once; who comes later waits in line, on no thread."""
+
+    def __init__(self, crew: Crew, size: int) -> None:
+        self.crew = crew
+        self._free: deque[bool] = deque([True] * size)
+        self._line: deque[Job] = deque()
+
+    def do(self, job: Job) -> None:
+        """Do it on this thread of the crew, or leave it in line where no place is free."""
+        self._line.append(job)
+        self._next()
+
+    def put(self, job: Job) -> None:
+        """Do it on some thread of the crew."""
+        self.crew.put(partial(self.do, job))
+
+    def forget(self, job: Job) -> None:
+        """Take it out of the line, if it is still there."""
+        with suppress(ValueError):  # begun, or never there
+            self._line.remove(job)
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Call it on a thread of the crew, as any executor does."""
+        future: Future[T] = Future()
+
+        def job() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(fn(*args, **kwargs))
+                except BaseException as error:
+                    future.set_exception(error)
+
+        self.put(job)
+        return future
+
+    def _next(self) -> None:
+        """Do what is first in line, if a place is free: else whoever leaves one sees to it.
+
+        The line is looked at again after a place was given back: nothing waits for a free place.
+        """
+        if taken(self._free) is None:
+            return
+        try:
+            job = taken(self._line)
+            after = None if job is None else job()
+        finally:
+            self._free.append(True)
+        if self._line:
+            self.crew.put(self._next)
+        if after is not None:
+            after()
+
+
+def taken(line: deque[T]) -> T | None:
+    """Take the first, None where there is none: atomic, so that each is taken once."""
+    try:
+        return line.popleft()
+    except IndexError:
+        return None
