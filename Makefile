@@ -14,7 +14,7 @@ PORT ?= 8000
 PARITY_DIR ?= data/parity
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-relevance lock test-compose clean
+.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-relevance bench-documents lock test-compose clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench-rank: setup ## The tree scorer beside LightGBM and other scorers (docs/per
 bench-relevance: setup ## nDCG, recall and intervals on real data: DUOLU_DATASETS=DIR (docs/datasets.md)
 	$(BIN)/python benchmarks/relevance.py $(ARGS)
 	$(BIN)/python benchmarks/recall.py
+
+bench-documents: setup ## How fast changes of documents are on disk and acknowledged: some minutes
+	$(BIN)/python benchmarks/documents.py $(ARGS)
 
 lock: setup ## Pin what pyproject.toml asks for. Newer versions: make lock ARGS=--upgrade
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from app.corpus.document_log import DocumentLog
 from app.domain.dotted import load
 from app.domain.errors import NothingServes, UnknownName
 from app.domain.query import Deadline
@@ -61,6 +62,7 @@ class Engine:
     ) -> None:
         self.settings = settings
         self.stores = Stores.under(data, models, settings.rank.model)
+        self.document_log = DocumentLog.open(data, settings.store.address)
         self.serving: Serving | None = None
         self._swapping = threading.Lock()
         self.recent = Recent()  # what served lately: a ranker answers older gateways from it
@@ -156,6 +158,7 @@ class Engine:
     def close(self) -> None:
         self._crew.close()
         self.shelf.close()
+        self.document_log.close()
 
     def _check_channels(self, request: SearchRequest) -> None:
         for name in request.channels or ():

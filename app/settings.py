@@ -121,6 +121,21 @@ class StoreSettings(_Section):
         return self.url.get_secret_value() if self.url else None
 
 
+class DocumentSettings(_Section):
+    """Changes of documents while serving, and how they are folded into new snapshots."""
+
+    compact_rows: int = Field(
+        10_000, gt=0, description="changes newer than the snapshot that start a compaction"
+    )
+    compact_minutes: float = Field(
+        60.0, gt=0, description="age of the oldest such change that starts one"
+    )
+    rebuild_share: float = Field(
+        0.2, gt=0, le=1, description="of rows that are dead: more are cleared away by a full build"
+    )
+    key_hours: float = Field(24.0, gt=0, description="that an Idempotency-Key is remembered")
+
+
 class ReindexSettings(_Section):
     """How a catalogue becomes a snapshot."""
 
@@ -175,6 +190,7 @@ class Settings(_Section):
     reindex: ReindexSettings = ReindexSettings()
     tables: TablesSettings = TablesSettings()
     store: StoreSettings = StoreSettings()
+    documents: DocumentSettings = DocumentSettings()
     impressions: ImpressionSettings = ImpressionSettings()
     retention: RetentionSettings = RetentionSettings()
 

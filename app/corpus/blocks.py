@@ -47,7 +47,7 @@ class JsonLines:
         for number, line in enumerate(self.lines, self.first_line):
             if line is None:
                 yield number, BadRow("", None, "the line is too long to be read", "split the row")
-            elif not line.isspace():
+            elif line and not line.isspace():
                 yield number, _from_json(line)
 
 

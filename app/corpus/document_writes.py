@@ -23,7 +23,13 @@ class StaleWrite(ClientError):
 
 
 class NoSuchDocument(ClientError):
-    """A change of a document that is not there; the HTTP 404."""
+    """A document that is not there; the HTTP 404."""
+
+    def __init__(self, id_: str) -> None:
+        self.id = id_
+        super().__init__(
+            f"no document {id_!r}, in the snapshot or written since; PUT it to make it"
+        )
 
 
 class KeyReused(ClientError):
@@ -138,7 +144,7 @@ class Batch:
         now = self._standing(id_, asked.since)
         exists = asked.is_in_snapshot if now.exists is None else now.exists
         if asked.must_exist and not exists:
-            return NoSuchDocument(f"no document {id_!r}; PUT it to make it")
+            return NoSuchDocument(id_)
         if asked.must_be_new and exists:
             return StaleWrite(f"document {id_!r} exists already; PUT it without If-None-Match")
         if asked.checks_version and now.newest != asked.version:

@@ -55,7 +55,7 @@ def clean(record: object, rules: RowRules) -> Row:
     """Return the clean row, or raise BadRow at the first thing wrong with it."""
     if not isinstance(record, dict):
         raise BadRow("", record, "is not an object", 'write {"id": …, "title": …}')
-    row: Row = {"id": _id(record.get("id"))}
+    row: Row = {"id": check_id(record.get("id"))}
     for name, value in record.items():
         if value is None or name == "id":
             continue
@@ -117,7 +117,8 @@ def _check_of(name: str, rules: RowRules) -> Callable[[str, Any], Any]:
     return _attribute if declared is None else _CHECKS[declared]
 
 
-def _id(value: object) -> str:
+def check_id(value: object) -> str:
+    """Return a document's id as a string. Raises BadRow."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if value is None:

@@ -22,6 +22,7 @@ from app.corpus.analyzer import Analyzer
 from app.corpus.attributes import Attributes, Census, conform
 from app.corpus.blocks import Block
 from app.corpus.chunk import Chunk, columnise
+from app.corpus.reject import Reject
 from app.corpus.rows import BadRow, Row, RowRules, clean, encode
 from app.corpus.schema import Schema
 from app.corpus.sources import read_blocks
@@ -29,7 +30,7 @@ from app.corpus.text import HAN_RUN
 from app.domain.arrays import I32, I64
 from app.offline.processes import ordered_map
 from app.offline.progress import Advance
-from app.offline.rejects import Reject, Rejects
+from app.offline.rejects import Rejects
 
 SHORT_TITLE = 24  # characters; a longer title is a sentence, and its parts are no names
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
 MAX_BODY_BYTES = 1 << 20
+MAX_BULK_BYTES = 16 << 20
 MAX_DRAINED_BYTES = 16 << 20  # read and dropped, so that the client gets to read our answer
 
 
@@ -22,9 +23,9 @@ class BodyTooLarge(Exception):
 class Overloaded(Exception):
     """More work is in flight than this process takes on."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, what: str) -> None:
         self.field, self.value = "service.max_concurrent", str(limit)
-        self.limit = f"{limit} searches at the same time"
+        self.limit = f"{limit} {what} at the same time"
         self.remedy = "try again in a second"
         super().__init__(f"this process answers {self.limit}; {self.remedy}")
 
@@ -46,15 +47,16 @@ async def read_body(chunks: AsyncIterator[bytes], limit: int = MAX_BODY_BYTES) -
 class Admission:
     """Counts work in flight. Used from one event loop, so a plain integer is enough."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, what: str = "searches") -> None:
         self.limit = limit
+        self.what = what
         self.in_flight = 0
 
     @contextmanager
     def enter(self) -> Iterator[None]:
         """Hold one place. Raises Overloaded at once: a queue would only add latency."""
         if self.in_flight >= self.limit:
-            raise Overloaded(self.limit)
+            raise Overloaded(self.limit, self.what)
         self.in_flight += 1
         try:
             yield

@@ -11,6 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.corpus.document_writes import KeyReused, NoSuchDocument, StaleWrite
+from app.corpus.rows import BadRow
 from app.domain.errors import (
     ClientError,
     CorruptArtifact,
@@ -19,6 +21,7 @@ from app.domain.errors import (
     InvalidQuery,
     NothingServes,
     ServerError,
+    StoreFull,
     UnknownName,
     VersionUnknown,
 )
@@ -31,6 +34,10 @@ FIELD_OF = {"channel": "channels"}  # what names such a thing in a request, wher
 TABLE: tuple[tuple[type[Exception], int, str, dict[str, str]], ...] = (
     (InvalidQuery, 400, "invalid-query", {}),
     (UnknownName, 400, "unknown-name", {}),
+    (BadRow, 400, "invalid-document", {}),
+    (NoSuchDocument, 404, "unknown-name", {}),
+    (StaleWrite, 412, "stale-write", {}),
+    (KeyReused, 422, "key-reused", {}),
     (ClientError, 400, "invalid-request", {}),
     (BodyTooLarge, 413, "body-too-large", {"Connection": "close"}),
     (Overloaded, 503, "overloaded", RETRY),
@@ -39,6 +46,7 @@ TABLE: tuple[tuple[type[Exception], int, str, dict[str, str]], ...] = (
     (GateRefused, 409, "kept-back", {}),
     (VersionUnknown, 409, "version-unknown", {}),
     (NothingServes, 503, "nothing-serves", RETRY),
+    (StoreFull, 507, "store-full", {}),
     (ServerError, 503, "unavailable", RETRY),
     (TimeoutError, 503, "timed-out", RETRY),
 )
@@ -114,6 +122,20 @@ def _members(error: Exception) -> dict[str, Any]:
                 "value": error.name,
                 "limit": "a name that exists",
                 "remedy": error.known,
+            }
+        case NoSuchDocument():
+            return {
+                "field": "document",
+                "value": error.id,
+                "limit": "a document that exists",
+                "remedy": "PUT it to make it",
+            }
+        case BadRow():
+            return {
+                "field": error.field,
+                "value": error.value,
+                "limit": error.reason,
+                "remedy": error.remedy,
             }
         case InvalidQuery() | BodyTooLarge() | Overloaded():
             return {

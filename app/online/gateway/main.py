@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from app.bootstrap import Engine
 from app.online import application
-from app.online.gateway import routes
+from app.online.gateway import documents, routes, writing
 from app.online.gateway.impressions import attach
 from app.settings import Settings
 
@@ -15,6 +15,9 @@ DESCRIPTION = "Many recall channels at once, ranked by a model that learns from 
 
 def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
     """Wire one gateway. `key` guards administration; None leaves it open."""
-    app = application.create(engine, settings, key, [routes.router], "Duolu", DESCRIPTION)
+    app = application.create(
+        engine, settings, key, [routes.router, documents.router], "Duolu", DESCRIPTION
+    )
     app.state.impressions = attach(app.state.service)
+    app.state.documents = writing.attach(app.state.service)
     return app

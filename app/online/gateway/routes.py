@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.bootstrap import Answer
-from app.domain.errors import UnknownName
 from app.online.access import require_key
 from app.online.gateway.answer import answer_body, channel_summary, versions
 from app.online.gateway.impressions import ImpressionLog
@@ -38,22 +36,6 @@ async def search_by_url(request: Request) -> Response:
 async def search_by_body(request: Request) -> Response:
     """Search with a JSON body, which also carries filters."""
     return await _search(request, request_of_body(await read_body(request.stream())))
-
-
-@router.get("/v1/documents/{document_id:path}")
-async def show_document(request: Request, document_id: str) -> Response:
-    """Show one document as it stands in the snapshot that serves."""
-    snapshot = service_of(request).engine.acquire().snapshot
-    row = snapshot.documents.ids.find(document_id)
-    if row < 0:
-        raise UnknownName("document", document_id, f"it is not in snapshot {snapshot.id}")
-    body = {
-        "id": document_id,
-        "snapshot_id": snapshot.id,
-        "log_seq": snapshot.log_seq,
-        "document": orjson.Fragment(snapshot.documents.shown(row)),
-    }
-    return Response(to_json(body), media_type=JSON)
 
 
 async def _search(request: Request, asked: SearchRequest) -> Response:

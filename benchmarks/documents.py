@@ -1,0 +1,159 @@
+"""How fast documents are acknowledged: over HTTP and on disk, beside bare SQLite.
+
+    make bench-documents            (python benchmarks/documents.py --documents 20000 --rounds 5)
+
+A gateway of its own process serves a small catalogue, embedded. Each round sends the same new
+documents in bulks of 2,000, by one client and by four; then single documents, by one client and by
+32, who share fsyncs. Between the rounds bare SQLite takes the same bytes, 1,000 rows to a
+transaction (one, for single documents), with the same promise: WAL, synchronous=FULL.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import orjson
+import typer
+from results_file import write
+from speed_catalogue import CONFIG, DUOLU
+
+ROOT = Path(__file__).parents[1]
+BULK = 2_000
+NDJSON = {"Content-Type": "application/x-ndjson"}
+
+
+def main(
+    documents: Annotated[int, typer.Option(help="Written in bulk, each round.")] = 20_000,
+    singles: Annotated[int, typer.Option(help="Written one by one, each round.")] = 1_000,
+    rounds: Annotated[int, typer.Option()] = 5,
+    work: Annotated[Path, typer.Option()] = Path("data/bench/documents"),
+) -> None:
+    """Measure and write results/documents.json."""
+    rows = _catalogue(work, max(documents, singles))
+    bulks = [b"\n".join(rows[i : i + BULK]) for i in range(0, documents, BULK)]
+    samples: dict[str, list[float]] = {}
+    with _serving(work / "data") as url, httpx.Client(base_url=url, timeout=120) as client:
+        cases = _cases(client, bulks, rows[:singles])
+        for case, (count, ours, bare) in cases.items():
+            for _ in range(rounds):
+                samples.setdefault(case, []).append(count / _seconds(ours))
+                peer = _seconds(lambda bare=bare: bare(work / "bare.db"))
+                samples.setdefault(f"{case}, bare", []).append(count / peer)
+    table = [_row(case, samples) for case in cases]
+    for row in table:
+        typer.echo(f"{row['case']:28} {row['ours']:9,.0f}/s   bare {row['peer']:9,.0f}/s")
+    typer.echo(f"written: {write('documents', table, samples)}")
+
+
+Case = tuple[int, Callable[[], None], Callable[[Path], None]]
+
+
+def _cases(client: httpx.Client, bulks: list[bytes], singles: list[bytes]) -> dict[str, Case]:
+    """Name each case and say how many documents it writes, and how."""
+    lines = [line for bulk in bulks for line in bulk.split(b"\n")]
+
+    def post(bulk: bytes) -> None:
+        client.post("/v1/documents", content=bulk, headers=NDJSON).raise_for_status()
+
+    def put(line: bytes) -> None:
+        url = f"/v1/documents/{orjson.loads(line)['id']}"
+        client.put(
+            url, content=line, headers={"Content-Type": "application/json"}
+        ).raise_for_status()
+
+    def by(clients: int, send: Callable[[bytes], None], bodies: Sequence[bytes]) -> None:
+        with ThreadPoolExecutor(clients) as pool:
+            list(pool.map(send, bodies))
+
+    return {
+        "bulk, 1 client": (len(lines), lambda: by(1, post, bulks), _bare(lines, 1_000)),
+        "bulk, 4 clients": (len(lines), lambda: by(4, post, bulks), _bare(lines, 1_000)),
+        "single, 1 client": (len(singles), lambda: by(1, put, singles), _bare(singles, 1)),
+        "single, 32 clients": (len(singles), lambda: by(32, put, singles), _bare(singles, 1)),
+    }
+
+
+def _bare(lines: list[bytes], at_once: int) -> Callable[[Path], None]:
+    def write_all(file: Path) -> None:
+        for old in file.parent.glob(f"{file.name}*"):
+            old.unlink()
+        database = sqlite3.connect(file, isolation_level=None)
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=FULL")
+        database.execute("CREATE TABLE log (seq INTEGER PRIMARY KEY, body BLOB)")
+        for start in range(0, len(lines), at_once):
+            database.execute("BEGIN IMMEDIATE")
+            chosen = [(line,) for line in lines[start : start + at_once]]
+            database.executemany("INSERT INTO log (body) VALUES (?)", chosen)
+            database.execute("COMMIT")
+        database.close()
+
+    return write_all
+
+
+def _catalogue(work: Path, count: int) -> list[bytes]:
+    """Index a small city and return documents to write: of the same kind, with new ids."""
+    shutil.rmtree(work / "data", ignore_errors=True)
+    source = work / f"source-{count}"
+    if not (source / "catalog.jsonl").exists():
+        script = str(ROOT / "scripts" / "demo_data.py")
+        amounts = ("--documents", str(count), "--sessions", "100", "--queries", "20")
+        subprocess.run([sys.executable, script, "--out", str(source), *amounts], check=True)
+    lines = (source / "catalog.jsonl").read_bytes().splitlines()
+    (work / "indexed.jsonl").write_bytes(b"\n".join(lines[:2_000]))
+    subprocess.run([*DUOLU, "reindex", str(work / "indexed.jsonl"), "--data", str(work / "data"),
+                    "--config", str(CONFIG)], check=True)  # fmt: skip
+    return [orjson.dumps(orjson.loads(line) | {"id": f"new{i}"}) for i, line in enumerate(lines)]
+
+
+@contextmanager
+def _serving(data: Path) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [*DUOLU, "serve", "--port", str(port), "--data", str(data), "--config", str(CONFIG)]
+    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        while not _is_ready(url):
+            time.sleep(0.1)
+        yield url
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _row(case: str, samples: dict[str, list[float]]) -> dict[str, Any]:
+    ours, bare = (statistics.median(samples[name]) for name in (case, f"{case}, bare"))
+    return {
+        "case": case, "ours": ours, "peer": bare, "peer_name": "bare SQLite",
+        "ratio": ours / bare, "unit": "documents/s",
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    typer.run(main)
