@@ -5,6 +5,7 @@ lexicon/
   hashes.npy   uint64, ascending: a rolling hash of each
   order.npy    int32: the text of each hash
   owners.*     int32 pairs (field, code) of each text; the field NAME is a title, its code a row
+  counts.npy   int32: documents that bear each
 
 A text is looked up from each place in the query that begins a word, by a hash that rolls on with
 every character (Karp & Rabin 1987): all names in a query of ten characters take some 10 µs.
@@ -12,29 +13,20 @@ every character (Karp & Rabin 1987): all names in a query of ten characters take
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import orjson
 from numba import njit
 
 from app.corpus.documents import Documents
+from app.corpus.names import LONGEST, Names
 from app.corpus.ragged import Ragged, Strings, open_array, save_array
 from app.corpus.schema import FieldType
-from app.corpus.text import normalise
 from app.domain.arrays import I32, U64, Array, Bools
 
-NAME = -1
-"""The field of a title."""
-
-SHORTEST, LONGEST = 2, 24  # characters of a name
 LOOKED_AT = 128  # characters of a query: who pastes a page names nothing
-MOST_VALUES = 200_000  # of one field; beyond it the most frequent are known
-_HEAD = re.compile(r"\s*[(\[|:：·—-]")
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, with bits all over: 2⁶⁴ ÷ the golden ratio
 
 
@@ -54,6 +46,7 @@ class Lexicon:
     hashes: U64
     order: I32
     owners: Ragged
+    counts: I32
 
     def find(self, text: str) -> list[Found]:
         """Find every name in a text in normal form, overlapping ones too, by start and then end.
@@ -77,69 +70,28 @@ class Lexicon:
         save_array(path / "hashes", self.hashes)
         save_array(path / "order", self.order)
         self.owners.save(path / "owners")
+        save_array(path / "counts", self.counts)
 
     @classmethod
     def open(cls, path: Path, documents: Documents) -> Lexicon:
         """Map what `save` wrote for these documents."""
         return cls(
-            _keyword_fields(documents),
+            tuple(f.name for f in documents.schema.of_type(FieldType.KEYWORD)),
             Strings.open(path / "texts"),
             open_array(path / "hashes"),
             open_array(path / "order"),
             Ragged.open(path / "owners"),
+            open_array(path / "counts"),
         )
 
     @classmethod
-    def build(cls, documents: Documents) -> Lexicon:
-        """Read every keyword value and title: 4 s a million titles."""
-        owners: dict[str, list[int]] = {}
-        fields = _keyword_fields(documents)
-        for place, name in enumerate(fields):
-            for code, text in _values(documents, name):
-                owners.setdefault(text, []).extend((place, code))
-        for row, text in _titles(documents):
-            held = owners.setdefault(text, [])
-            if NAME not in held[::2]:  # the first of that name stands for it
-                held.extend((NAME, row))
-        texts = list(owners)
+    def build(cls, names: Names) -> Lexicon:
+        texts = list(names.owners)
         hashes = np.array([_hash(_points(t)) for t in texts], np.uint64)
         order = np.argsort(hashes, kind="stable").astype(np.int32)
-        return cls(
-            fields,
-            Strings.pack(texts),
-            hashes[order],
-            order,
-            Ragged.pack(owners.values(), np.int32),
-        )
-
-
-def _keyword_fields(documents: Documents) -> tuple[str, ...]:
-    return tuple(f.name for f in documents.schema.of_type(FieldType.KEYWORD))
-
-
-def _values(documents: Documents, field: str) -> Iterator[tuple[int, str]]:
-    """Yield the values of a field that a person could type, with their codes."""
-    column = documents.keywords[field]
-    codes = np.arange(len(column.names))
-    if codes.size > MOST_VALUES:
-        codes = np.sort(np.argsort(-column.postings.lengths, kind="stable")[:MOST_VALUES])
-    for code in codes.tolist():
-        text = normalise(column.names.strings[code])
-        if _is_name(text):
-            yield code, text
-
-
-def _titles(documents: Documents) -> Iterator[tuple[int, str]]:
-    """Yield whole titles, and titles up to what tells one branch from another."""
-    for row in range(len(documents)):
-        title = normalise(str(orjson.loads(documents.payload.raw(row)).get("title", "")))
-        for text in dict.fromkeys((title, _HEAD.split(title, maxsplit=1)[0])):
-            if _is_name(text):
-                yield row, text
-
-
-def _is_name(text: str) -> bool:
-    return SHORTEST <= len(text) <= LONGEST and any(c.isalpha() for c in text)
+        owners = Ragged.pack(names.owners.values(), np.int32)
+        counts = np.array([names.counts[t] for t in texts], np.int32)
+        return cls(names.fields, Strings.pack(texts), hashes[order], order, owners, counts)
 
 
 def _points(text: str) -> Array:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from app.corpus.lexicon import NAME, Found, Lexicon
+from app.corpus.lexicon import Found, Lexicon
+from app.corpus.names import NAME
 from app.corpus.quantities import Quantities
 from app.domain.reading import NOTHING_READ, Mention, Reading
 

@@ -36,6 +36,7 @@ class Query:
     vector: F32 | None = None  # (dim,) unit length; None when the text has no known term
     filters: Filter | None = None
     reading: Reading = NOTHING_READ  # what parts of the text name or bound
+    original: str | None = None  # what was typed, in normal form, where `text` is a correction
 
 
 @dataclass(frozen=True, slots=True)

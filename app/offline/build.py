@@ -11,8 +11,11 @@ import numpy as np
 from app.corpus.analyzer import Analyzer
 from app.corpus.documents import Documents
 from app.corpus.encoder import Encoder
+from app.corpus.lexicon import Lexicon
+from app.corpus.names import Names
 from app.corpus.ragged import save_array
 from app.corpus.schema import FieldSpec, FieldType, Schema
+from app.corpus.spelling import Spelling
 from app.domain.dotted import load
 from app.domain.errors import CorruptArtifact, InvalidInput, ServerError, UnknownName
 from app.offline.progress import Progress
@@ -21,7 +24,7 @@ from app.snapshot.opening import open_snapshot
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.store import ArtifactStore
 
-PARTS = ("documents", "analyzer", "encoder", "lexicon")
+PARTS = ("documents", "analyzer", "encoder", "lexicon", "spelling")
 SAMPLE = 10_000  # ids looked up to tell whether two catalogues are one
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -103,6 +106,14 @@ def add_vectors(
     encoder.save(directory / "encoder")
     save_array(directory / "documents" / "vectors", vectors)
     return encoder
+
+
+def add_names(documents: Documents, directory: Path) -> None:
+    """Write lexicon/ and spelling/: what queries are read and put right by."""
+    names = Names.read(documents)
+    lexicon = Lexicon.build(names)
+    lexicon.save(directory / "lexicon")
+    Spelling.build(names, lexicon).save(directory / "spelling")
 
 
 def build_channels(

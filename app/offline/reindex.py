@@ -21,12 +21,12 @@ from app.corpus.attributes import Attributes, extended, infer
 from app.corpus.chunk import merge_chunks
 from app.corpus.documents import Documents
 from app.corpus.impression_log import FOLDER
-from app.corpus.lexicon import Lexicon
 from app.corpus.rows import PLACE, RowRules
 from app.corpus.schema import FieldType, Schema
 from app.corpus.sources import resolve
 from app.domain.errors import InvalidInput
 from app.offline.build import (
+    add_names,
     add_vectors,
     build_channels,
     declared_schema,
@@ -138,8 +138,8 @@ class _Run:
                     encoder = add_vectors(documents, kept, self.settings.encoder, directory)
                 encoder_id = encoder.id
                 documents = Documents.open(directory / "documents", schema)
-            with self.progress.stage("lexicon"):
-                Lexicon.build(documents).save(directory / "lexicon")
+            with self.progress.stage("names"):
+                add_names(documents, directory)
             build_channels(channels, documents, directory, self.progress)
             facts = self._facts(documents, analyzer.id, encoder_id, list(channels), rejects.count)
             with self.progress.stage("seal"):

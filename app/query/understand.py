@@ -12,6 +12,7 @@ from app.domain.errors import InvalidQuery
 from app.domain.filters import AllOf, Filter, Within
 from app.domain.query import MAX_QUERY_CHARACTERS, GeoPoint, Query
 from app.domain.reading import Reading
+from app.query.correct import correct
 from app.query.filters import parse_filters
 from app.snapshot.snapshot import Snapshot
 
@@ -36,6 +37,7 @@ class SearchRequest:
     offset: int = 0
     channels: tuple[str, ...] | None = None  # None asks all
     release: str | None = None  # None ranks with the current one
+    correct: bool = True  # put right what the catalogue does not know, and say so
     explain: bool = False
     strict: bool = False  # a partial answer is an error
     timeout_ms: float | None = None  # None takes the service's own
@@ -56,6 +58,9 @@ def understand(
     filters = _all_of(parse_filters(request.filters or {}, schema), _within(request))
     text = snapshot.analyzer.normalise(request.text)
     reading = snapshot.reader.read(text)
+    corrected = correct(text, reading, snapshot) if request.correct and text else None
+    if corrected is not None:
+        text, original, reading = corrected, text, snapshot.reader.read(corrected)
     terms = snapshot.analyzer.query_terms(reading.rest, schema.analyzers)
     return Query(
         text=text,
@@ -69,6 +74,7 @@ def understand(
         vector=snapshot.encoder.encode(terms) if snapshot.encoder and terms else None,
         filters=_all_of(filters, *(q.range for q in reading.quantities if q.is_hard)),
         reading=reading,
+        original=original if corrected is not None else None,
     )
 
 

@@ -14,6 +14,7 @@ from app.corpus.lexicon import Lexicon
 from app.corpus.quantities import Quantities
 from app.corpus.reader import Reader
 from app.corpus.schema import Schema
+from app.corpus.spelling import Spelling
 from app.domain.dotted import load
 from app.domain.errors import CorruptArtifact
 from app.domain.filters import RowMask
@@ -33,8 +34,9 @@ def open_snapshot(path: Path) -> Snapshot:
             f"{path} was built with analyzer {manifest['analyzer_id']}, this build is "
             f"{analyzer.id}; run: duolu reindex"
         )
-    if not (path / "lexicon").is_dir():
-        raise CorruptArtifact(f"{path} is of an earlier version: no lexicon; run: duolu reindex")
+    for part in ("lexicon", "spelling"):
+        if not (path / part).is_dir():
+            raise CorruptArtifact(f"{path} is of an earlier version: no {part}; run: duolu reindex")
     lexicon = Lexicon.open(path / "lexicon", documents)
     return Snapshot(
         id=manifest["id"],
@@ -42,6 +44,7 @@ def open_snapshot(path: Path) -> Snapshot:
         documents=documents,
         analyzer=analyzer,
         reader=Reader(lexicon, Quantities.of(documents.schema)),
+        spelling=Spelling.open(path / "spelling", lexicon),
         encoder=_open_encoder(path / "encoder", manifest["encoder"]),
         log_seq=manifest["log_seq"],
         manifest=manifest,

@@ -11,6 +11,7 @@ from app.corpus.analyzer import Analyzer
 from app.corpus.documents import Documents
 from app.corpus.encoder import Encoder
 from app.corpus.reader import Reader
+from app.corpus.spelling import Spelling
 from app.snapshot.overlay import Overlay
 
 
@@ -21,6 +22,7 @@ class Snapshot:
     documents: Documents
     analyzer: Analyzer  # the very object that indexed analyses the query
     reader: Reader  # what a query says in this catalogue's own names and numbers
+    spelling: Spelling  # what somebody meant who typed a name by its sound or with a slip
     encoder: Encoder | None
     log_seq: int  # the document log up to which it speaks
     manifest: Mapping[str, Any]

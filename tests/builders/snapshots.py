@@ -11,10 +11,10 @@ import numpy as np
 from app.corpus.analyzer import Analyzer
 from app.corpus.chunk import columnise, merge_chunks
 from app.corpus.documents import Documents
-from app.corpus.lexicon import Lexicon
 from app.corpus.ragged import save_array
 from app.corpus.schema import FieldSpec, FieldType, Schema
 from app.domain.dotted import load
+from app.offline.build import add_names
 from app.settings import Settings
 from app.snapshot.artifact import seal
 from app.snapshot.opening import open_snapshot
@@ -63,7 +63,7 @@ def make_snapshot(
     vectors = np.asarray(encoder.encode_documents(documents), np.float32)
     save_array(path / "documents" / "vectors", vectors)
     documents = Documents.open(path / "documents", schema)
-    Lexicon.build(documents).save(path / "lexicon")
+    add_names(documents, path)
     for name, channel in settings.channels.items():
         if channel.enabled if channels is None else name in channels:
             (path / name).mkdir()

@@ -12,6 +12,7 @@ from app.bootstrap import Answer
 from app.corpus.geometry import haversine_km
 from app.domain.arrays import F64
 from app.domain.candidates import ChannelHits
+from app.domain.query import Query
 from app.pipeline.explain import told
 
 
@@ -34,13 +35,20 @@ def answer_body(answer: Answer) -> dict[str, Any]:
         **versions(answer),
         "took_ms": round(answer.took_ms, 3),
         "degraded": result.degraded,
-        "query": {"text": answer.ctx.query.text},
+        "query": _understood(answer.ctx.query),
         "total": result.total,
         "total_relation": result.total_relation,
         "results": list(_results(answer)),
         "channels": [channel_summary(hits) for hits in result.hits],
         "timings_ms": {stage: round(ms, 3) for stage, ms in answer.timings_ms.items()},
     }
+
+
+def _understood(query: Query) -> dict[str, Any]:
+    """Say what was searched for, and what was typed where that was put right."""
+    if query.original is None:
+        return {"text": query.text}
+    return {"text": query.text, "corrected": query.text, "original": query.original}
 
 
 def channel_summary(hits: ChannelHits) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class SearchBody(BaseModel):
     offset: int = Field(0, description="offset + limit at most merge.max_candidates")
     channels: list[str] | None = Field(None, description="ask only these")
     release: str | None = Field(None, description="rank with this release")
+    correct: bool = Field(True, description="put right what the catalogue does not know")
     explain: bool = Field(False, description="say what each feature adds to a score")
     strict: bool = Field(False, description="a partial answer is 503")
     timeout_ms: float | None = Field(None, description="1 to 60000")
@@ -62,6 +63,7 @@ class SearchParams(BaseModel):
     offset: int = 0
     channels: str | None = Field(None, description="names with commas between")
     release: str | None = None
+    correct: bool = True
     explain: bool = False
     strict: bool = False
     timeout_ms: float | None = None
@@ -84,6 +86,7 @@ def request_of_body(body: bytes) -> SearchRequest:
         offset=asked.offset,
         channels=None if asked.channels is None else tuple(dict.fromkeys(asked.channels)),
         release=asked.release,
+        correct=asked.correct,
         explain=asked.explain,
         strict=asked.strict,
         timeout_ms=asked.timeout_ms,
@@ -106,6 +109,7 @@ def request_of_params(pairs: Iterable[tuple[str, str]]) -> SearchRequest:
         offset=asked.offset,
         channels=None if asked.channels is None else tuple(dict.fromkeys(filter(None, names))),
         release=asked.release or None,
+        correct=asked.correct,
         explain=asked.explain,
         strict=asked.strict,
         timeout_ms=asked.timeout_ms,
