@@ -93,10 +93,12 @@ class Engine:
         *,
         rank: bool = True,
         keep: Keep | None = None,
+        missing: tuple[str, ...] = (),
     ) -> Answer:
-        """Answer one request. Raises InvalidQuery, UnknownName or NothingServes.
+        """Answer one request, by pseudonyms. Raises InvalidQuery, UnknownName or NothingServes.
 
-        `keep` says whose features shall come with the result, None asks for none.
+        `keep` says whose features shall come with the result, None asks for none; `missing` what
+        could not be found out about the request.
         """
         started = time.perf_counter()
         serving = self.acquire()
@@ -108,7 +110,7 @@ class Engine:
         ranker, release_id = (
             await self._ranker_for(serving, request.release, deadline) if rank else (None, None)
         )
-        ctx = make_context(serving, query, deadline, release_id)
+        ctx = make_context(serving, query, deadline, release_id, missing=missing)
         understood_ms = (time.perf_counter() - started) * 1e3
         result = await serving.search.run(ctx, ranker, request.channels, keep)
         timings = {"understand": understood_ms, **result.timings_ms}

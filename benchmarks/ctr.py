@@ -25,13 +25,11 @@ from app.offline.ctr.report import click_lines
 from app.offline.ctr.used import open_used
 from app.offline.ctr.workflow import train_click_model
 from app.offline.evaluate import Variant, measure
-from app.offline.judged import from_qrels
-from app.offline.labelled import JudgedBy, read_labelled
+from app.offline.labelled import JudgedBy, read_judged, read_labelled
 from app.offline.recipe import Recipe
 from app.offline.reindex import reindex
 from app.offline.timeline import Timeline
 from app.offline.train import Trained, train
-from app.offline.trec import read_qrels, read_queries
 from app.offline.workflow import Workplace, import_log, refresh_tables
 from app.rank.factorization import OBJECTIVES, FactorizationModel, Places, Shape, Weights
 from app.rank.local import LocalRanker
@@ -91,7 +89,11 @@ def ranking(
     recipe = Recipe.load(RANKING).limited(max_groups)
     bare = tuple(f for f in recipe.features if f != FEATURE)
     snapshot, events = place.snapshot(), place.events()
-    judged = read_labelled(JudgedBy(), recipe, events, place.stores.impressions, now_ms).judged
+    with place.door() as door:
+        judged = read_labelled(
+            JudgedBy(), recipe, events, place.stores.impressions, door.of_known, now_ms
+        ).judged
+        asked = read_judged(demo / "queries.jsonl", demo / "qrels.txt", door.of_known, now_ms)
     tables, trained, rankers = place.tables(snapshot), {}, []
     with ThreadPoolExecutor(1) as threads:
         for name, features in (("without", bare), ("with", (*bare, FEATURE))):
@@ -107,8 +109,6 @@ def ranking(
             release = open_release(place.stores.releases.path(trained[name].release_id))
             rankers.append(Variant(name, LocalRanker.of(release, threads)))
             typer.echo(f"{name}: {dict(list(trained[name].features.items())[:8])}")
-        asked = from_qrels(read_queries(demo / "queries.jsonl"), read_qrels(demo / "qrels.txt"),
-                           now_ms)  # fmt: skip
         truth = measure(asked, timeline, rankers, (METRIC,), SEED).evaluations
     clicked = {n: t.comparison.evaluations["ranked"].values[METRIC] for n, t in trained.items()}
     graded = {n: e.values[METRIC] for n, e in truth.items()}

@@ -45,8 +45,8 @@ from app.offline.datasets.dataset import Dataset
 from app.offline.evaluate import Variant, measure
 from app.offline.fit import fit
 from app.offline.folds import cut
-from app.offline.judged import Judged, from_qrels
-from app.offline.labelled import JudgedBy, read_labelled
+from app.offline.judged import Judged
+from app.offline.labelled import JudgedBy, read_judged, read_labelled
 from app.offline.recipe import Recipe
 from app.offline.reindex import reindex
 from app.offline.replay import Replay
@@ -127,12 +127,14 @@ def films(source: Path, work: Path, samples: dict[str, Any]) -> list[dict[str, A
 def _recalled(place: Workplace, tables: Tables, test: Any) -> dict[str, list[float]]:
     qrels, seen = read_qrels(test.qrels), read_qrels(test.seen)
     found: dict[str, list[float]] = {}
-    snapshot = place.snapshot()
+    snapshot, topics = place.snapshot(), read_queries(test.queries)
+    with place.door() as door:
+        asked = door.of_known([SearchRequest(user_id=topic.user_id) for topic in topics])
     with Replay(place.settings, snapshot, tables) as replay:
         channels = {lane.name: lane.channel for lane in replay.serving.search.fanout.lanes}
         channels["embedding"] = EmbeddingChannel.open(snapshot, tables, place.data, {})
-        for topic in read_queries(test.queries):
-            ctx = replay.context(SearchRequest(user_id=topic.user_id), topic.now_ms or NOW_MS)
+        for topic, request in zip(topics, asked, strict=True):
+            ctx = replay.context(request, topic.now_ms or NOW_MS)
             unseen = Not(OneOf("id", tuple(seen.get(topic.qid, {"": 0}))))
             ctx = replace(ctx, mask=row_mask(unseen, snapshot.documents))
             wanted = {d for d, grade in qrels[topic.qid].items() if grade > 0}
@@ -163,7 +165,8 @@ def msrd(source: Path, work: Path, samples: dict[str, Any]) -> list[dict[str, An
     part, test = dataset.splits[0].train, dataset.splits[0].test
     sessions = work / "msrd" / "sessions.jsonl"
     _write_sessions(read_queries(part.queries), read_qrels(part.qrels), sessions)
-    asked = from_qrels(read_queries(test.queries), read_qrels(test.qrels), NOW_MS)
+    with place.door() as door:
+        asked = read_judged(test.queries, test.qrels, door.of_known, NOW_MS)
     some = sorted(asked, key=lambda j: hash64(j.qid))[:800]
     return _trained("msrd", place, part.events, sessions, some, NOW_MS, samples)
 
@@ -211,7 +214,8 @@ def _trained(
     timeline = Timeline(
         place.settings, snapshot, place.tables(snapshot), log, recipe.sampling.time_blocks
     )
-    labelled = read_labelled(JudgedBy(sessions), recipe, log, None, now_ms)
+    with place.door() as door:
+        labelled = read_labelled(JudgedBy(sessions), recipe, log, None, door.of_known, now_ms)
     parts = cut(labelled.judged, recipe)
     names = recipe.feature_names(snapshot.documents.schema, timeline.channels)
     features = FeatureSet(CATALOG, tuple(dict.fromkeys([*names, *COSINES])))

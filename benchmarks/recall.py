@@ -78,11 +78,13 @@ def behaviour(indexed: tuple[Dataset, Workplace], samples: dict[str, Any]) -> li
     refresh_tables(place, snapshot, NOW_MS)
     topics = read_queries(split.test.queries)
     qrels, seen = read_qrels(split.test.qrels), read_qrels(split.test.seen)
+    with place.door() as door:
+        asked = door.of_known([SearchRequest(user_id=topic.user_id) for topic in topics])
     found: dict[str, list[float]] = {}
     with Replay(place.settings, snapshot, place.tables(snapshot)) as replay:
         channels = {lane.name: lane.channel for lane in replay.serving.search.fanout.lanes}
-        for topic in topics:
-            ctx = replay.context(SearchRequest(user_id=topic.user_id), topic.now_ms or NOW_MS)
+        for topic, request in zip(topics, asked, strict=True):
+            ctx = replay.context(request, topic.now_ms or NOW_MS)
             unseen = Not(OneOf("id", tuple(seen.get(topic.qid, {"": 0}))))
             ctx = replace(ctx, mask=row_mask(unseen, snapshot.documents))
             wanted = {d for d, grade in qrels[topic.qid].items() if grade > 0}

@@ -28,13 +28,12 @@ from app.offline.confidence import difference_interval, mean_interval
 from app.offline.datasets import convert
 from app.offline.datasets.dataset import Dataset, Part
 from app.offline.evaluate import Variant, measure
-from app.offline.judged import Judged, from_qrels
-from app.offline.labelled import JudgedBy, read_labelled
+from app.offline.judged import Judged
+from app.offline.labelled import JudgedBy, read_judged, read_labelled
 from app.offline.recipe import Recipe
 from app.offline.reindex import reindex
 from app.offline.timeline import Timeline
 from app.offline.train import train
-from app.offline.trec import read_qrels, read_queries
 from app.offline.workflow import Workplace, import_log, refresh_tables
 from app.rank.local import LocalRanker
 from app.rank.release import open_release
@@ -112,12 +111,15 @@ def run_split(
         if training.sessions is None and training.queries is None:
             labels = None
         events = load_events(place)
-        judged = read_labelled(labels, recipe, events, None, NOW_MS).judged if labels else []
+        if labels:
+            with place.door() as door:
+                judged = read_labelled(labels, recipe, events, None, door.of_known, NOW_MS).judged
     timeline = Timeline(
         place.settings, snapshot, place.tables(snapshot), load_events(place),
         recipe.sampling.time_blocks,
     )  # fmt: skip
-    asked = from_qrels(read_queries(test.queries), read_qrels(test.qrels), NOW_MS)
+    with place.door() as door:
+        asked = read_judged(test.queries, test.qrels, door.of_known, NOW_MS)
     with ThreadPoolExecutor(1) as threads:
         ranker = None
         if judged:

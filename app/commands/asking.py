@@ -46,6 +46,8 @@ def search_command(
         explain=explain,
     )  # fmt: skip
     working = o.workplace(data, models, config, overrides)
+    with working.door() as door:
+        [request] = door.of_known([request])
     engine = Engine(working.settings, data, models, os.environ.get("DUOLU_KEY") or None)
     try:
         engine.refresh()

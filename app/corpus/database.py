@@ -133,6 +133,37 @@ class Database:
         )
         return int(connection.execute(text(clock)).scalar_one())
 
+    def scrub(self) -> None:
+        """Leave no byte of deleted rows in the files. Raises StoreUnavailable, StoreFull.
+
+        Takes as long as copying the file, and writers wait so long. PostgreSQL frees the rows; what
+        its own log and its backups still hold ends with their retention.
+        """
+        with self._translated():
+            self._make_tables()
+            if self.is_embedded:
+                self._rewrite_file()
+                return
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as one:
+                for table in self._tables.sorted_tables:
+                    one.exec_driver_sql(f"VACUUM {table.name}")
+
+    def _rewrite_file(self) -> None:
+        """Copy what lives into a fresh file, and let nothing of the old pages stay in the log."""
+        connection = self._engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("VACUUM")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            [(is_busy, _, _)] = cursor.fetchall()
+        finally:
+            connection.close()
+        if is_busy:
+            raise StoreUnavailable(
+                f"{self._engine.url.database} was being read for {BUSY_MS / 1e3:.0f} s, "
+                "so that its log cannot be emptied; it is tried again each time"
+            )
+
     def _make_tables(self) -> None:
         if self._are_made:
             return

@@ -5,7 +5,8 @@
 FIRST and LAST are the now_ms of the file's first and last record, so that a reader knows which
 files it needs; SHA256 is that of the content, checked before Parquet code sees a byte of it. A
 file appears by one rename after it is on disk: there are no halves. Records stand in the order of
-(now_ms, request_id) inside a file; files of one day may overlap.
+(now_ms, request_id) inside a file; files of one day may overlap. To forget a person, a file is
+replaced by another without their records: impression_erasure.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -79,29 +80,60 @@ def read_impressions(
     """Yield impressions with since_ms ≤ now_ms < until_ms, file by file, a file in its order.
 
     `columns` names the fields to read, None reads all; the others hold their defaults. One file
-    is in memory at a time. `broken` is told of every file that is not what its name says.
+    is in memory at a time. `broken` is told of every file that is not what its name says. Where a
+    file is replaced meanwhile, some impressions may come twice, and none is missed.
     """
     stored = columns_of(columns)
-    for file in impression_files(root, since_ms, until_ms, broken):
-        for impression in _read_file(file, stored, broken):
+    for file, content in file_contents(root, since_ms, until_ms, broken):
+        for impression in _decode(file, content, stored, broken):
             if impression.now_ms >= since_ms and (until_ms is None or impression.now_ms < until_ms):
                 yield impression
 
 
-def impression_files(
+def file_contents(
     root: Path, since_ms: int = 0, until_ms: int | None = None, broken: Broken = warn
-) -> Iterator[Path]:
-    """Yield the files that may hold impressions of these times, oldest first."""
+) -> Iterator[tuple[Path, bytes]]:
+    """Yield the files that may hold impressions of these times, oldest day first, verified.
+
+    A file that is gone when its turn comes was replaced: then its day is listed once more.
+    """
     first, last = day_of(since_ms), None if until_ms is None else day_of(until_ms)
     for day in days(root):
         if day < first or (last is not None and day > last):
             continue
-        for file in sorted((root / f"{DAY}{day}").glob("*.parquet")):
-            named = _NAME.fullmatch(file.name)
-            if named is None:
-                broken(file, "its name is not FIRST-LAST-SHA256.parquet")
-            elif int(named[2]) >= since_ms and (until_ms is None or int(named[1]) < until_ms):
-                yield file
+        listed: set[Path] = set()
+        is_whole = False
+        while not is_whole:
+            fresh = sorted({*(root / f"{DAY}{day}").glob("*.parquet")} - listed)
+            listed.update(fresh)
+            wanted = [f for f in fresh if _is_wanted(f, since_ms, until_ms, broken)]
+            is_whole = (yield from _read(wanted, broken)) or not fresh
+
+
+def _read(files: Iterable[Path], broken: Broken) -> Generator[tuple[Path, bytes], None, bool]:
+    """Yield the files that are there and whole; return whether all were there."""
+    are_all_there = True
+    for file in files:
+        try:
+            content = file.read_bytes()
+        except FileNotFoundError:
+            are_all_there = False
+        except OSError as error:
+            broken(file, str(error))
+        else:
+            if hashlib.sha256(content).hexdigest() in file.name:
+                yield file, content
+            else:
+                broken(file, f"its {len(content)} bytes are not those that were written")
+    return are_all_there
+
+
+def _is_wanted(file: Path, since_ms: int, until_ms: int | None, broken: Broken) -> bool:
+    named = _NAME.fullmatch(file.name)
+    if named is None:
+        broken(file, "its name is not FIRST-LAST-SHA256.parquet")
+        return False
+    return int(named[2]) >= since_ms and (until_ms is None or int(named[1]) < until_ms)
 
 
 def days(root: Path) -> list[date]:
@@ -143,9 +175,19 @@ def sweep(root: Path, now_ms: int, older_than_ms: int = 3_600_000) -> None:
 def write_day(root: Path, ordered: list[Impression]) -> Path:
     """Write the impressions of one day, in order, as one file. Raises OSError."""
     folder = root / f"{DAY}{day_of(ordered[0].now_ms)}"
-    content = _encode(ordered)
+    parts = [ordered[i : i + AT_ONCE] for i in range(0, len(ordered), AT_ONCE)]
+    # Few at a time: Arrow holds the interpreter while it reads a Python list.
+    table = pa.concat_tables(to_table(part) for part in parts)
+    return write_file(folder, table, ordered[0].now_ms, ordered[-1].now_ms)
+
+
+def write_file(folder: Path, table: pa.Table, first_ms: int, last_ms: int) -> Path:
+    """Write one file durably, whole or not at all. Raises OSError."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, **_PARQUET)
+    content = memoryview(sink.getvalue())
     digest = hashlib.sha256(content).hexdigest()
-    final = folder / f"{ordered[0].now_ms:013d}-{ordered[-1].now_ms:013d}-{digest}.parquet"
+    final = folder / f"{first_ms:013d}-{last_ms:013d}-{digest}.parquet"
     unfinished = folder / f".{secrets.token_hex(8)}{_UNFINISHED}"
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
@@ -163,24 +205,13 @@ def write_day(root: Path, ordered: list[Impression]) -> Path:
     return final
 
 
-def _encode(impressions: list[Impression]) -> memoryview:
-    """Lay out few at a time: Arrow holds the interpreter while it reads a Python list."""
-    parts = [impressions[i : i + AT_ONCE] for i in range(0, len(impressions), AT_ONCE)]
-    sink = pa.BufferOutputStream()
-    table = pa.concat_tables(to_table(part) for part in parts)
-    pq.write_table(table, sink, **_PARQUET)
-    return memoryview(sink.getvalue())
+def remove_file(file: Path) -> None:
+    """Delete one file, durably."""
+    file.unlink(missing_ok=True)
+    _sync(file.parent)
 
 
-def _read_file(file: Path, columns: list[str], broken: Broken) -> Iterator[Impression]:
-    try:
-        content = file.read_bytes()
-    except OSError as error:  # e.g. forgotten meanwhile
-        broken(file, str(error))
-        return
-    if hashlib.sha256(content).hexdigest() not in file.name:
-        broken(file, f"its {len(content)} bytes are not those that were written")
-        return
+def _decode(file: Path, content: bytes, columns: list[str], broken: Broken) -> Iterator[Impression]:
     try:
         opened = pq.ParquetFile(pa.BufferReader(content))
         held = held_columns(opened.schema_arrow, columns)

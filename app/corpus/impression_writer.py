@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -33,9 +33,13 @@ MAX_BYTES = 16 << 20
 
 WRITTEN = "written"
 QUEUE_FULL, DISK, FAILED, STOPPED = "queue_full", "disk", "failed", "stopped"
-DROPPED = (QUEUE_FULL, DISK, FAILED, STOPPED)
+FORGOTTEN = "forgotten"
+DROPPED = (QUEUE_FULL, DISK, FAILED, STOPPED, FORGOTTEN)
 """Why impressions are lost: the queue is full, the disk takes none, one cannot be made of what was
-offered, the writer has ended."""
+offered, the writer has ended, the person asked to be forgotten."""
+
+Screen = Callable[[Sequence[Impression]], Sequence[Impression]]
+"""Says what may be written of impressions, on the way to the disk."""
 
 Counted = Callable[[str, int], None]
 """Told an outcome, WRITTEN or one of DROPPED, and of how many impressions."""
@@ -59,12 +63,14 @@ class ImpressionWriter(Generic[T]):
         limits: WriterLimits,
         now_ms: Callable[[], int],
         counted: Counted,
+        screen: Screen = list,
     ) -> None:
         self._root = root
         self._build = build
         self._limits = limits
         self._now_ms = now_ms
         self._counted = counted
+        self._screen = screen
         self._lock = threading.Lock()
         self._queue: deque[tuple[T, int]] = deque()
         self._queued_bytes = 0
@@ -137,7 +143,10 @@ class ImpressionWriter(Generic[T]):
 
     def _flush(self) -> None:
         """Write the batch, a file a day; empty it whatever happens."""
-        for those in by_day(self._batch):
+        allowed = self._screen(self._batch)
+        if len(allowed) < len(self._batch):
+            self._counted(FORGOTTEN, len(self._batch) - len(allowed))
+        for those in by_day(allowed):
             try:
                 write_day(self._root, those)
             except OSError as error:

@@ -21,6 +21,9 @@ from app.offline.sessions import events_of, session_from_json
 Progress: TypeAlias = Callable[[int], None]
 """Told how many more lines are done."""
 
+Door: TypeAlias = Callable[[Sequence[Event]], Sequence[Event]]
+"""Puts pseudonyms in the place of ids; corpus.pseudonyms has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Imported:
@@ -34,17 +37,21 @@ class Imported:
 def import_events(
     files: Sequence[str],
     log: EventLog,
+    door: Door,
     now_ms: int,
     progress: Progress | None = None,
     error_file: Path | None = None,
 ) -> Imported:
     """Append events in the UBI shape. Bad lines go to `error_file`, the rest is imported."""
-    return _import(files, log, lambda raw: (event_from_json(raw, now_ms),), progress, error_file)
+    return _import(
+        files, log, door, lambda raw: (event_from_json(raw, now_ms),), progress, error_file
+    )
 
 
 def import_sessions(
     files: Sequence[str],
     log: EventLog,
+    door: Door,
     now_ms: int,
     progress: Progress | None = None,
     error_file: Path | None = None,
@@ -53,6 +60,7 @@ def import_sessions(
     return _import(
         files,
         log,
+        door,
         lambda raw: tuple(events_of(session_from_json(raw, now_ms))),
         progress,
         error_file,
@@ -62,6 +70,7 @@ def import_sessions(
 def _import(
     files: Sequence[str],
     log: EventLog,
+    door: Door,
     to_events: Callable[[Any], Sequence[Event]],
     progress: Progress | None,
     error_file: Path | None,
@@ -70,7 +79,7 @@ def _import(
     refused = _Refused(error_file)
     for batch in _batched(read_lines(files)):
         events = [event for line in batch for event in refused.unless_good(line, to_events)]
-        done = log.append(events)
+        done = log.append(door(events))
         lines, accepted = lines + len(batch), accepted + done.accepted
         duplicates += done.duplicates
         refused.write()

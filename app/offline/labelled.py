@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from app.corpus.event_columns import EventColumns
+from app.corpus.pseudonyms import Actor
 from app.domain.errors import InvalidInput
 from app.domain.events import Session
 from app.offline.clicks.correction import DebiasReport
@@ -17,6 +19,14 @@ from app.offline.recipe import Recipe
 from app.offline.sessions import read_sessions
 from app.offline.shown_lists import shown_lists
 from app.offline.trec import read_qrels, read_queries
+
+A = TypeVar("A", bound=Actor)
+
+
+class Known(Protocol):
+    """Returns the same searches or sessions, people by the pseudonyms that they have."""
+
+    def __call__(self, actors: Sequence[A]) -> Sequence[A]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +62,23 @@ def read_labelled(
     recipe: Recipe,
     events: EventColumns | None,
     impressions: Path | None,
+    known: Known,
     now_ms: int,
 ) -> Labelled:
-    """One stream, whatever the source."""
+    """One stream, whatever the source; `known` puts pseudonyms in the place of ids in files."""
     if labels.queries is not None and labels.qrels is not None:
-        topics, qrels = read_queries(labels.queries), read_qrels(labels.qrels)
-        return Labelled(from_qrels(topics, qrels, now_ms))
+        return Labelled(read_judged(labels.queries, labels.qrels, known, now_ms))
     if labels.sessions is not None:
-        return from_shown(list(read_sessions((str(labels.sessions),), now_ms)), recipe)
+        sessions = list(read_sessions((str(labels.sessions),), now_ms))
+        return from_shown(known(sessions), recipe)
     return labelled_from_log(recipe, events, impressions, now_ms)
+
+
+def read_judged(queries: Path, qrels: Path, known: Known, now_ms: int) -> list[Judged]:
+    """Queries with their grades; people by the pseudonyms that they have."""
+    judged = from_qrels(read_queries(queries), read_qrels(qrels), now_ms)
+    requests = known([one.request for one in judged])
+    return [replace(j, request=r) for j, r in zip(judged, requests, strict=True)]
 
 
 def labelled_from_log(

@@ -19,6 +19,7 @@ from app.offline.replay import Replay
 from app.offline.trec import Topic, read_qrels, read_queries, write_run
 from app.offline.workflow import Workplace
 from app.pipeline.search import SearchResult
+from app.query.understand import SearchRequest
 from app.rank.local import LocalRanker
 from app.rank.release import open_release, refuse_if_foreign
 from app.snapshot.snapshot import Snapshot
@@ -53,12 +54,14 @@ class Pipeline:
 
     def __init__(
         self,
+        place: Workplace,
         replay: Replay,
         ranker: LocalRanker | None,
         release_id: str | None,
         channels: tuple[str, ...] | None,
         threads: ThreadPoolExecutor,
     ) -> None:
+        self._place = place
         self.replay = replay
         self.ranker = ranker
         self.release_id = release_id
@@ -76,7 +79,7 @@ class Pipeline:
         wanted = (release_id or place.stores.releases.current_id()) if rank else None
         ranker = _ranker(place, wanted, snapshot, threads) if wanted else None
         replay = Replay(place.settings, snapshot, place.tables(snapshot))
-        return cls(replay, ranker, wanted, only, threads)
+        return cls(place, replay, ranker, wanted, only, threads)
 
     def __enter__(self) -> Self:
         return self
@@ -90,10 +93,13 @@ class Pipeline:
         self.replay.__exit__(kind, error, trace)
         self._threads.shutdown()
 
-    def answer(self, topic: Topic, limit: int, now_ms: int) -> SearchResult:
-        request = replace(request_of(topic), limit=limit)
-        at = now_ms if topic.now_ms is None else topic.now_ms
-        return self.replay.search(request, at, self.ranker, self.channels)
+    def answer(self, request: SearchRequest, now_ms: int) -> SearchResult:
+        return self.replay.search(request, now_ms, self.ranker, self.channels)
+
+    def requests(self, topics: Sequence[Topic]) -> list[SearchRequest]:
+        """What the topics ask, people by the pseudonyms that they have."""
+        with self._place.door() as door:
+            return door.of_known([request_of(topic) for topic in topics])
 
 
 def write_topics_run(
@@ -129,8 +135,9 @@ def _answers(
 ) -> Iterator[tuple[Topic, SearchResult]]:
     now_ms = int(time.time() * 1e3)
     with progress.stage("search", len(topics), "queries") as advance:
-        for topic in topics:
-            yield topic, pipeline.answer(topic, limit, now_ms)
+        for topic, request in zip(topics, pipeline.requests(topics), strict=True):
+            at = now_ms if topic.now_ms is None else topic.now_ms
+            yield topic, pipeline.answer(replace(request, limit=limit), at)
             advance(1)
 
 

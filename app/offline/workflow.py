@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.corpus.event_columns import EventColumns
 from app.corpus.event_log import FILE, EventLog
+from app.corpus.identity import Identities
+from app.corpus.pseudonyms import Pseudonyms
 from app.domain.errors import InvalidInput
 from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.publish import publish_tables
@@ -18,7 +22,7 @@ from app.offline.import_events import Imported, import_events, import_sessions
 from app.offline.impression_events import tell
 from app.offline.join import JoinCounts
 from app.offline.judged import Judged
-from app.offline.labelled import JudgedBy, read_labelled
+from app.offline.labelled import JudgedBy, Labelled, read_labelled
 from app.offline.parity import Parity, chosen, compare
 from app.offline.past import Past
 from app.offline.progress import Progress, Silent
@@ -82,6 +86,15 @@ class Workplace:
         rebuilder = Rebuilder(stores.tables, events)
         return Past(self.settings, stores.snapshots, stores.tables, rebuilder, current)
 
+    @contextmanager
+    def door(self) -> Iterator[Pseudonyms]:
+        """Open the way from ids to the pseudonyms by which all logs and tables know people."""
+        identities = Identities.open(self.data, self.settings.store.address)
+        try:
+            yield Pseudonyms(identities, time.monotonic)
+        finally:
+            identities.close()
+
     def events(self) -> EventColumns | None:
         """Read the whole event log. None where there is none, or nothing in it."""
         if not self.has_event_log:
@@ -100,13 +113,16 @@ def import_log(
     now_ms: int,
     progress: Progress | None = None,
 ) -> Imported:
-    """Append files to the event log, then build and publish the tables that follow from it."""
+    """Append files to the event log, their people by pseudonyms."""
     errors = place.data / "errors" / "events.jsonl"
     log = place.open_events()
     try:
-        with (progress or Silent()).stage("import", None, "lines") as advance:
+        with (
+            place.door() as door,
+            (progress or Silent()).stage("import", None, "lines") as advance,
+        ):
             done = [
-                import_files(files, log, now_ms, advance, errors)
+                import_files(files, log, door.of_events, now_ms, advance, errors)
                 for import_files, files in ((import_events, events), (import_sessions, sessions))
                 if files
             ]
@@ -176,10 +192,17 @@ def train_model(
     elif labels.is_the_log:
         follow_log(place, snapshot, now_ms, progress)
     events = place.events()
-    found = read_labelled(labels, recipe, events, place.stores.impressions, now_ms)
+
+    def read(recipe: Recipe) -> Labelled:
+        with place.door() as door:
+            return read_labelled(
+                labels, recipe, events, place.stores.impressions, door.of_known, now_ms
+            )
+
+    found = read(recipe)
 
     def relabel(other: Recipe) -> Sequence[Judged]:
-        return read_labelled(labels, other, events, place.stores.impressions, now_ms).judged
+        return read(other).judged
 
     used = open_used(recipe.models, place.models, recipe.uses, snapshot, events)
     with place.past(events, snapshot) as past:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -12,8 +13,11 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from app.bootstrap import Engine
+from app.corpus.identity import Identities
+from app.corpus.pseudonyms import Pseudonyms
 from app.online import admin, health
 from app.online.access import refuse_open_host
+from app.online.door import Door
 from app.online.limits import Admission
 from app.online.problems import install
 from app.online.service import Service
@@ -35,7 +39,12 @@ def create(
     description: str,
 ) -> FastAPI:
     """Wire one service: its own routes, administration, health, metrics and problem details."""
-    service = Service(engine, settings, key or None, Admission(settings.service.max_concurrent))
+    identities = Identities.open(engine.stores.data, settings.store.address)
+    door = Door(Pseudonyms(identities, time.monotonic))
+    service = Service(
+        engine, settings, key or None, Admission(settings.service.max_concurrent), door
+    )
+    service.background.append(door)
     app = FastAPI(
         title=title, version="1", description=description, redirect_slashes=False,
         lifespan=_lifespan(service),
@@ -75,7 +84,7 @@ def _lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManag
             yield
         finally:
             refreshing.cancel()
-            for work in service.background:
+            for work in reversed(service.background):
                 await asyncio.to_thread(work.close)
             await service.engine.disconnect()
 

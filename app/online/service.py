@@ -8,6 +8,7 @@ from typing import Protocol, cast
 from starlette.requests import Request
 
 from app.bootstrap import Engine
+from app.online.door import Door
 from app.online.limits import Admission
 from app.online.telemetry import Metrics
 from app.settings import Settings
@@ -29,6 +30,7 @@ class Service:
     settings: Settings
     key: str | None  # None: administration is open, and the host is loopback
     admission: Admission
+    door: Door
     metrics: Metrics = field(default_factory=Metrics)
     background: list[Background] = field(default_factory=list)  # lives as long as the service
 

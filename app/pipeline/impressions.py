@@ -71,8 +71,8 @@ def impression_of(seen: Seen, keep: Keep, unshown: int) -> Impression:
         now_ms=query.now_ms,
         text=query.text,
         terms=query.terms,
-        user_id=logged_id(query.user_id),
-        client_id=logged_id(query.client_id),
+        user_id=query.user_id,
+        client_id=query.client_id,
         origin=query.origin,
         radius_km=seen.radius_km,
         filters=seen.filters,
@@ -96,14 +96,6 @@ def impression_of(seen: Seen, keep: Keep, unshown: int) -> Impression:
         features=features,
         has_features=has_features,
     )
-
-
-def logged_id(person_id: str | None) -> str | None:
-    """The one place where a person's or device's id becomes what the log says of them: itself.
-
-    Events must name people by the same word, or nobody's history would be found again.
-    """
-    return person_id
 
 
 def list_values(

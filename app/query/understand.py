@@ -132,13 +132,27 @@ def _check_place(request: SearchRequest) -> None:
         )
 
 
+def check_person(request: SearchRequest) -> None:
+    """Check who asks, before anything else hears of them. Raises InvalidQuery."""
+    _check_id("user_id", request.user_id)
+    _check_id("client_id", request.client_id)
+
+
+def _check_id(field: str, value: str | None) -> None:
+    if value is None:
+        return
+    if not 1 <= len(value) <= MAX_ID_CHARACTERS or "\0" in value:
+        limit = f"1 to {MAX_ID_CHARACTERS} characters, none of them 0"
+        raise InvalidQuery(field, value, limit, "leave it out for none")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidQuery(field, value, "not Unicode text", "send UTF-8") from None
+
+
 def _check_asked(request: SearchRequest) -> None:
-    for field in ("user_id", "client_id", "release"):
-        value = getattr(request, field)
-        if value is not None and not 1 <= len(value) <= MAX_ID_CHARACTERS:
-            raise InvalidQuery(
-                field, value, f"1 to {MAX_ID_CHARACTERS} characters", "leave it out for none"
-            )
+    check_person(request)
+    _check_id("release", request.release)
     if request.channels is not None and not request.channels:
         raise InvalidQuery("channels", [], "at least one name", "leave it out to ask all")
     if request.timeout_ms is not None:

@@ -13,6 +13,7 @@ from app.snapshot.store import ArtifactStore
 class Stores:
     """The artifacts' stores, and where the impressions of what they served are logged."""
 
+    data: Path
     snapshots: ArtifactStore
     tables: ArtifactStore
     releases: ArtifactStore
@@ -22,6 +23,7 @@ class Stores:
     def under(cls, data: Path, models: Path, model: str) -> Stores:
         """`model` is the folder under `models` whose releases serve (rank.model)."""
         return cls(
+            data,
             ArtifactStore(data / "snapshots", "snapshot"),
             ArtifactStore(data / "tables", "tables"),
             ArtifactStore(models / model, "release"),

@@ -59,14 +59,17 @@ def drive(client, chance, n=SEARCHES):
 def act_on(place, answers, chance):
     """Everybody clicks and buys; then tables are built, as after an import."""
     now_ms = int(time.time() * 1e3)
+    events = [
+        Event(
+            f"{answer['request_id']}-{result['id']}", chance.choice(("click", "purchase")),
+            now_ms - chance.randrange(900), query_id=answer["request_id"],
+            user_id=f"u{chance.randrange(9)}", object_id=result["id"],
+        )
+        for answer in answers for result in answer["results"][: chance.randrange(4)]
+    ]  # fmt: skip
     log = EventLog.open(place.events_file)
-    for answer in answers:
-        for result in answer["results"][: chance.randrange(4)]:
-            log.append([Event(
-                f"{answer['request_id']}-{result['id']}", chance.choice(("click", "purchase")),
-                now_ms - chance.randrange(900), query_id=answer["request_id"],
-                user_id=f"u{chance.randrange(9)}", object_id=result["id"],
-            )])  # fmt: skip
+    with place.door() as door:
+        log.append(door.of_events(events))
     log.close()
     return refresh_tables(place, place.snapshot(), now_ms)
 

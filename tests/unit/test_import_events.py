@@ -40,7 +40,7 @@ def written(path: Path, *lines: Any) -> str:
 
 
 def test_an_event_in_the_ubi_shape_is_read(log: EventLog, tmp_path: Path) -> None:
-    import_events([written(tmp_path / "e.jsonl", CLICK)], log, NOW_MS)
+    import_events([written(tmp_path / "e.jsonl", CLICK)], log, list, NOW_MS)
     (event,) = log.read()
     assert event == Event(
         event.event_id, "click", NOW_MS, "r1", "phone", "ann", object_id="d1", position=3
@@ -50,11 +50,11 @@ def test_an_event_in_the_ubi_shape_is_read(log: EventLog, tmp_path: Path) -> Non
 def test_importing_twice_is_importing_once(log: EventLog, tmp_path: Path) -> None:
     events = written(tmp_path / "e.jsonl", CLICK, {**CLICK, "timestamp": NOW_MS + 1})
     sessions = written(tmp_path / "s.jsonl", SESSION)
-    assert import_events([events], log, NOW_MS).accepted == 2
-    assert import_sessions([sessions], log, NOW_MS).accepted == 2
-    again = import_events([events], log, NOW_MS)
+    assert import_events([events], log, list, NOW_MS).accepted == 2
+    assert import_sessions([sessions], log, list, NOW_MS).accepted == 2
+    again = import_events([events], log, list, NOW_MS)
     assert (again.accepted, again.duplicates) == (0, 2)
-    assert import_sessions([sessions], log, NOW_MS).duplicates == 2
+    assert import_sessions([sessions], log, list, NOW_MS).duplicates == 2
     assert len(list(log.read())) == 4
 
 
@@ -71,7 +71,7 @@ def test_bad_lines_are_told_and_the_rest_is_imported(log: EventLog, tmp_path: Pa
         {**CLICK, "query_id": "r2"},
     )  # fmt: skip
     seen: list[int] = []
-    result = import_events([file], log, NOW_MS, seen.append, errors)
+    result = import_events([file], log, list, NOW_MS, seen.append, errors)
     assert (result.lines, result.accepted, result.refused) == (8, 2, 6)
     assert sum(seen) == 8
     told = [json.loads(line) for line in errors.read_text().splitlines()]
@@ -143,7 +143,7 @@ def test_a_session_becomes_an_impression_and_its_actions(log: EventLog, tmp_path
     raw = {**SESSION, "purchased": ["a"], "user_id": "ann", "lat": 31.5, "lon": 121.5}
     file = tmp_path / "s.jsonl.gz"
     file.write_bytes(gzip.compress(json.dumps(raw).encode()))
-    import_sessions([str(file)], log, NOW_MS)
+    import_sessions([str(file)], log, list, NOW_MS)
     impression, click, purchase = log.read()
     assert (impression.action_name, impression.shown) == ("impression", ("a", "b"))
     assert (click.action_name, click.object_id, click.position) == ("click", "b", 2)
@@ -162,11 +162,11 @@ def test_a_file_that_is_missing_or_of_another_kind_is_refused(
     log: EventLog, tmp_path: Path
 ) -> None:
     with pytest.raises(InvalidInput, match="no file at"):
-        import_events([str(tmp_path / "none.jsonl")], log, NOW_MS)
+        import_events([str(tmp_path / "none.jsonl")], log, list, NOW_MS)
     table = tmp_path / "e.csv"
     table.write_text("id,title\n1,a\n")
     with pytest.raises(InvalidInput, match="is no JSONL"):
-        import_events([str(table)], log, NOW_MS)
+        import_events([str(table)], log, list, NOW_MS)
 
 
 @pytest.mark.parametrize(

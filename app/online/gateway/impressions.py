@@ -49,6 +49,7 @@ def attach(service: Service) -> ImpressionLog | None:
         _limits(settings),
         lambda: time.time_ns() // 1_000_000,
         _Outcomes(service),
+        service.door.pseudonyms.loggable,
     )
     service.background.append(writer)
     return ImpressionLog(keep, writer)

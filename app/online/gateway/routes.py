@@ -44,7 +44,9 @@ async def _search(request: Request, asked: SearchRequest) -> Response:
         require_key(request, service.key)  # it says how the model works, and takes its time
     log: ImpressionLog | None = request.app.state.impressions
     with service.admission.enter():
-        answer = await service.engine.search(asked, keep=log.keep if log else None)
+        asked, missing = await service.door.searcher(asked, is_logged=log is not None)
+        keep = log.keep if log else None
+        answer = await service.engine.search(asked, keep=keep, missing=missing)
     _record(request, service, answer)
     if asked.strict and answer.result.degraded:
         raise _partial_answer(answer.result.degraded)

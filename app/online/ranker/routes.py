@@ -57,8 +57,9 @@ async def rerank_documents(request: Request) -> Response:
     asked = rerank_of_body(await read_body(request.stream()))
     now_ms = int(time.time() * 1e3)
     with service.admission.enter():
+        search, _ = await service.door.searcher(asked.search(), is_logged=False)
         body = await _on_a_thread(
-            service, lambda until: rerank(service.engine, asked, now_ms, until)
+            service, lambda until: rerank(service.engine, asked, search, now_ms, until)
         )
     return Response(to_json(body), media_type=JSON)
 

@@ -16,7 +16,7 @@ from app.domain.query import Deadline
 from app.online.ranker.schemas import RerankBody
 from app.pipeline.select import pick
 from app.pipeline.serving import make_context
-from app.query.understand import understand
+from app.query.understand import SearchRequest, understand
 from app.rank.call import RankCall, place
 from app.rank.explanation import explain
 from app.rank.local import LocalRanker
@@ -87,12 +87,17 @@ def _explained(
     )  # fmt: skip
 
 
-def rerank(engine: Engine, asked: RerankBody, now_ms: int, deadline: Deadline) -> dict[str, Any]:
-    """Order documents by the release that serves; no channel is asked, so hit_* are missing."""
+def rerank(
+    engine: Engine, asked: RerankBody, search: SearchRequest, now_ms: int, deadline: Deadline
+) -> dict[str, Any]:
+    """Order documents by the release that serves; no channel is asked, so hit_* are missing.
+
+    `search` is what was asked, people by pseudonyms.
+    """
     serving = engine.acquire()
     snapshot = serving.snapshot
     release_id, ranker = _ranker(engine, snapshot, serving.tables, asked.model)
-    query = understand(asked.search(), snapshot, now_ms)
+    query = understand(search, snapshot, now_ms)
     ctx = make_context(serving, query, deadline, release_id)
     rows, which = np.unique(_rows(snapshot, asked.documents), return_inverse=True)
     scores = ranker.score(ctx, _unrecalled(rows))[which]
