@@ -22,7 +22,6 @@ from results_file import write
 from app.domain.query import GeoPoint, Query
 from app.offline.confidence import Interval, difference_interval, mean_interval
 from app.offline.ctr.report import click_lines
-from app.offline.ctr.used import open_used
 from app.offline.ctr.workflow import train_click_model
 from app.offline.evaluate import Variant, measure
 from app.offline.labelled import JudgedBy, read_judged, read_labelled
@@ -30,6 +29,7 @@ from app.offline.recipe import Recipe
 from app.offline.reindex import reindex
 from app.offline.timeline import Timeline
 from app.offline.train import Trained, train
+from app.offline.used import open_used
 from app.offline.workflow import Workplace, import_log, refresh_tables
 from app.rank.factorization import OBJECTIVES, FactorizationModel, Places, Shape, Weights
 from app.rank.local import LocalRanker

@@ -83,6 +83,14 @@ class Lookup:
             self.memo[name] = source(self, base, field)
         return self.memo[name]
 
+    def ask(self, model: PairModel) -> F32:
+        """Return what another model says of the candidates, (n,), asked once whoever reads it."""
+        name = f"model {id(model)}"
+        if name not in self.memo:
+            self.memo[name] = model.predict(self)
+        answer: F32 = self.memo[name]
+        return answer
+
 
 def gather(
     names: Iterable[str],

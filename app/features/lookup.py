@@ -18,8 +18,8 @@ NAN = float("nan")
 class PairModel(Protocol):
     """A released model whose output is an input of another."""
 
-    def predict(self, ctx: SearchContext, rows: Rows) -> F32:
-        """(n,) rows of the context's snapshot → (n,), each row for itself. Thread-safe."""
+    def predict(self, lookup: Inputs) -> F32:
+        """(n,) scores of the lookup's rows, each row for itself. Thread-safe."""
         ...
 
 
@@ -47,6 +47,8 @@ class Inputs(Protocol):
     def text(self) -> TextMatches: ...
 
     def get(self, name: str) -> Any: ...
+
+    def ask(self, model: PairModel) -> F32: ...
 
 
 def unknown(base: str, field: str) -> InvalidInput:

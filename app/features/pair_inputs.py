@@ -53,7 +53,7 @@ def _model(lookup: Inputs, field: str) -> Any:
         raise InvalidInput(
             f"model({field}) asks a model that is not open; open: {', '.join(lookup.models)}"
         )
-    return lookup.models[field].predict(lookup.ctx, lookup.rows)
+    return lookup.ask(lookup.models[field])
 
 
 def _any_coverage(lookup: Inputs) -> Any:

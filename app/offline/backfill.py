@@ -60,6 +60,7 @@ class Backfill:
     features: FeatureSet
     past: Past
     models: Callable[[int], Mapping[str, PairModel]] = lambda _: {}  # as of an impression's time
+    never_logged: frozenset[str] = frozenset()  # features that another release gave in the log
     counts: BackfillCounts = field(default_factory=BackfillCounts)
     _plans: dict[tuple[str, ...], _Plan] = field(default_factory=dict)
 
@@ -145,7 +146,7 @@ class Backfill:
 
     def _plan(self, logged: tuple[str, ...]) -> _Plan:
         if logged not in self._plans:
-            at = {name: place for place, name in enumerate(logged)}
+            at = {n: place for place, n in enumerate(logged) if n not in self.never_logged}
             places = np.array([at.get(name, -1) for name in self.features.names], np.int64)
             missing = np.flatnonzero(places < 0)
             names = [self.features.names[j] for j in missing]

@@ -11,16 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from app.domain.arrays import Bools
 from app.domain.errors import DuoluError
 from app.features.lookup import PairModel
 from app.offline.gate import Baseline
 from app.offline.judged import Judged
 from app.offline.recipe import Gate
-from app.offline.seen import TWIN, Seen, unseen
-from app.rank.dependencies import as_inputs
+from app.offline.seen import TWIN, Seen, unseen, untouched
+from app.rank.graph import ReleasedModel, as_inputs
 from app.rank.lightgbm_model import LightGbmModel
 from app.rank.ranker import Model
 from app.rank.release import Release, open_release, refuse_if_foreign
@@ -40,6 +38,11 @@ class Contender:
     model: Model
     may_judge: Bools  # (t,) held-out lists that it was not trained on
     models: Mapping[str, PairModel]  # that its features ask
+
+    @property
+    def asks_rankers(self) -> bool:
+        """Its features ask ranking releases, perhaps others than the candidate's of that name."""
+        return any(isinstance(model, ReleasedModel) for model in self.models.values())
 
     @property
     def name(self) -> str:
@@ -88,7 +91,7 @@ def _fairest(release: Release, path: Path, test: Sequence[Judged]) -> tuple[Mode
     """The release itself or its twin, whichever has seen fewer of these lists."""
     seen = Seen.open(path)
     if seen is None:
-        return release.model, _asked_later(release, test)
+        return release.model, untouched(path, _built_at_ms(release), test)
     itself = unseen(test, seen.released)
     twin = unseen(test, seen.held_out)
     if twin.sum() <= itself.sum() or not (path / TWIN).is_file():
@@ -97,7 +100,5 @@ def _fairest(release: Release, path: Path, test: Sequence[Judged]) -> tuple[Mode
     return LightGbmModel.open(path / TWIN, names), twin
 
 
-def _asked_later(release: Release, test: Sequence[Judged]) -> Bools:
-    """Without a record, only what was asked after it was built is surely new to it."""
-    built = int(release.manifest.get("built_at_ms", 0)) or built_ms(release.id)
-    return np.array([j.is_timed and j.now_ms > built for j in test], np.bool_)
+def _built_at_ms(release: Release) -> int:
+    return int(release.manifest.get("built_at_ms", 0)) or built_ms(release.id)

@@ -8,18 +8,28 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from app.domain.arrays import Bools
+from app.features.catalog import CATALOG
+from app.features.feature import FeatureSet
 from app.offline.calibration import Calibration, Calibrator
 from app.offline.contenders import SERVING, Contender, contenders
 from app.offline.evaluate import Answered, Comparison, Variant, measure
 from app.offline.folds import Parts
 from app.offline.gate import Baseline, Evidence
 from app.offline.judged import Judged
-from app.offline.orders import ByPopularity, ModelOrder, SharedFeatures, Shuffled, Timed
+from app.offline.orders import (
+    ByPopularity,
+    ModelOrder,
+    OwnOrder,
+    PairModels,
+    SharedFeatures,
+    Shuffled,
+    Timed,
+)
 from app.offline.recipe import Recipe
 from app.offline.slices import Slicer
 from app.offline.timeline import Timeline
 from app.offline.weights import list_weights
-from app.rank.ranker import Model
+from app.rank.ranker import Model, Ranker
 from app.snapshot.store import ArtifactStore
 
 CANDIDATE = "ranked"
@@ -59,12 +69,13 @@ def examine(
 ) -> Exam:
     """Measure on `test`, the last of `judged`: what came before says which texts are frequent."""
     against, left_out = contenders(releases, timeline.snapshot, test, recipe.gate, now_ms)
-    shared = SharedFeatures(candidate.feature_names, *(c.model.feature_names for c in against))
-    models = {name: model for c in against for name, model in c.models.items()}
+    sharing = [c for c in against if not c.asks_rankers]
+    shared = SharedFeatures(candidate.feature_names, *(c.model.feature_names for c in sharing))
+    models = {name: model for c in sharing for name, model in c.models.items()}
     timed = Timed(ModelOrder(shared, candidate, models))
     variants = (
         Variant(CANDIDATE, timed),
-        *(Variant(c.name, ModelOrder(shared, c.model, models)) for c in against),
+        *(Variant(c.name, _order_of(c, shared, models)) for c in against),
         *plain_orders(timeline, recipe.seed),
     )
     slicer, calibrator = Slicer.of_log(_before(judged, test)), Calibrator(CANDIDATE)
@@ -88,6 +99,13 @@ def examine(
         comparison, baselines, slicer.masks(comparison), calibrator.result(),
         timed.percentile_ms(95),
     )  # fmt: skip
+
+
+def _order_of(contender: Contender, shared: SharedFeatures, models: PairModels) -> Ranker:
+    if contender.asks_rankers:
+        features = FeatureSet(CATALOG, contender.model.feature_names)
+        return OwnOrder(features, contender.model, contender.models)
+    return ModelOrder(shared, contender.model, models)
 
 
 def _before(judged: Sequence[Judged], test: Sequence[Judged]) -> list[Judged]:

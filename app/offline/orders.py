@@ -108,6 +108,18 @@ class ModelOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnOrder:
+    """A model whose features ask other rankers: which ones is its own affair."""
+
+    features: FeatureSet
+    model: Model
+    models: PairModels
+
+    async def rank(self, ctx: SearchContext, candidates: CandidateSet) -> F32:
+        return self.model.predict(_matrix(self.features, ctx, candidates, self.models))
+
+
+@dataclass(frozen=True, slots=True)
 class Timed:
     """A ranker, and how long each call took."""
 

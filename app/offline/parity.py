@@ -24,7 +24,7 @@ from app.domain.impressions import Impression
 from app.features.lookup import PairModel
 from app.offline.logged import Restored, restore
 from app.offline.past import Past
-from app.rank.dependencies import as_inputs
+from app.rank.graph import as_inputs
 from app.rank.release import Release, open_release, refuse_if_foreign
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.store import ArtifactStore

@@ -11,7 +11,7 @@ lists that it was measured on; its twin `held_out.txt`, the model that was measu
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,14 @@ class Seen:
 
 def keys(judged: Iterable[Judged]) -> U64:
     return np.array([hash64(j.qid if j.is_timed else j.request.text) for j in judged], np.uint64)
+
+
+def untouched(release: Path, built_at_ms: int, judged: Sequence[Judged]) -> Bools:
+    """Which lists a release was surely not trained on, by its record or else by its age. (q,)"""
+    seen = Seen.open(release)
+    if seen is not None:
+        return unseen(judged, seen.released)
+    return np.array([j.is_timed and j.now_ms > built_at_ms for j in judged], np.bool_)
 
 
 def unseen(judged: Iterable[Judged], seen: U64) -> Bools:

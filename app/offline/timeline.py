@@ -19,7 +19,6 @@ from app.offline.backfill import Backfill, BackfillCounts
 from app.offline.behaviour.build import facts_of, learn
 from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.memory import QueryTerms
-from app.offline.ctr.used import UsedModels
 from app.offline.dataset import TrainingSet, assemble
 from app.offline.judged import Judged
 from app.offline.logged import with_tables
@@ -27,6 +26,7 @@ from app.offline.past import Past
 from app.offline.recipe import Negatives
 from app.offline.replay import Replay
 from app.offline.row_file import RowFile
+from app.offline.used import UsedModels
 from app.rank.dependencies import models_read
 from app.settings import Settings
 from app.snapshot.snapshot import Snapshot
@@ -144,6 +144,8 @@ class Timeline:
         some = [j for j in judged if self._is_logged(j)]
         if self.logged is None or not some:
             return
-        backfill = Backfill(features, self.logged.past, self.models_of_day)
+        rankers = self.models.rankers if self.models else ()
+        never = frozenset(f"model({name})" for name in rankers)
+        backfill = Backfill(features, self.logged.past, self.models_of_day, never)
         yield from backfill.pieces(with_tables(self.logged.impressions, some))
         self.backfilled.append(backfill.counts)

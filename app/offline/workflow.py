@@ -17,7 +17,6 @@ from app.domain.errors import InvalidInput
 from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.publish import publish_tables
 from app.offline.behaviour.rebuild import Rebuilder
-from app.offline.ctr.used import open_used
 from app.offline.import_events import Imported, import_events, import_sessions
 from app.offline.impression_events import tell
 from app.offline.join import JoinCounts
@@ -31,6 +30,7 @@ from app.offline.retention import release_stores
 from app.offline.timeline import Logged, Timeline
 from app.offline.train import Trained, train
 from app.offline.tune import require_optuna
+from app.offline.used import open_used
 from app.settings import Settings
 from app.snapshot.opening import open_snapshot, open_tables
 from app.snapshot.snapshot import Snapshot
@@ -202,21 +202,26 @@ def train_model(
     found = read(recipe)
 
     def relabel(other: Recipe) -> Sequence[Judged]:
-        return read(other).judged
+        return used.unseen(read(other).judged)
 
     used = open_used(recipe.models, place.models, recipe.uses, snapshot, events)
+    judged = used.unseen(found.judged)
     with place.past(events, snapshot) as past:
         timeline = Timeline(
             place.settings, snapshot, place.tables(snapshot), events,
             recipe.sampling.time_blocks, Logged(place.stores.impressions, past), used,
         )  # fmt: skip
         trained = train(
-            found.judged, timeline, recipe, place.settings, place.stores.releases,
+            judged, timeline, recipe, place.settings, place.stores.releases,
             now_ms=now_ms, recipe_file=recipe_file, progress=progress, debias=found.debias,
             trials=trials, all_families=all_families,
             relabel=relabel if all_families and found.debias else None,
         )  # fmt: skip
-    return replace(trained, log={**trained.log, **_log_facts(found.counts, timeline)})
+    left_out = trained.log["left_out"]
+    if seen := len(found.judged) - len(judged):
+        left_out = {**left_out, "lists_seen_by_models_that_features_ask": seen}
+    log = {**trained.log, "left_out": left_out, **_log_facts(found.counts, timeline)}
+    return replace(trained, log=log)
 
 
 def check_parity(

@@ -23,11 +23,11 @@ from app.corpus.documents import Documents
 from app.domain.arrays import F32, I32, I64, Rows
 from app.domain.errors import CorruptArtifact, FeatureMismatch
 from app.domain.query import GeoPoint, Query
+from app.features.lookup import Inputs
 from app.rank.factorization import OBJECTIVES, FactorizationModel, Places, Shape, Weights
 from app.rank.golden import RELATIVE_TOLERANCE
 from app.rank.hashed_fields import REQUEST_FIELDS, Hashed, hash_request
 from app.snapshot.artifact import verify
-from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 
 KIND = "ctr"
@@ -42,8 +42,9 @@ class ClickModel:
         self._lock = threading.Lock()
         self._known: list[tuple[Path, Places]] = []  # of which snapshot, newest last
 
-    def predict(self, ctx: SearchContext, rows: Rows) -> F32:
+    def predict(self, lookup: Inputs) -> F32:
         """(n,) log odds that each row is clicked, standing first."""
+        ctx, rows = lookup.ctx, lookup.rows
         places = self._places(ctx.snapshot)
         changed = _changed(ctx.snapshot, rows, len(places.own))
         if changed.size:

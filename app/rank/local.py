@@ -17,8 +17,8 @@ from app.domain.errors import FeatureMismatch
 from app.features.feature import FeatureSet
 from app.features.inputs import gather
 from app.features.lookup import PairModel
-from app.rank.dependencies import as_inputs
 from app.rank.explanation import Explanation, explain
+from app.rank.graph import as_inputs
 from app.rank.ranker import Keep, Model, Ranking
 from app.rank.release import Release
 from app.snapshot.context import SearchContext

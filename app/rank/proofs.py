@@ -21,8 +21,8 @@ from pathlib import Path
 
 from app.domain.errors import CorruptArtifact, FeatureMismatch
 from app.rank.canary import WALL_S
-from app.rank.dependencies import uses_of
-from app.snapshot.artifact import MANIFEST, read_manifest, verify, write_pointer
+from app.rank.dependencies import reachable
+from app.snapshot.artifact import MANIFEST, verify, write_pointer
 from app.snapshot.store import ArtifactStore
 
 log = logging.getLogger(__name__)
@@ -76,10 +76,10 @@ class Proofs:
 
 
 def fingerprint(path: Path) -> str:
-    """Return the sha256 of a release's manifest and of the manifests of what it uses."""
-    digest = hashlib.sha256((path / MANIFEST).read_bytes())
-    for name, used in sorted(uses_of(read_manifest(path, "release")).items()):
-        file = path.parent.parent / name / used / MANIFEST
+    """Return the sha256 of a release's manifest and of the manifests of all that it uses."""
+    digest = hashlib.sha256()
+    for used in reachable(path):
+        file = used / MANIFEST
         digest.update(file.read_bytes() if file.is_file() else b"missing")
     return digest.hexdigest()
 

@@ -16,16 +16,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from app.domain.errors import CorruptArtifact, FeatureMismatch, GateRefused
 from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
-from app.rank.click_release import KIND, ClickRelease
-from app.rank.dependencies import Uses, models_read, open_uses
+from app.rank.click_release import KIND, ClickRelease, open_click_release
+from app.rank.dependencies import Step, beside, models_read, order, uses_of
 from app.rank.golden import Golden, replay
 from app.rank.lightgbm_model import LightGbmModel
-from app.snapshot.artifact import verify
+from app.snapshot.artifact import read_manifest, verify
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.store import ArtifactStore
 
@@ -41,14 +41,36 @@ class Release:
     uses: Uses = field(default_factory=dict)  # models whose output is a feature of this one
 
 
+Uses: TypeAlias = "Mapping[str, Release | ClickRelease]"
+"""Model → the release of it that is used, open."""
+
+
 def open_release(path: Path, replay_goldens: bool = True) -> Release:
-    """Verify, load and replay. Raises CorruptArtifact or FeatureMismatch saying what is wrong.
+    """Verify, load and replay, first what it uses. Raises CorruptArtifact or FeatureMismatch.
 
     Only who compares features himself may leave the golden rows out.
     """
-    manifest = verify(path, "release")
-    if manifest.get("model_kind") == KIND:
+    opened: dict[Path, Release | ClickRelease] = {}
+    for step in order(path):
+        is_used = step.path != path
+        try:
+            opened[step.path] = _open(step, opened, replay_goldens or is_used)
+        except (CorruptArtifact, FeatureMismatch) as error:
+            raise type(error)(f"{step.why}{error}") from error
+    release = opened[path]
+    if not isinstance(release, Release):
         raise FeatureMismatch(f"{path} is a click model and ranks nothing; name a ranking release")
+    return release
+
+
+def _open(
+    step: Step, opened: Mapping[Path, Release | ClickRelease], replay_goldens: bool
+) -> Release | ClickRelease:
+    """Open one release whose own are open."""
+    path = step.path
+    if read_manifest(path, "release").get("model_kind") == KIND:
+        return open_click_release(path)
+    manifest = verify(path, "release")
     if manifest["id"] != path.name:
         raise CorruptArtifact(f"{path} says that it is {manifest['id']}; copy it under that name")
     names = tuple(manifest["features"])
@@ -57,7 +79,12 @@ def open_release(path: Path, replay_goldens: bool = True) -> Release:
     goldens = [Golden.open(file) for file in sorted((path / "golden").glob("*.npz"))]
     if replay_goldens and not replay(goldens, features, model):
         raise FeatureMismatch(f"{path} has no golden rows to check it by; train again")
-    uses = open_uses(path, manifest, models_read(features.inputs))
+    uses = {name: opened[beside(path, name, used)] for name, used in uses_of(manifest).items()}
+    for name in models_read(features.inputs):
+        if name not in uses:
+            raise FeatureMismatch(
+                f"{path} reads model({name}) and names no release of models/{name}; train again"
+            )
     return Release(manifest["id"], features, model, manifest, uses)
 
 
@@ -82,7 +109,9 @@ def publish_by_hand(
 def refuse_if_foreign(release: Release, snapshot: Snapshot) -> None:
     """A model serves only the analyzer and encoder that it was trained with."""
     for name, used in release.uses.items():
-        if used.manifest["analyzer_id"] != snapshot.analyzer.id:
+        if isinstance(used, Release):
+            refuse_if_foreign(used, snapshot)
+        elif used.manifest["analyzer_id"] != snapshot.analyzer.id:
             raise FeatureMismatch(
                 f"release {release.id} uses {name} {used.id}, trained with analyzer_id "
                 f"{used.manifest['analyzer_id']}; snapshot {snapshot.id} has "

@@ -14,8 +14,10 @@ from app.features.feature import FeatureSet
 from app.features.inputs import gather
 from app.rank.golden import Golden
 from app.rank.golden_leaves import complete
+from app.rank.graph import as_inputs
 from app.rank.lightgbm_model import LightGbmModel
 from app.rank.proofs import Proofs
+from app.rank.release import open_release
 from app.snapshot.artifact import seal
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.store import ArtifactStore
@@ -54,24 +56,25 @@ def make_wide_release(
     release_id: str,
     names: Sequence[str] = WIDE,
     seed: int = 7,
+    uses: Mapping[str, str] | None = None,
 ) -> None:
     """Finish and publish a release that reads query, person, documents, pairs, hits and the list.
 
-    Its trees fit noise, so that every feature decides somewhere.
+    Its trees fit noise, so that every feature decides somewhere. `uses`: model → release beside it.
     """
+    used = {m: open_release(store.root.parent / m / i) for m, i in (uses or {}).items()}
     rng = np.random.default_rng(seed)
     candidates = some_candidates(snapshot, rng)
     features = FeatureSet(CATALOG, names)
-    inputs = gather(
-        features.inputs, make_context(snapshot, "火锅 tea", origin=(31.2, 121.4)), candidates
-    )
+    ctx = make_context(snapshot, "火锅 tea", origin=(31.2, 121.4))
+    inputs = gather(features.inputs, ctx, candidates, models=as_inputs(used))
     seen = features.matrix(inputs, len(candidates))
     drawn = rng.permuted(np.repeat(seen, 40, axis=0), axis=0)  # each column by itself
     random = np.where(np.isnan(drawn), rng.normal(size=drawn.shape), drawn)
     booster = lightgbm.train(
         {**TREES, "num_threads": 1}, lightgbm.Dataset(random, rng.normal(size=len(random))), 10
     )
-    _finish(store, release_id, snapshot, features, inputs, booster)
+    _finish(store, release_id, snapshot, features, inputs, booster, uses)
     store.publish(release_id)
 
 
@@ -92,6 +95,7 @@ def _finish(
     features: FeatureSet,
     inputs: Mapping[str, Any],
     booster: Any,
+    uses: Mapping[str, str] | None = None,
 ) -> None:
     n = max(np.size(value) for value in inputs.values())
     matrix = features.matrix(inputs, n)
@@ -105,6 +109,7 @@ def _finish(
         "id": release_id,
         "golden": complete([golden], model, built / "golden"),
         "features": list(features.names),
+        "uses": dict(uses or {}),
         "analyzer_id": snapshot.analyzer.id,
         "encoder_id": snapshot.encoder.id if snapshot.encoder else None,
     }

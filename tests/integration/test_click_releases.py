@@ -16,8 +16,9 @@ from app.features.inputs import gather
 from app.offline.ctr.recipe import ClickRecipe
 from app.offline.retention import release_stores
 from app.rank.click_release import open_click_release
-from app.rank.dependencies import as_inputs, uses_of
+from app.rank.dependencies import uses_of
 from app.rank.golden import Golden
+from app.rank.graph import as_inputs
 from app.rank.lightgbm_model import LightGbmModel
 from app.rank.local import LocalRanker
 from app.rank.release import open_release, refuse_if_foreign

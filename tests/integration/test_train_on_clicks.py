@@ -1,5 +1,7 @@
 """Two nights of training: a click model, then a ranker that asks it, through the real workflow."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.domain.errors import InvalidInput
@@ -74,3 +76,28 @@ def test_each_night_a_ranker_names_the_click_model_that_it_was_trained_with(plac
     assert named[0] != named[1]
     first = store.ids()[0]
     assert uses_of(store.manifest(first)) == {"ctr": named[0]}  # its own, whatever came later
+
+
+def test_a_ranker_asks_another_only_of_lists_that_the_other_has_not_seen(place, tmp_path):
+    store = place.stores.releases
+    (tmp_path / "ctr.toml").write_text(CLICKS)
+    train_click_model(place, tmp_path / "ctr.toml", JudgedBy(), now_ms=NOW_MS, publish_it=True)
+    first = train_model(place, ranking_recipe(tmp_path), JudgedBy(), now_ms=NOW_MS)
+    store.publish(first.release_id)
+    recipe = ranking_recipe(tmp_path, '"model(lambdarank)"')
+    with pytest.raises(InvalidInput, match=f"was trained on by lambdarank {first.release_id}"):
+        train_model(place, recipe, JudgedBy(), now_ms=NOW_MS)
+    later = [
+        replace(s, request_id=f"n{i}", ts_ms=s.ts_ms + 40 * NIGHT_MS)
+        for i, s in enumerate(tasteful_sessions(place.snapshot(), 120, seed=8))
+    ]
+    append(place, later)
+    second = train_model(place, recipe, JudgedBy(), now_ms=NOW_MS + 41 * NIGHT_MS)
+    assert sum(second.groups.values()) <= len(later)
+    assert second.log["left_out"]["lists_seen_by_models_that_features_ask"] >= 100
+    assert second.features["model(lambdarank)"] > 0.5
+    release = open_release(store.path(second.release_id))
+    assert release.uses["lambdarank"].id == first.release_id
+    store.publish(second.release_id)
+    third = train_model(place, ranking_recipe(tmp_path), JudgedBy(), now_ms=NOW_MS + 42 * NIGHT_MS)
+    assert [b.role for b in third.verdict.baselines]

@@ -12,9 +12,10 @@ from app.corpus.event_log import EventLog
 from app.domain.events import CLICK, Event
 from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
+from app.features.inputs import Lookup
 from app.offline.confidence import difference_interval
+from app.offline.ctr.as_of import KEPT_MOMENTS, _Log
 from app.offline.ctr.rows import rows_of
-from app.offline.ctr.used import KEPT_MOMENTS, UsedModels, _Log, open_used
 from app.offline.evaluate import Variant, measure
 from app.offline.fit import fit
 from app.offline.folds import cut
@@ -23,6 +24,7 @@ from app.offline.recipe import Grades, Negatives, Recipe
 from app.offline.replay import Replay
 from app.offline.sessions import events_of, sessions_of
 from app.offline.timeline import Timeline
+from app.offline.used import UsedModels, open_used
 from app.rank.click_release import open_click_release
 from app.rank.lightgbm_model import LightGbmModel
 from app.rank.local import LocalRanker
@@ -31,6 +33,7 @@ from app.snapshot.store import ArtifactStore
 from tests.builders import NOW_MS, city_rows, make_snapshot
 from tests.builders.behaviour import make_events, make_tables
 from tests.builders.click_models import make_click_release, tasteful_sessions
+from tests.builders.releases import some_candidates
 
 SETTINGS = Settings.load(Path("config/search.toml"), environment={})
 FEATURES = FeatureSet(CATALOG, ("model(ctr)", "doc_ctr", "attr(price)"))
@@ -130,7 +133,8 @@ def test_before_there_was_anything_to_learn_all_is_missing(snapshot, sessions, m
     first = timeline.models.before(sessions[0].ts_ms)["ctr"]
     with Replay(SETTINGS, snapshot, timeline.tables) as replay:
         ctx = replay.context(from_sessions(sessions[:1], Grades())[0].request, NOW_MS)
-    assert np.isnan(first.predict(ctx, np.arange(5, dtype=np.int32))).all()
+    five = some_candidates(snapshot, np.random.default_rng(1), 5)
+    assert np.isnan(first.predict(Lookup(ctx, five))).all()
 
 
 def test_lists_under_way_stand_as_they_stood(snapshot, sessions, models, tmp_path):
@@ -143,7 +147,7 @@ def test_lists_under_way_stand_as_they_stood(snapshot, sessions, models, tmp_pat
     ]
     events = make_events_with(tmp_path, slow)
     used = open_used(("ctr",), models, {}, snapshot, events)
-    past = used._pasts["ctr"]
+    past = used._as_of[used.uses["ctr"]]
     log = _Log(events, past)
     for moment_ms in rng.integers(sessions[5].ts_ms, sessions[79].ts_ms, 25).tolist():
         found = log.before(moment_ms)
@@ -163,7 +167,7 @@ def test_a_moment_is_fitted_once_and_old_ones_are_let_go(snapshot, sessions, mod
     assert used.before(moment)["ctr"] is used.before(moment)["ctr"]
     for hours in range(KEPT_MOMENTS + 3):
         used.before(moment + hours * HOUR_MS)
-    assert len(used._pasts["ctr"]._known) <= KEPT_MOMENTS
+    assert len(used._as_of[used.uses["ctr"]]._known) <= KEPT_MOMENTS
 
 
 class Leaking(Timeline):

@@ -1,4 +1,4 @@
-"""Click models that a ranker's features ask: as released, and as they would have stood at a moment.
+"""A click model that a ranker's features ask, as it would have stood at a moment.
 
 A click is a label of the ranker's rows and of the click model's alike. A row of training therefore
 sees a model that was fitted on events before the row's block of time alone; only recipe and number
@@ -7,26 +7,21 @@ of epochs are those of the release. Serving sees the release itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
 
 import numpy as np
 
 from app.corpus.event_columns import EventColumns
 from app.domain.arrays import F32, I64, Rows
-from app.domain.errors import InvalidInput
 from app.domain.events import Session
-from app.features.lookup import PairModel
+from app.features.lookup import Inputs, PairModel
 from app.offline.ctr.fit import fit_clicks
 from app.offline.ctr.recipe import ClickRecipe
 from app.offline.ctr.rows import ClickRows, hash_catalogue, rows_of
 from app.offline.sessions import sessions_of
-from app.rank.click_release import ClickModel, ClickRelease, open_click_release
-from app.rank.dependencies import as_inputs
+from app.rank.click_release import ClickModel, ClickRelease
 from app.rank.hashed_fields import HOUR_MS
-from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
-from app.snapshot.store import ArtifactStore
 
 KEPT_MOMENTS = 8  # test lists are looked at twice: to measure, and to train on in the end
 
@@ -34,61 +29,12 @@ KEPT_MOMENTS = 8  # test lists are looked at twice: to measure, and to train on 
 class Unlearned:
     """A model before there was anything to learn from: all is missing."""
 
-    def predict(self, ctx: SearchContext, rows: Rows) -> F32:
-        return np.full(rows.size, np.nan, np.float32)
+    def predict(self, lookup: Inputs) -> F32:
+        return np.full(lookup.rows.size, np.nan, np.float32)
 
 
-class UsedModels:
-    """Some released models, and the log that they were learned from."""
-
-    def __init__(
-        self,
-        releases: Mapping[str, ClickRelease],
-        snapshot: Snapshot,
-        events: EventColumns | None = None,
-    ) -> None:
-        self.uses = {name: release.id for name, release in releases.items()}
-        self.released = as_inputs(releases)
-        self._pasts = {name: _Past(release, snapshot, events) for name, release in releases.items()}
-
-    def before(self, moment_ms: int) -> Mapping[str, PairModel]:
-        """Return the models as events before the moment make them, to the hour."""
-        return {name: past.before(moment_ms) for name, past in self._pasts.items()}
-
-
-def open_used(
-    names: Iterable[str],
-    models: Path,
-    versions: Mapping[str, str],
-    snapshot: Snapshot,
-    events: EventColumns | None,
-) -> UsedModels:
-    """Open the release of each name that `versions` says, or else the one that is published.
-
-    Raises InvalidInput where there is none, CorruptArtifact or FeatureMismatch where it is refused.
-    """
-    opened = {}
-    for name in names:
-        store = ArtifactStore(models / name, "release")
-        release_id = versions.get(name) or store.current_id()
-        if release_id is None:
-            raise InvalidInput(
-                f"feature model({name}) asks a release of {store.root}, and none is published; "
-                f"run: duolu train models/{name}/recipe.toml --publish"
-            )
-        release = open_click_release(store.path(release_id))
-        if release.manifest["analyzer_id"] != snapshot.analyzer.id:
-            raise InvalidInput(
-                f"{name} {release_id} was trained with analyzer {release.manifest['analyzer_id']}, "
-                f"this snapshot has {snapshot.analyzer.id}; "
-                f"run: duolu train models/{name}/recipe.toml --publish"
-            )
-        opened[name] = release
-    return UsedModels(opened, snapshot, events)
-
-
-class _Past:
-    """One model at any moment."""
+class ClicksAsOf:
+    """One model at any moment, to the hour."""
 
     def __init__(
         self, release: ClickRelease, snapshot: Snapshot, events: EventColumns | None
@@ -135,7 +81,7 @@ class _Log:
     under way is joined again from the events that had come.
     """
 
-    def __init__(self, events: EventColumns, past: _Past) -> None:
+    def __init__(self, events: EventColumns, past: ClicksAsOf) -> None:
         self._events = events
         self._past = past
         sessions = sorted(sessions_of(events), key=lambda s: (s.ts_ms, s.request_id))
