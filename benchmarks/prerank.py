@@ -128,7 +128,7 @@ def _time(
         pick(candidates.rows, scores, 0, 10)
         taken[name] = (time.perf_counter() - started) * 1e3
     for name, list_ in zip(("front", *ways), into or (), strict=False):
-        list_.append(taken.get(name, 0.0))
+        list_.append(round(taken.get(name, 0.0), 4))
 
 
 def distil(

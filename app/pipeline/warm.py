@@ -19,6 +19,7 @@ from app.domain.query import Deadline, GeoPoint, Query
 from app.domain.user import UserState
 from app.pipeline.search import Search
 from app.rank.local import LocalRanker
+from app.rank.trees.paths import warm as warm_differences
 from app.recall.fanout import Lane
 from app.snapshot.asking import long_term
 from app.snapshot.context import SearchContext
@@ -71,6 +72,7 @@ def warm_ranker(
     )
     for ctx in _samples(snapshot, tables):
         ranker.score(ctx, candidates)
+    warm_differences()
 
 
 def _await(lane: Lane, call: Future[ChannelHits], ctx: SearchContext) -> ChannelHits:

@@ -71,6 +71,11 @@ def differences(paths: Paths, features: F32, other: F32) -> F64:
     return out
 
 
+def warm() -> None:
+    """Have the machine code ready: on a fresh machine the first difference would take seconds."""
+    differences(paths_of([]), np.zeros((1, 1), np.float32), np.zeros(1, np.float32))
+
+
 def _walk(tree: Tree) -> Iterator[tuple[int, _Path]]:
     """Yield each leaf with the splits above it and the side on which it lies."""
     waiting: list[tuple[int, _Path]] = [(0 if tree.features.size else -1, ())]
