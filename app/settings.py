@@ -102,7 +102,9 @@ class ServiceSettings(_Section):
     """Limits of one gateway process."""
 
     timeout_ms: float = Field(1000.0, gt=0, le=60_000, description="deadline of a search")
-    max_concurrent: int = Field(64, gt=0, description="searches at once; more are answered 503")
+    max_concurrent: int = Field(
+        64, gt=0, description="requests at once, fewer while late; more get 503"
+    )
     cors_origins: tuple[str, ...] = Field((), description="web pages that may ask from a browser")
 
 

@@ -9,6 +9,7 @@ DuoluError
     ├── NothingServes        no snapshot is published, or every channel is down
     ├── CorruptArtifact      a file of a snapshot, tables or release is not what its manifest says
     ├── RankerUnavailable    the ranker service is down, refuses, or answers nonsense
+    ├── RankerBusy           the ranker service is alive and has more work than it takes on
     ├── VersionUnknown       the ranker does not hold the snapshot or release that the rows refer to
     ├── FeatureMismatch      the model was trained on other features than this build computes
     ├── GateRefused          a trained model is not good enough to publish
@@ -65,6 +66,10 @@ class CorruptArtifact(ServerError):
 
 class RankerUnavailable(ServerError):
     """The ranker service cannot be reached, refuses, or answers what is no answer."""
+
+
+class RankerBusy(ServerError):
+    """The ranker service is alive, and turns this call away because of all the others."""
 
 
 class VersionUnknown(ServerError):

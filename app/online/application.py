@@ -17,8 +17,8 @@ from app.corpus.identity import Identities
 from app.corpus.pseudonyms import Pseudonyms
 from app.online import admin, health
 from app.online.access import refuse_open_host
+from app.online.admission import Admission
 from app.online.door import Door
-from app.online.limits import Admission
 from app.online.problems import install
 from app.online.service import Service
 from app.online.telemetry import RequestLog, write_log_lines_to_stderr
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 REFRESH_EVERY_S = 0.25
 SHUTDOWN_S = 10
+LATE = 0.8  # of what callers wait
 
 
 def create(
@@ -37,13 +38,16 @@ def create(
     routers: Iterable[APIRouter],
     title: str,
     description: str,
+    patience_ms: float,
 ) -> FastAPI:
-    """Wire one service: its own routes, administration, health, metrics and problem details."""
+    """Wire one service: its own routes, administration, health, metrics and problem details.
+
+    `patience_ms`: how long its callers wait. What takes most of that is late.
+    """
+    admission = Admission(settings.service.max_concurrent, LATE * patience_ms / 1e3)
     identities = Identities.open(engine.stores.data, settings.store.address)
     door = Door(Pseudonyms(identities, time.monotonic))
-    service = Service(
-        engine, settings, key or None, Admission(settings.service.max_concurrent), door
-    )
+    service = Service(engine, settings, key or None, admission, door)
     service.background.append(door)
     app = FastAPI(
         title=title, version="1", description=description, redirect_slashes=False,

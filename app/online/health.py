@@ -33,5 +33,6 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Show the metrics in the Prometheus text format."""
     service = service_of(request)
-    service.metrics.in_flight.set(service.admission.in_flight)
+    admission = service.admission
+    service.metrics.load(admission.in_flight, int(admission.limit), admission.shed)
     return Response(service.metrics.page(), media_type=CONTENT_TYPE_LATEST)

@@ -1,13 +1,14 @@
-"""What one process takes on at most: the size of a body, and searches at the same time."""
+"""How much of a body one process reads, and for how long it waits for it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator
 
 MAX_BODY_BYTES = 1 << 20
 MAX_BULK_BYTES = 16 << 20
 MAX_DRAINED_BYTES = 16 << 20  # read and dropped, so that the client gets to read our answer
+MAX_BODY_S, MAX_BULK_S = 10.0, 60.0
 
 
 class BodyTooLarge(Exception):
@@ -20,18 +21,28 @@ class BodyTooLarge(Exception):
         super().__init__(f"the body is larger than {self.limit}; {self.remedy}")
 
 
-class Overloaded(Exception):
-    """More work is in flight than this process takes on."""
+class BodyTooSlow(Exception):
+    """The body did not end in time; its sender holds a place that others wait for."""
 
-    def __init__(self, limit: int, what: str) -> None:
-        self.field, self.value = "service.max_concurrent", str(limit)
-        self.limit = f"{limit} {what} at the same time"
-        self.remedy = "try again in a second"
-        super().__init__(f"this process answers {self.limit}; {self.remedy}")
+    def __init__(self, limit_s: float) -> None:
+        self.field, self.value = "body", None
+        self.limit = f"{limit_s:g} seconds"
+        self.remedy = "send all that Content-Length promises, without a pause"
+        super().__init__(f"the body did not end within {self.limit}; {self.remedy}")
 
 
-async def read_body(chunks: AsyncIterator[bytes], limit: int = MAX_BODY_BYTES) -> bytes:
-    """Collect a body of at most `limit` bytes. Raises BodyTooLarge."""
+async def read_body(
+    chunks: AsyncIterator[bytes], limit: int = MAX_BODY_BYTES, limit_s: float = MAX_BODY_S
+) -> bytes:
+    """Collect a body of at most `limit` bytes. Raises BodyTooLarge or BodyTooSlow."""
+    try:
+        async with asyncio.timeout(limit_s):
+            return await _collected(chunks, limit)
+    except TimeoutError:
+        raise BodyTooSlow(limit_s) from None
+
+
+async def _collected(chunks: AsyncIterator[bytes], limit: int) -> bytes:
     kept, size = [], 0
     async for chunk in chunks:
         size += len(chunk)
@@ -42,23 +53,3 @@ async def read_body(chunks: AsyncIterator[bytes], limit: int = MAX_BODY_BYTES) -
     if size > limit:
         raise BodyTooLarge(limit)
     return b"".join(kept)
-
-
-class Admission:
-    """Counts work in flight. Used from one event loop, so a plain integer is enough."""
-
-    def __init__(self, limit: int, what: str = "searches") -> None:
-        self.limit = limit
-        self.what = what
-        self.in_flight = 0
-
-    @contextmanager
-    def enter(self) -> Iterator[None]:
-        """Hold one place. Raises Overloaded at once: a queue would only add latency."""
-        if self.in_flight >= self.limit:
-            raise Overloaded(self.limit, self.what)
-        self.in_flight += 1
-        try:
-            yield
-        finally:
-            self.in_flight -= 1

@@ -25,7 +25,8 @@ from app.domain.errors import (
     UnknownName,
     VersionUnknown,
 )
-from app.online.limits import BodyTooLarge, Overloaded
+from app.online.admission import Overloaded
+from app.online.limits import BodyTooLarge, BodyTooSlow
 
 MEDIA_TYPE = "application/problem+json"
 RETRY = {"Retry-After": "1"}
@@ -40,6 +41,7 @@ TABLE: tuple[tuple[type[Exception], int, str, dict[str, str]], ...] = (
     (KeyReused, 422, "key-reused", {}),
     (ClientError, 400, "invalid-request", {}),
     (BodyTooLarge, 413, "body-too-large", {"Connection": "close"}),
+    (BodyTooSlow, 408, "body-too-slow", {"Connection": "close"}),
     (Overloaded, 503, "overloaded", RETRY),
     (CorruptArtifact, 409, "does-not-serve", {}),
     (FeatureMismatch, 409, "does-not-serve", {}),
@@ -137,7 +139,7 @@ def _members(error: Exception) -> dict[str, Any]:
                 "limit": error.reason,
                 "remedy": error.remedy,
             }
-        case InvalidQuery() | BodyTooLarge() | Overloaded():
+        case InvalidQuery() | BodyTooLarge() | BodyTooSlow() | Overloaded():
             return {
                 "field": error.field,
                 "value": error.value,

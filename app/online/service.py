@@ -8,8 +8,8 @@ from typing import Protocol, cast
 from starlette.requests import Request
 
 from app.bootstrap import Engine
+from app.online.admission import Admission
 from app.online.door import Door
-from app.online.limits import Admission
 from app.online.telemetry import Metrics
 from app.settings import Settings
 

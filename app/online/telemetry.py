@@ -39,6 +39,9 @@ class Metrics:
         self.channels = self._counter("duolu_channel", "Calls by status", "channel", "status")
         self.degraded = self._counter("duolu_degraded", "What answers were left out", "reason")
         self.in_flight = self._gauge("duolu_searches_in_flight", "Searches being answered")
+        self.limit = self._gauge("duolu_in_flight_limit", "Requests taken on at the same time")
+        self.shed = self._counter("duolu_shed", "Requests turned away: too many in flight")
+        self._shed = 0
         self.documents = self._gauge("duolu_snapshot_documents", "Documents that serve")
         self.versions = self._gauge(
             "duolu_versions_info", "What serves", "snapshot_id", "tables_id", "release_id"
@@ -67,6 +70,13 @@ class Metrics:
         self._ids = ids
         self.versions.clear()
         self.versions.labels(**{name: value or "" for name, value in ids.items()}).set(1)
+
+    def load(self, in_flight: int, limit: int, shed: int) -> None:
+        """Say how many requests are in flight, how many may be, and how many were turned away."""
+        self.in_flight.set(in_flight)
+        self.limit.set(limit)
+        self.shed.inc(shed - self._shed)
+        self._shed = shed
 
     def request(self, route: str, status: int, seconds: float) -> None:
         self.requests.labels(route, str(status)).inc()

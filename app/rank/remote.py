@@ -14,7 +14,13 @@ import numpy as np
 
 from app.domain.arrays import F32, I64
 from app.domain.candidates import CandidateSet
-from app.domain.errors import InvalidInput, InvalidQuery, RankerUnavailable, VersionUnknown
+from app.domain.errors import (
+    InvalidInput,
+    InvalidQuery,
+    RankerBusy,
+    RankerUnavailable,
+    VersionUnknown,
+)
 from app.rank.breaker import Breaker
 from app.rank.call import asking_why, encode_call
 from app.rank.explanation import Explanation
@@ -56,7 +62,8 @@ class RemoteRanker:
         """Return finite scores, and the features of what shall be kept.
 
         Raises TimeoutError at the request's deadline or after `timeout_ms`, VersionUnknown where
-        the service holds other versions, RankerUnavailable for everything else.
+        the service holds other versions, RankerBusy where it turns the call away,
+        RankerUnavailable for everything else.
         """
         reply = await self._reply(ctx, candidates, keep)
         return Ranking(reply.scores, reply.feature_names, reply.places, reply.features, reply.lists)
@@ -84,25 +91,30 @@ class RemoteRanker:
         why: Mapping[str, Any] | None = None,
     ) -> RankReply:
         """Ask, with the breaker and the deadline, and refuse what is no answer to it."""
-        if not self.breaker.lets_through(time.monotonic()):
+        allowed_s = min(self.timeout_s, ctx.deadline.remaining_s())
+        is_patient = allowed_s >= self.timeout_s / 2  # else the request is short of time
+        if not self.breaker.lets_through(time.monotonic(), is_patient):
             raise RankerUnavailable(
                 f"the ranker at {self.url} failed {self.breaker.failures} times"
             )
-        allowed_s = min(self.timeout_s, ctx.deadline.remaining_s())
         body = encode_call(ctx, candidates, min(allowed_s * 1e3, 6e4), keep, why)
         try:
             async with asyncio.timeout(allowed_s):
                 status, answer = await self._post(body)
             reply = self._checked(ctx, len(candidates), status, answer)
+        except (VersionUnknown, RankerBusy):
+            self.breaker.succeeded()  # it is alive
+            raise
         except TimeoutError:
-            if (
-                allowed_s >= self.timeout_s / 2
-            ):  # else the request was short of time, not the ranker
+            if is_patient:
                 self.breaker.failed(time.monotonic())
             raise
         except (aiohttp.ClientError, OSError, RankerUnavailable) as error:
             self.breaker.failed(time.monotonic())
             raise RankerUnavailable(f"the ranker at {self.url}: {error}") from None
+        except asyncio.CancelledError:
+            self.breaker.abandoned()
+            raise
         self.breaker.succeeded()
         return reply
 
@@ -131,6 +143,8 @@ class RemoteRanker:
         """Refuse every reply that is not these candidates' scores by these versions."""
         if status == HTTPStatus.CONFLICT:
             raise VersionUnknown(f"the ranker at {self.url}: {_words(answer)}")
+        if status == HTTPStatus.SERVICE_UNAVAILABLE and b":overloaded" in answer:
+            raise RankerBusy(f"the ranker at {self.url}: {_words(answer)}")
         if status != HTTPStatus.OK:
             raise RankerUnavailable(f"it answers {status}: {_words(answer)}")
         try:

@@ -11,8 +11,10 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.domain.errors import InvalidInput, RankerUnavailable
+from app.domain.errors import InvalidInput, RankerBusy, RankerUnavailable
 from app.domain.query import Deadline
+from app.online.admission import Overloaded
+from app.online.problems import problem_of
 from app.rank.call import decode_call
 from app.rank.remote import RemoteRanker
 from app.rank.reply import RankReply, encode_reply
@@ -102,6 +104,20 @@ def test_a_broken_service_is_asked_no_more_after_some_failures(asked):
         errors = ask(str(client.base_url), asked, times=30)
     assert all(isinstance(error, RankerUnavailable) for error in errors)
     assert len(calls) < 30
+
+
+def test_a_busy_service_is_asked_again_and_again(asked):
+    app, calls = FastAPI(), []
+
+    @app.post("/v1/rank")
+    async def rank() -> Response:
+        calls.append(1)
+        return problem_of(Overloaded(4)).response()
+
+    with running(app) as client:
+        errors = ask(str(client.base_url), asked, times=30)
+    assert all(isinstance(error, RankerBusy) for error in errors)
+    assert len(calls) == 30
 
 
 def test_a_slow_service_times_out_and_is_then_left_alone(asked):

@@ -20,7 +20,7 @@ from app.corpus.reject import Reject
 from app.corpus.rows import RowRules
 from app.domain.changes import Change
 from app.online.gateway.writing import DocumentWriter
-from app.online.limits import MAX_BULK_BYTES, BodyTooLarge, read_body
+from app.online.limits import MAX_BULK_BYTES, MAX_BULK_S, BodyTooLarge, read_body
 from app.online.problems import Problem
 
 PART_LINES = 1_000
@@ -98,7 +98,7 @@ async def line_parts(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[JsonLi
 
 async def array_parts(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[Records, bool]]:
     """Read a JSON array, or one object, and cut it into parts. Raises a 400 problem."""
-    body = await read_body(chunks, MAX_BULK_BYTES)
+    body = await read_body(chunks, MAX_BULK_BYTES, MAX_BULK_S)
     try:
         rows = await asyncio.to_thread(orjson.loads, body)
     except orjson.JSONDecodeError as error:

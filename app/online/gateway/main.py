@@ -15,8 +15,9 @@ DESCRIPTION = "Many recall channels at once, ranked by a model that learns from 
 
 def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
     """Wire one gateway. `key` guards administration; None leaves it open."""
+    patience_ms = settings.service.timeout_ms
     app = application.create(
-        engine, settings, key, [routes.router, documents.router], "Duolu", DESCRIPTION
+        engine, settings, key, [routes.router, documents.router], "Duolu", DESCRIPTION, patience_ms
     )
     app.state.impressions = attach(app.state.service)
     app.state.documents = writing.attach(app.state.service)

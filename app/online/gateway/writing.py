@@ -13,7 +13,7 @@ from app.corpus.document_log import DocumentLog
 from app.corpus.document_writes import Refusal, Write, Written
 from app.corpus.group_commit import GroupCommit
 from app.domain.errors import StoreUnavailable
-from app.online.limits import Admission
+from app.online.admission import Admission
 from app.online.service import Service
 
 MAX_CHANGES = 5_000  # of one transaction
@@ -61,7 +61,7 @@ def attach(service: Service) -> DocumentWriter:
     written = Counter(
         "duolu_document_changes", "Changes written", ["op"], registry=service.metrics.registry
     )
-    return DocumentWriter(engine.document_log, queue, Admission(BULKS, "bulk writes"), written)
+    return DocumentWriter(engine.document_log, queue, Admission(BULKS, what="bulk writes"), written)
 
 
 def snapshot_seq(engine: Engine) -> int:

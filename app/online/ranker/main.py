@@ -14,4 +14,7 @@ DESCRIPTION = "Scores candidates that a gateway recalled. Search goes on without
 
 def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
     """Wire one ranker. `key` guards everything but health; None leaves it open."""
-    return application.create(engine, settings, key, [routes.router], "Duolu ranker", DESCRIPTION)
+    patience_ms = min(settings.rank.timeout_ms, settings.service.timeout_ms)
+    return application.create(
+        engine, settings, key, [routes.router], "Duolu ranker", DESCRIPTION, patience_ms
+    )

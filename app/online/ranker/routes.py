@@ -38,8 +38,9 @@ async def rank_candidates(request: Request) -> Response:
     require_key(request, service.key)
     refuse_foreign_page(request, service.settings.service.cors_origins, (BINARY, *JSON_TYPES[:1]))
     read = decode_json_call if media_type(request) == JSON else decode_call
-    with service.admission.enter():
+    with service.admission.enter() as place:
         body = await read_body(request.stream(), MAX_CALL_BYTES)
+        service.admission.restart(place)
         reply = await _on_a_thread(service, lambda until: _rank(service, read, body, until))
     note(request.scope, **_facts(reply))
     service.metrics.search({"rank": reply.elapsed_ms}, {}, ())

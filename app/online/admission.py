@@ -1,0 +1,92 @@
+"""How many requests one process answers at the same time: as many as it can in time, not more.
+
+What is beyond is turned away at once, for a queue would only make everybody late. The limit finds
+itself by additive increase and multiplicative decrease, as TCP's window does (Chiu & Jain 1989; for
+services: Netflix's concurrency-limits, AIMDLimit): a round of requests in time adds one place, one
+that was late takes a fifth of those that were in use.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+LEAST = 4
+BACKOFF = 0.8
+
+
+class Overloaded(Exception):
+    """More work is in flight than this process takes on."""
+
+    def __init__(self, limit: int, what: str = "requests") -> None:
+        self.field, self.value = "service.max_concurrent", str(limit)
+        self.limit = f"{limit} {what} at the same time"
+        self.remedy = "try again in a second"
+        super().__init__(f"this process answers {self.limit} in time; {self.remedy}")
+
+
+@dataclass(slots=True)
+class Place:
+    """One request in flight."""
+
+    started_s: float
+    beside: int  # in flight when it came, with itself
+
+    def restart(self, now_s: float) -> None:
+        """Begin to count: what came before was waiting for the caller."""
+        self.started_s = now_s
+
+
+class Admission:
+    """Counts work in flight. Used from one event loop, so plain numbers are enough."""
+
+    def __init__(
+        self,
+        most: int,
+        target_s: float | None = None,
+        what: str = "requests",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`target_s`: what takes longer was late. None: nothing is, and the limit stays `most`."""
+        self.most = most
+        self.target_s = target_s
+        self.what = what
+        self.limit = float(most)
+        self.in_flight = 0
+        self.shed = 0  # turned away so far
+        self._clock = clock
+        self._lowered_s = -1.0
+
+    @contextmanager
+    def enter(self) -> Iterator[Place]:
+        """Hold one place. Raises Overloaded at once where there is none."""
+        if self.in_flight >= int(self.limit):
+            self.shed += 1
+            raise Overloaded(int(self.limit), self.what)
+        self.in_flight += 1
+        place = Place(self._clock(), self.in_flight)
+        is_late = False
+        try:
+            yield place
+        except TimeoutError:
+            is_late = True
+            raise
+        finally:
+            self.in_flight -= 1
+            if self.target_s is not None:
+                self._learn(place, self._clock(), is_late, self.target_s)
+
+    def restart(self, place: Place) -> None:
+        """Count this request's time from now on."""
+        place.restart(self._clock())
+
+    def _learn(self, place: Place, now_s: float, is_late: bool, target_s: float) -> None:
+        if is_late or now_s - place.started_s > target_s:
+            if place.started_s > self._lowered_s:  # once a round, not once a request of it
+                least = min(LEAST, self.most)
+                self.limit = max(least, min(self.limit, place.beside) * BACKOFF)
+                self._lowered_s = now_s
+        elif (self.in_flight + 1) * 2 >= self.limit:  # else nobody needs more
+            self.limit = min(self.most, self.limit + 1 / self.limit)
