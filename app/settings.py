@@ -34,7 +34,9 @@ class FieldSettings(_Section):
     analyzer: Literal["default", "whitespace"] = Field(
         "default", description="of text; whitespace splits what was tokenised beforehand"
     )
-    facet: bool = Field(False, description="counted by value in answers; not built yet")
+    facet: bool = Field(
+        False, description="offered for narrowing a search; any field may be asked for in `facets`"
+    )
     words: tuple[str, ...] = Field(
         (), description="of a number: what people call it in a query, beside its name"
     )

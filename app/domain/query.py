@@ -21,6 +21,16 @@ class GeoPoint:
     lon: float
 
 
+DISTANCE = "distance"
+"""What a list is sorted by beside fields: kilometres from the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    field: str  # a number field, or DISTANCE
+    is_descending: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A search as understood."""
@@ -36,6 +46,9 @@ class Query:
     vector: F32 | None = None  # (dim,) unit length; None when the text has no known term
     filters: Filter | None = None
     reading: Reading = NOTHING_READ  # what parts of the text name or bound
+    facets: tuple[str, ...] = ()  # fields whose values are counted over all matches
+    sort: tuple[SortKey, ...] = ()  # empty: by relevance
+    group_by: str | None = None  # keyword field of whose values only the best is returned each
     original: str | None = None  # what was typed, in normal form, where `text` is a correction
 
 

@@ -6,6 +6,7 @@ Whatever fails on the way is named in `degraded`; nothing is left out in silence
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -20,10 +21,13 @@ from app.domain.candidates import CandidateSet, ChannelHits, ChannelStatus
 from app.domain.errors import NothingServes, ServerError
 from app.merge.merger import Merger
 from app.pipeline.browse import fill_from_mask
-from app.pipeline.select import pick
+from app.pipeline.counted import NOTHING_COUNTED, Counted, count_all
+from app.pipeline.listed import as_candidates, list_matches
+from app.pipeline.select import pick_page
 from app.pipeline.totals import count_matches
 from app.rank.local import LocalRanker
 from app.rank.ranker import Keep, KeepingRanker, Ranker, Ranking
+from app.recall.channel import RecallChannel
 from app.recall.crew import Berth
 from app.recall.fanout import Fanout, Hits, Then
 from app.snapshot.context import SearchContext
@@ -47,6 +51,7 @@ class SearchResult:
     timings_ms: Mapping[str, float]  # recall, merge, rank, select
     release_id: str | None  # None: fused order
     ranking: Ranking  # of all n candidates
+    counted: Counted = NOTHING_COUNTED
 
 
 Ranked: TypeAlias = tuple[Ranking, str | None, tuple[str, ...]]
@@ -83,11 +88,16 @@ class Search:
         `keep` says whose features the ranking shall hold.
         """
         clock = _StageClock()
+        if ctx.query.sort:
+            return await self._listed(ctx, clock)
         hits, found = await self._found(ctx, ranker, only, keep, clock)
         candidates, scores = found.candidates, found.ranking.scores
-        picked = pick(candidates.rows, scores, ctx.query.offset, ctx.query.limit)
+        picked = pick_page(ctx, candidates.rows, scores)
         rows = candidates.rows[picked]
         total, relation = count_matches(ctx, hits, len(candidates))
+        counted, matching = await count_all(ctx, self._channels, rows)
+        if matching is not None:
+            total, relation = matching, "eq"
         ids = tuple(ctx.snapshot.documents.ids.strings[int(r)] for r in rows)
         clock.lap("select")
         return SearchResult(
@@ -96,8 +106,26 @@ class Search:
                 *ctx.missing, *(f"{h.channel}:{h.status}" for h in hits if h.is_missing),
                 *found.trouble,
             ),
-            total, relation, clock.timings_ms, found.release_id, found.ranking,
+            total, relation, clock.timings_ms, found.release_id, found.ranking, counted,
         )  # fmt: skip
+
+    async def _listed(self, ctx: SearchContext, clock: _StageClock) -> SearchResult:
+        """Sort all matches; no channel is asked."""
+        rows, counted, total = await asyncio.to_thread(list_matches, ctx, self._channels)
+        hits = tuple(
+            ChannelHits.nothing(name, ChannelStatus.SKIPPED) for name in self.fanout.channels
+        )
+        candidates = as_candidates(rows)
+        ids = tuple(ctx.snapshot.documents.ids.strings[int(r)] for r in rows)
+        clock.lap("select")
+        return SearchResult(
+            rows, ids, candidates.fused, candidates, np.arange(rows.size), hits, (), total, "eq",
+            clock.timings_ms, None, Ranking(candidates.fused), counted,
+        )  # fmt: skip
+
+    @property
+    def _channels(self) -> list[RecallChannel]:
+        return [lane.channel for lane in self.fanout.lanes]
 
     async def _found(
         self,

@@ -14,6 +14,7 @@ from app.domain.query import MAX_QUERY_CHARACTERS, GeoPoint, Query
 from app.domain.reading import Reading
 from app.query.correct import correct
 from app.query.filters import parse_filters
+from app.query.listing import parse_facets, parse_group, parse_sort
 from app.snapshot.snapshot import Snapshot
 
 MAX_LIMIT = 1_000
@@ -38,6 +39,9 @@ class SearchRequest:
     channels: tuple[str, ...] | None = None  # None asks all
     release: str | None = None  # None ranks with the current one
     correct: bool = True  # put right what the catalogue does not know, and say so
+    facets: Any = None  # fields to count by; see listing.py
+    sort: Any = None
+    group_by: str | None = None
     explain: bool = False
     strict: bool = False  # a partial answer is an error
     timeout_ms: float | None = None  # None takes the service's own
@@ -61,6 +65,7 @@ def understand(
     corrected = correct(text, reading, snapshot) if request.correct and text else None
     if corrected is not None:
         text, original, reading = corrected, text, snapshot.reader.read(corrected)
+    origin = _near(reading, snapshot.documents) or request.origin
     terms = snapshot.analyzer.query_terms(reading.rest, schema.analyzers)
     return Query(
         text=text,
@@ -70,10 +75,13 @@ def understand(
         offset=request.offset,
         user_id=request.user_id,
         client_id=request.client_id,
-        origin=_near(reading, snapshot.documents) or request.origin,
+        origin=origin,
         vector=snapshot.encoder.encode(terms) if snapshot.encoder and terms else None,
         filters=_all_of(filters, *(q.range for q in reading.quantities if q.is_hard)),
         reading=reading,
+        facets=parse_facets(request.facets, schema),
+        sort=parse_sort(request.sort, schema, origin),
+        group_by=parse_group(request.group_by, schema),
         original=original if corrected is not None else None,
     )
 
@@ -107,7 +115,7 @@ def _check_page(request: SearchRequest, max_candidates: int) -> None:
     if request.offset < 0:
         raise InvalidQuery("offset", request.offset, "at least 0", "start at 0")
     end = request.offset + request.limit
-    if end > min(MAX_WINDOW, max_candidates):
+    if end > (MAX_WINDOW if request.sort else min(MAX_WINDOW, max_candidates)):
         field = "offset" if request.offset else "limit"
         raise InvalidQuery(
             field, getattr(request, field),

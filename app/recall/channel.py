@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
 from app.corpus.documents import Documents
+from app.domain.arrays import Bools
 from app.domain.candidates import ChannelHits
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
@@ -42,6 +43,15 @@ class RecallChannel(Protocol):
 
         No hits is an answer, not an error. A smaller k gives a prefix of a larger one.
         """
+        ...
+
+
+@runtime_checkable
+class MatchingChannel(RecallChannel, Protocol):
+    """A channel that knows every match of a query, not its best alone."""
+
+    def matching(self, ctx: SearchContext) -> Bools:
+        """Tell which rows of the snapshot match and are allowed by ctx.mask. (n,)"""
         ...
 
 

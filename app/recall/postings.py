@@ -50,6 +50,11 @@ class Postings(NamedTuple):
         """Return the terms that have postings here, in their order; -1 is no term."""
         return terms[(terms >= 0) & (terms < self.offsets.size - 1)]
 
+    def rows_of(self, term: int) -> Rows:
+        """Return the rows that hold a known term, ascending."""
+        rows: Rows = self.rows[self.offsets[term] : self.offsets[term + 1]]
+        return rows
+
     def sizes(self, terms: I32) -> I64:
         """Return how many rows hold each term: 0 for one that is newer than the index. (t,)"""
         safe = np.where(terms < self.offsets.size - 1, terms, 0)

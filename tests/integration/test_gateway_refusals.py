@@ -50,8 +50,8 @@ def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
         ({"channels": []}, "channels"),
         ({"release": "nobody"}, "release"),
         ({"release": "../../etc"}, "release"),
-        ({"facets": ["category"]}, "facets"),
-        ({"sort": "price"}, "sort"),
+        ({"facets": ["title"]}, "facets"),
+        ({"sort": "category"}, "sort"),
         ({"timeout_ms": -1}, "timeout_ms"),
     ],
 )

@@ -14,6 +14,7 @@ from app.domain.arrays import F64
 from app.domain.candidates import ChannelHits
 from app.domain.query import Query
 from app.pipeline.explain import told
+from app.pipeline.facets import Facet
 
 
 def versions(answer: Answer) -> dict[str, Any]:
@@ -31,6 +32,7 @@ def versions(answer: Answer) -> dict[str, Any]:
 def answer_body(answer: Answer) -> dict[str, Any]:
     """Lay out one answer as docs/api.md promises it."""
     result = answer.result
+    facets = {name: _facet(facet) for name, facet in result.counted.facets.items()}
     return {
         **versions(answer),
         "took_ms": round(answer.took_ms, 3),
@@ -41,7 +43,16 @@ def answer_body(answer: Answer) -> dict[str, Any]:
         "results": list(_results(answer)),
         "channels": [channel_summary(hits) for hits in result.hits],
         "timings_ms": {stage: round(ms, 3) for stage, ms in answer.timings_ms.items()},
+        **({"facets": facets} if facets else {}),
     }
+
+
+def _facet(facet: Facet) -> dict[str, Any]:
+    """Lay out the counts of one field: of its values, or between the ends of a number."""
+    if facet.low is not None:
+        return {"count": facet.count, "min": facet.low, "max": facet.high}
+    values = [{"value": value, "count": count} for value, count in facet.values]
+    return {"count": facet.count, "distinct": facet.distinct, "values": values}
 
 
 def _understood(query: Query) -> dict[str, Any]:
@@ -76,6 +87,9 @@ def _results(answer: Answer) -> Iterator[dict[str, Any]]:
         }
         if distances is not None and np.isfinite(distances[i]):
             entry["distance_km"] = round(float(distances[i]), 4)
+        if result.counted.groups:
+            group = result.counted.groups[i]
+            entry["group"] = {"value": group.value, "count": group.count}
         if answer.explanation is not None and i < answer.explanation.places.size:
             entry["explain"] = told(answer.explanation, i)
         yield entry

@@ -50,7 +50,7 @@ async def _search(request: Request, asked: SearchRequest) -> Response:
     _record(request, service, answer)
     if asked.strict and answer.result.degraded:
         raise _partial_answer(answer.result.degraded)
-    if log is not None:
+    if log is not None and not asked.sort:  # who sorts chose the order, the ranker did not
         log.served(asked, answer)
     return Response(to_json(answer_body(answer)), media_type=JSON)
 

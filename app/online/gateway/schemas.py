@@ -12,7 +12,7 @@ from app.online.forms import json_object, parse
 from app.online.problems import refused_field
 from app.query.understand import SearchRequest, place
 
-NOT_BUILT = ("facets", "sort", "group_by", "highlights", "cursor", "trace")
+NOT_BUILT = ("highlights", "cursor", "trace")
 NOT_ASKED: tuple[Any, ...] = (None, False, "", [], {}, "false")
 
 
@@ -42,6 +42,9 @@ class SearchBody(BaseModel):
     offset: int = Field(0, description="offset + limit at most merge.max_candidates")
     channels: list[str] | None = Field(None, description="ask only these")
     release: str | None = Field(None, description="rank with this release")
+    facets: list[str] | None = Field(None, description="fields to count all matches by")
+    sort: str | list[str] | None = Field(None, description="price, -price or distance; or several")
+    group_by: str | None = Field(None, description="keyword field; only the best of each value")
     correct: bool = Field(True, description="put right what the catalogue does not know")
     explain: bool = Field(False, description="say what each feature adds to a score")
     strict: bool = Field(False, description="a partial answer is 503")
@@ -63,6 +66,9 @@ class SearchParams(BaseModel):
     offset: int = 0
     channels: str | None = Field(None, description="names with commas between")
     release: str | None = None
+    facets: str | None = Field(None, description="names with commas between")
+    sort: str | None = Field(None, description="price, -price or distance, with commas between")
+    group_by: str | None = None
     correct: bool = True
     explain: bool = False
     strict: bool = False
@@ -86,6 +92,9 @@ def request_of_body(body: bytes) -> SearchRequest:
         offset=asked.offset,
         channels=None if asked.channels is None else tuple(dict.fromkeys(asked.channels)),
         release=asked.release,
+        facets=asked.facets,
+        sort=asked.sort,
+        group_by=asked.group_by,
         correct=asked.correct,
         explain=asked.explain,
         strict=asked.strict,
@@ -109,11 +118,18 @@ def request_of_params(pairs: Iterable[tuple[str, str]]) -> SearchRequest:
         offset=asked.offset,
         channels=None if asked.channels is None else tuple(dict.fromkeys(filter(None, names))),
         release=asked.release or None,
+        facets=_names(asked.facets),
+        sort=_names(asked.sort),
+        group_by=asked.group_by or None,
         correct=asked.correct,
         explain=asked.explain,
         strict=asked.strict,
         timeout_ms=asked.timeout_ms,
     )
+
+
+def _names(text: str | None) -> list[str] | None:
+    return [n.strip() for n in text.split(",") if n.strip()] if text else None
 
 
 def openapi_of_body() -> dict[str, Any]:

@@ -17,7 +17,7 @@ import numpy as np
 from app.corpus.bm25 import K1, B
 from app.corpus.documents import Documents
 from app.corpus.function_words import content_terms, function_words
-from app.domain.arrays import F64, I32
+from app.domain.arrays import F64, I32, Bools
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.recall.best_rows import Matches, best_rows
@@ -95,6 +95,25 @@ class LexicalChannel:
         matches = self.find(self.documents.terms.find_all(terms), k, ctx.mask)
         return ChannelHits(NAME, matches.rows, matches.scores, total=matches.total)
 
+    def matching(self, ctx: SearchContext) -> Bools:
+        """Tell which rows hold enough of the words, as `recall` counts them. (n,)"""
+        terms = content_terms(ctx.query.terms, self.function_terms)
+        ids = self.documents.terms.find_all(terms)
+        known = ids[ids >= 0]
+        held, allowed = np.zeros(len(ctx.snapshot), np.uint8), np.zeros(len(ctx.snapshot), np.bool_)
+        if not known.size:
+            return allowed
+        for term in self.postings.known(known).tolist():
+            held[self.postings.rows_of(term)] += 1
+        allowed = held >= self._at_least(known)
+        if self.newer is not None:
+            newer = self.newer.find(self.postings, known, self._at_least(known), None)
+            allowed[newer.rows] = True
+        return allowed if ctx.mask is None else allowed & ctx.mask.allowed
+
+    def _at_least(self, known: I32) -> int:
+        return max(1, int(known.size * self.options.minimum_should_match))
+
     def find(self, terms: I32, k: int, mask: RowMask | None) -> Matches:
         """Find the best `k` rows for term ids in the query's order, -1 where unknown."""
         known = terms[terms >= 0]
@@ -109,7 +128,7 @@ class LexicalChannel:
 
     def _best(self, known: I32, k: int, mask: RowMask | None) -> Matches:
         """Find the best `k` rows by single words, the snapshot's and newer ones alike."""
-        at_least = max(1, int(known.size * self.options.minimum_should_match))
+        at_least = self._at_least(known)
         if self.newer is None:
             return best_rows(self.postings, known, at_least, k, mask)
         own, terms = base_part(mask, self.postings.n), self.postings.known(known)

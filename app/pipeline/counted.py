@@ -1,0 +1,48 @@
+"""What is counted over all matches beside a page: facets, and the documents behind each group."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.domain.arrays import Rows
+from app.pipeline.facets import Facet, facets_of
+from app.pipeline.groups import Group, groups_of
+from app.pipeline.matches import match_rows
+from app.recall.channel import RecallChannel
+from app.snapshot.context import SearchContext
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Empty where nothing was to be counted."""
+
+    facets: Mapping[str, Facet] = field(default_factory=dict)
+    groups: tuple[Group, ...] = ()  # one a result, where results stand for groups
+
+
+NOTHING_COUNTED = Counted()
+
+
+async def count_all(
+    ctx: SearchContext, channels: Sequence[RecallChannel], page: Rows
+) -> tuple[Counted, int | None]:
+    """Count what the request asks for, on a thread; return also how many match, if counted."""
+    if not ctx.query.facets and ctx.query.group_by is None:
+        return NOTHING_COUNTED, None
+    return await asyncio.to_thread(_count_matches, ctx, channels, page)
+
+
+def _count_matches(
+    ctx: SearchContext, channels: Sequence[RecallChannel], page: Rows
+) -> tuple[Counted, int]:
+    matching = match_rows(ctx, channels)
+    return count_over(ctx, matching, page), int(matching.size)
+
+
+def count_over(ctx: SearchContext, matching: Rows, page: Rows) -> Counted:
+    """Count over matches that are known already."""
+    group_by = ctx.query.group_by
+    groups = () if group_by is None else groups_of(ctx, group_by, page, matching)
+    return Counted(facets_of(ctx, matching), groups)

@@ -1,0 +1,27 @@
+"""The whole match set of a query: what facets count, groups number and sorting orders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from app.domain.arrays import Bools, Rows
+from app.recall.channel import MatchingChannel, RecallChannel
+from app.snapshot.context import SearchContext
+
+
+def match_set(ctx: SearchContext, channels: Sequence[RecallChannel]) -> Bools:
+    """Tell which rows match words and filters; without words, which the filters allow. (n,)"""
+    if ctx.query.terms:
+        for channel in channels:
+            if isinstance(channel, MatchingChannel):
+                return channel.matching(ctx)
+    if ctx.mask is not None:
+        return ctx.mask.allowed
+    return np.ones(len(ctx.snapshot), np.bool_)
+
+
+def match_rows(ctx: SearchContext, channels: Sequence[RecallChannel]) -> Rows:
+    """Return the same as rows, ascending."""
+    return np.flatnonzero(match_set(ctx, channels)).astype(np.int32)
