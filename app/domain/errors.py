@@ -75,6 +75,15 @@ class RankerBusy(ServerError):
 class VersionUnknown(ServerError):
     """The ranker does not hold the snapshot or release that the rows refer to."""
 
+    def __init__(
+        self, message: str, field: str = "snapshot_id", value: object = None, held: str = ""
+    ) -> None:
+        self.field = field
+        self.value = _short(value)
+        self.limit = f"held here: {held or 'nothing yet'}"
+        self.remedy = "ask again in a second: what is published is taken up within one"
+        super().__init__(message)
+
 
 class FeatureMismatch(ServerError):
     """The model was trained on other features than this build computes."""

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from app.corpus.document_writes import KeyReused, NoSuchDocument, StaleWrite
@@ -41,6 +41,7 @@ TABLE: tuple[tuple[type[Exception], int, str, dict[str, str]], ...] = (
     (KeyReused, 422, "key-reused", {}),
     (ClientError, 400, "invalid-request", {}),
     (BodyTooLarge, 413, "body-too-large", {"Connection": "close"}),
+    (ClientDisconnect, 400, "body-cut-short", {"Connection": "close"}),  # for metrics and log
     (BodyTooSlow, 408, "body-too-slow", {"Connection": "close"}),
     (Overloaded, 503, "overloaded", RETRY),
     (CorruptArtifact, 409, "does-not-serve", {}),
@@ -139,7 +140,7 @@ def _members(error: Exception) -> dict[str, Any]:
                 "limit": error.reason,
                 "remedy": error.remedy,
             }
-        case InvalidQuery() | BodyTooLarge() | BodyTooSlow() | Overloaded():
+        case InvalidQuery() | BodyTooLarge() | BodyTooSlow() | Overloaded() | VersionUnknown():
             return {
                 "field": error.field,
                 "value": error.value,

@@ -29,8 +29,19 @@ class Recent:
             held = (snapshot.id, snapshot.log_seq, tables.id)
             if held == (snapshot_id, log_seq, tables_id):
                 return snapshot, tables
+        field, value = self._wrong(snapshot_id, log_seq, tables_id)
         known = "; ".join(f"{s.id} at {s.log_seq} with tables {t.id}" for s, t in self._pairs)
         raise VersionUnknown(
             f"snapshot {snapshot_id} at {log_seq} with tables {tables_id} is not held here; "
-            f"held: {known or 'nothing yet'}; it follows what is published within a second"
-        )
+            f"held: {known or 'nothing yet'}; it follows what is published within a second",
+            field, value, known,
+        )  # fmt: skip
+
+    def _wrong(self, snapshot_id: str, log_seq: int, tables_id: str | None) -> tuple[str, object]:
+        """Name the first of the three that no pair has together with those before it."""
+        of_id = [s for s, _ in self._pairs if s.id == snapshot_id]
+        if not of_id:
+            return "snapshot_id", snapshot_id
+        if all(s.log_seq != log_seq for s in of_id):
+            return "log_seq", log_seq
+        return "tables_id", tables_id

@@ -41,7 +41,7 @@ async def open_missing(engine: Engine, missing: NotOpen, deadline: Deadline) -> 
     try:
         await engine.shelf.opened(missing.release_id, missing.snapshot, missing.tables, deadline)
     except UnknownName as error:
-        raise VersionUnknown(str(error)) from None
+        raise VersionUnknown(str(error), "release_id", missing.release_id, error.known) from None
 
 
 def rank(engine: Engine, call: RankCall, deadline: Deadline) -> RankReply:
