@@ -143,9 +143,10 @@ def test_a_sender_who_hangs_up_halfway_is_no_error_of_ours(data, call, scored):
                 line.sendall(head + body[: len(body) // 2])
         for _ in range(200):
             page = client.get("/metrics").text
-            if 'route="/v1/rank"' in page:
+            if 'route="/v1/rank",status="400"} 3.0' in page:
                 break
             time.sleep(0.01)
+        assert 'route="/v1/rank",status="400"} 3.0' in page
         assert 'status="5' not in page
         assert "duolu_searches_in_flight 0.0" in page
     assert not scored
