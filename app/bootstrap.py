@@ -15,30 +15,31 @@ from functools import partial
 from pathlib import Path
 
 from app.corpus.document_log import DocumentLog
-from app.domain.dotted import load
 from app.domain.errors import NothingServes, UnknownName
 from app.domain.query import Deadline
-from app.merge.merger import Merger
 from app.pipeline.explain import explain_page
-from app.pipeline.search import Search, SearchResult
+from app.pipeline.search import SearchResult
 from app.pipeline.serving import Serving, make_context
-from app.pipeline.warm import warm, warm_ranker
+from app.pipeline.warm import warm_ranker
 from app.query.understand import SearchRequest, understand
 from app.rank.explanation import Explanation
 from app.rank.local import LocalRanker
 from app.rank.ranker import Keep, Ranker
 from app.rank.remote import RemoteRanker
 from app.rank.shelf import RankerShelf
-from app.recall.crew import Berth, Crew
-from app.recall.fanout import Fanout, Lane
+from app.recall.crew import Crew
 from app.settings import Settings
 from app.snapshot.attempts import Attempts
 from app.snapshot.context import SearchContext
-from app.snapshot.opening import open_snapshot, open_tables
+from app.snapshot.log_reader import LogReader
 from app.snapshot.recent import Recent
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.stores import Stores
 from app.snapshot.tables import Tables
+from app.wiring import Opened, Opener, view_at
+
+LAG_S = 0.005
+"""How long a rank call waits for a point of the log that was not read yet."""
 
 RANK_THREADS = 2
 
@@ -55,7 +56,7 @@ class Answer:
 
 
 class Engine:
-    """Answers searches from the published artifacts and follows what is published."""
+    """Answers searches from the published artifacts and follows what is published and changed."""
 
     def __init__(
         self, settings: Settings, data: Path, models: Path, key: str | None = None
@@ -63,7 +64,10 @@ class Engine:
         self.settings = settings
         self.stores = Stores.under(data, models, settings.rank.model)
         self.document_log = DocumentLog.open(data, settings.store.address)
+        self.reader = LogReader(self.document_log)
         self.serving: Serving | None = None
+        self._opened: Opened | None = None  # what `serving` is a view of
+        self._settled = 0  # the log as it was read when the view before was published
         self._swapping = threading.Lock()
         self.recent = Recent()  # what served lately: a ranker answers older gateways from it
         self.attempts = Attempts()  # to open artifacts, and what came of those that failed
@@ -76,6 +80,7 @@ class Engine:
             self.stores.releases, self.attempts, self.rank_threads,
             partial(warm_ranker, channels=[*self._threads]),
         )  # fmt: skip
+        self._opener = Opener(settings, self.stores, self.attempts, self._threads, self.reader)
         url, patience_ms = settings.rank.url, settings.rank.timeout_ms
         self._remote = RemoteRanker(url, patience_ms, key) if url is not None else None
 
@@ -110,7 +115,9 @@ class Engine:
         ranker, release_id = (
             await self._ranker_for(serving, request.release, deadline) if rank else (None, None)
         )
-        ctx = make_context(serving, query, deadline, release_id, missing=missing)
+        ctx = make_context(
+            serving, query, deadline, release_id, missing=(*missing, *self.reader.missing)
+        )
         understood_ms = (time.perf_counter() - started) * 1e3
         result = await serving.search.run(ctx, ranker, request.channels, keep)
         timings = {"understand": understood_ms, **result.timings_ms}
@@ -129,18 +136,48 @@ class Engine:
         snapshot_id, tables_id = stores.snapshots.current_id(), stores.tables.current_id()
         if now and (snapshot_id, tables_id, stores.releases.current_id()) == _ids(now):
             return False
-        snapshot = self._open_snapshot(snapshot_id)
-        if snapshot is None:
+        opened = self._opener.open(snapshot_id, tables_id, self._opened)
+        if opened is None:
             return False
-        tables = self._open_tables(tables_id, snapshot)
-        is_same = now and now.snapshot is snapshot and now.tables is tables
-        search = now.search if now and is_same else self._wire(snapshot, tables)
-        self._current_release(snapshot, tables)  # opened before anybody has to wait for it
-        self.recent.add(snapshot, tables)
+        following = opened.views.following
+        # opened before anybody has to wait for it
+        self._current_release(following.own, opened.views.own_tables)
         with self._swapping:
-            release_id, ranker = self._current_release(snapshot, tables)
-            self.serving = fresh = Serving(snapshot, tables, search, ranker, release_id)
+            self.reader.read([following])
+            self._opened, self._settled = opened, following.seq
+            self.recent.add(opened.views, time.monotonic())
+            release_id, ranker = self._current_release(following.own, opened.views.own_tables)
+            view, tables, search = view_at(opened, following.seq, opened.search)
+            self.serving = fresh = Serving(view, tables, search, ranker, release_id)
         return now is None or _ids(now) != _ids(fresh)
+
+    @property
+    def has_caught_up(self) -> bool:
+        """Tell whether the document log was read to its end since the start."""
+        return self.reader.has_reached_end
+
+    def read_log(self) -> bool:
+        """Read what is new in the document log; searches see it once it is published."""
+        return self.reader.read(self.recent.followed(time.monotonic()))
+
+    def publish_view(self) -> int | None:
+        """Let searches see what was read of the log, in every channel at once.
+
+        Returns when the oldest change had been accepted, epoch ms; None where nothing is new. With
+        a ranker service a view waits for one round, in which the service reads as far.
+        """
+        with self._swapping:
+            opened, now = self._opened, self.serving
+            if opened is None or now is None:
+                return None
+            seq = opened.views.following.seq
+            if self._remote is not None:
+                seq, self._settled = self._settled, seq
+            if seq <= now.snapshot.log_seq:
+                return None
+            view, tables, search = view_at(opened, seq, now.search)
+            self.serving = replace(now, snapshot=view, tables=tables, search=search)
+            return self.reader.accepted_ms(now.snapshot.log_seq, seq)
 
     def follow_release(self) -> None:
         """Take up the published release alone: at once, where it is open.
@@ -151,6 +188,18 @@ class Engine:
             now = self.acquire()
             release_id, ranker = self._current_release(now.snapshot, now.tables)
             self.serving = replace(now, ranker=ranker, release_id=release_id)
+
+    def version(
+        self, snapshot_id: str, log_seq: int, tables_id: str | None
+    ) -> tuple[Snapshot, Tables]:
+        """Return the versions that a gateway names. Raises VersionUnknown where they are not here.
+
+        Waits LAG_S at most for the log to be read so far.
+        """
+        return self.recent.find(
+            snapshot_id, log_seq, tables_id,
+            lambda following, seq: self.reader.wait(following, seq, LAG_S),
+        )  # fmt: skip
 
     async def disconnect(self) -> None:
         """Close the connections that belong to the running event loop."""
@@ -174,29 +223,6 @@ class Engine:
             return serving.ranker, serving.release_id
         held = await self.shelf.opened(release_id, serving.snapshot, serving.tables, deadline)
         return self._remote or held.ranker, release_id
-
-    def _open_snapshot(self, snapshot_id: str | None) -> Snapshot | None:
-        now = self.serving
-        if snapshot_id is None or (now and now.snapshot.id == snapshot_id):
-            return now.snapshot if now else None
-        path = self.stores.snapshots.root / snapshot_id
-        return self.attempts.attempt(
-            snapshot_id, now.snapshot if now else None, lambda: open_snapshot(path)
-        )
-
-    def _open_tables(self, tables_id: str | None, snapshot: Snapshot) -> Tables:
-        now = self.serving
-        same_snapshot = now is not None and now.snapshot is snapshot
-        if now and same_snapshot and now.tables.id == tables_id:
-            return now.tables
-        fallback = now.tables if now and same_snapshot else Tables.empty(len(snapshot))
-        if tables_id is None:
-            return fallback
-        return self.attempts.attempt(
-            f"{tables_id} on {snapshot.id}",
-            fallback,
-            lambda: open_tables(self.stores.tables.path(tables_id), snapshot.documents),
-        )
 
     def _current_release(
         self, snapshot: Snapshot, tables: Tables
@@ -228,43 +254,6 @@ class Engine:
         held = self.shelf.ready(release_id, snapshot, tables or Tables.empty(len(snapshot)))
         return held.ranker
 
-    def _wire(self, snapshot: Snapshot, tables: Tables) -> Search:
-        lanes = open_lanes(self.settings, snapshot, tables, self._threads)
-        merger, most = make_merger(self.settings), self.settings.merge.max_candidates
-        search = Search(Fanout(lanes), merger, most)
-        warm(search, snapshot, tables)
-        return search
-
 
 def _ids(serving: Serving) -> tuple[str, str | None, str | None]:
     return serving.snapshot.id, serving.tables.id, serving.release_id
-
-
-def open_lanes(
-    settings: Settings,
-    snapshot: Snapshot,
-    tables: Tables,
-    threads: Mapping[str, Berth],
-    patience_ms: float | None = None,
-) -> list[Lane]:
-    """Open every enabled channel that the snapshot has a part of.
-
-    `patience_ms` replaces the channels' time limits where nobody waits: training, evaluation.
-    """
-    return [
-        Lane(
-            name,
-            load(c.kind).open(snapshot, tables, snapshot.part(name), c.own),
-            c.k,
-            patience_ms or c.timeout_ms,
-            threads[name],
-        )
-        for name, c in settings.channels.items()
-        if c.enabled and name in snapshot.manifest["channels"]
-    ]
-
-
-def make_merger(settings: Settings) -> Merger:
-    weights = {name: c.weight for name, c in settings.channels.items()}
-    merger: Merger = load(settings.merge.kind)(weights=weights, **settings.merge.options)
-    return merger

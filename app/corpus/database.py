@@ -97,6 +97,11 @@ class Database:
     def is_embedded(self) -> bool:
         return self._engine.dialect.name == "sqlite"
 
+    @property
+    def is_there(self) -> bool:
+        """Tell whether there is something to read: the embedded file is made at the first use."""
+        return not self.is_embedded or Path(str(self._engine.url.database)).exists()
+
     def close(self) -> None:
         self._engine.dispose()
 

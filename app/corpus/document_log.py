@@ -36,6 +36,10 @@ class DocumentLog:
         """The log of PostgreSQL `url`, or the one embedded under `data`. Connects when used."""
         return cls(Database.choose(url, data / FILE, METADATA))
 
+    def has_begun(self) -> bool:
+        """Tell whether there is a log at all, without making one."""
+        return self._database.is_there
+
     def close(self) -> None:
         self._database.close()
 

@@ -10,7 +10,6 @@ from typing import Self
 
 import numpy as np
 
-from app.bootstrap import make_merger, open_lanes
 from app.domain.arrays import F32, Rows
 from app.domain.candidates import CandidateSet
 from app.domain.query import Deadline
@@ -25,6 +24,7 @@ from app.settings import Settings
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
+from app.wiring import make_merger, open_lanes
 
 PATIENCE_MS = 600_000.0
 

@@ -19,6 +19,7 @@ from app.online import admin, health
 from app.online.access import refuse_open_host
 from app.online.admission import Admission
 from app.online.door import Door
+from app.online.following import LogFollower
 from app.online.problems import install
 from app.online.service import Service
 from app.online.telemetry import RequestLog, write_log_lines_to_stderr
@@ -54,6 +55,7 @@ def create(
         lifespan=_lifespan(service),
     )  # fmt: skip
     app.state.service = service
+    service.background.append(LogFollower(engine, service.metrics))
     install(app)
     for router in (*routers, admin.router, health.router):
         app.include_router(router)

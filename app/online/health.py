@@ -7,6 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.domain.errors import NothingServes
 from app.online.json_body import JSON, to_json
 from app.online.service import service_of
 
@@ -24,7 +25,10 @@ async def livez() -> Response:
 @router.get("/readyz")
 async def readyz(request: Request) -> Response:
     """Answer 200 when a verified snapshot serves, 503 before."""
-    serving = service_of(request).engine.acquire()
+    engine = service_of(request).engine
+    serving = engine.acquire()
+    if not engine.has_caught_up:
+        raise NothingServes("the document log was not read yet; searches lack what came since")
     body = {"status": "ready", "snapshot_id": serving.snapshot.id, "release_id": serving.release_id}
     return Response(to_json(body), media_type=JSON)
 

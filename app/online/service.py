@@ -38,8 +38,9 @@ class Service:
         """Put what serves now on the metrics page."""
         serving = self.engine.serving
         if serving is not None:
+            self.metrics.view(serving.snapshot)
             self.metrics.serving(
-                len(serving.snapshot),
+                serving.snapshot.documents.live_count,
                 snapshot_id=serving.snapshot.id,
                 tables_id=serving.tables.id,
                 release_id=serving.release_id,

@@ -12,6 +12,8 @@ import orjson
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.snapshot.snapshot import Snapshot
+
 log = logging.getLogger("duolu.request")
 
 FACTS = "duolu.facts"
@@ -43,6 +45,11 @@ class Metrics:
         self.shed = self._counter("duolu_shed", "Requests turned away: too many in flight")
         self._shed = 0
         self.documents = self._gauge("duolu_snapshot_documents", "Documents that serve")
+        self.log_seq = self._gauge("duolu_log_seq", "The document log as searches see it")
+        self.newer = self._gauge("duolu_overlay_rows", "What is newer than the snapshot", "kind")
+        self.visible_seconds = self._histogram(
+            "duolu_visible_seconds", "From accepting a change to showing it, of each view's oldest"
+        )
         self.versions = self._gauge(
             "duolu_versions_info", "What serves", "snapshot_id", "tables_id", "release_id"
         )
@@ -60,6 +67,13 @@ class Metrics:
         self.scored_by.clear()
         for release_id, scorer in scored_by.items():
             self.scored_by.labels(release_id, scorer).set(1)
+
+    def view(self, view: Snapshot) -> None:
+        """Say what searches see beside the snapshot itself."""
+        self.log_seq.set(view.log_seq)
+        overlay = view.overlay
+        for kind in ("rows", "dead", "patched"):
+            self.newer.labels(kind).set(0 if overlay is None else getattr(overlay, kind).size)
 
     def serving(self, documents: int, **ids: str | None) -> None:
         """Say what serves now; the versions before leave the page."""

@@ -10,7 +10,7 @@ from app.domain.arrays import Rows
 from app.pipeline.facets import Facet, facets_of
 from app.pipeline.groups import Group, groups_of
 from app.pipeline.matches import match_rows
-from app.recall.channel import RecallChannel
+from app.recall.channel import Recalls
 from app.snapshot.context import SearchContext
 
 
@@ -26,7 +26,7 @@ NOTHING_COUNTED = Counted()
 
 
 async def count_all(
-    ctx: SearchContext, channels: Sequence[RecallChannel], page: Rows
+    ctx: SearchContext, channels: Sequence[Recalls], page: Rows
 ) -> tuple[Counted, int | None]:
     """Count what the request asks for, on a thread; return also how many match, if counted."""
     if not ctx.query.facets and ctx.query.group_by is None:
@@ -35,7 +35,7 @@ async def count_all(
 
 
 def _count_matches(
-    ctx: SearchContext, channels: Sequence[RecallChannel], page: Rows
+    ctx: SearchContext, channels: Sequence[Recalls], page: Rows
 ) -> tuple[Counted, int]:
     matching = match_rows(ctx, channels)
     return count_over(ctx, matching, page), int(matching.size)

@@ -12,13 +12,11 @@ from app.pipeline.counted import Counted, count_over
 from app.pipeline.groups import best_of_groups
 from app.pipeline.matches import match_rows
 from app.pipeline.ordering import sorted_rows
-from app.recall.channel import RecallChannel
+from app.recall.channel import Recalls
 from app.snapshot.context import SearchContext
 
 
-def list_matches(
-    ctx: SearchContext, channels: Sequence[RecallChannel]
-) -> tuple[Rows, Counted, int]:
+def list_matches(ctx: SearchContext, channels: Sequence[Recalls]) -> tuple[Rows, Counted, int]:
     """Return the page in the order asked for, what was counted, and how many match. Blocking."""
     matching = match_rows(ctx, channels)
     query = ctx.query

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.domain.arrays import Bools, Rows
-from app.recall.channel import MatchingChannel, RecallChannel
+from app.recall.channel import MatchingChannel, Recalls
 from app.snapshot.context import SearchContext
 
 
-def match_set(ctx: SearchContext, channels: Sequence[RecallChannel]) -> Bools:
+def match_set(ctx: SearchContext, channels: Sequence[Recalls]) -> Bools:
     """Tell which rows match words and filters; without words, which the filters allow. (n,)"""
     if ctx.query.terms:
         for channel in channels:
@@ -22,6 +22,6 @@ def match_set(ctx: SearchContext, channels: Sequence[RecallChannel]) -> Bools:
     return np.ones(len(ctx.snapshot), np.bool_)
 
 
-def match_rows(ctx: SearchContext, channels: Sequence[RecallChannel]) -> Rows:
+def match_rows(ctx: SearchContext, channels: Sequence[Recalls]) -> Rows:
     """Return the same as rows, ascending."""
     return np.flatnonzero(match_set(ctx, channels)).astype(np.int32)

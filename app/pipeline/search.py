@@ -27,7 +27,7 @@ from app.pipeline.select import pick_page
 from app.pipeline.totals import count_matches
 from app.rank.local import LocalRanker
 from app.rank.ranker import Keep, KeepingRanker, Ranker, Ranking
-from app.recall.channel import RecallChannel
+from app.recall.channel import Recalls
 from app.recall.crew import Berth
 from app.recall.fanout import Fanout, Hits, Then
 from app.snapshot.context import SearchContext
@@ -124,7 +124,7 @@ class Search:
         )  # fmt: skip
 
     @property
-    def _channels(self) -> list[RecallChannel]:
+    def _channels(self) -> list[Recalls]:
         return [lane.channel for lane in self.fanout.lanes]
 
     async def _found(

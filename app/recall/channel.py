@@ -21,18 +21,8 @@ ChannelConfig = Mapping[str, Any]
 """The channel's own keys of its table in config/search.toml."""
 
 
-class RecallChannel(Protocol):
+class Recalls(Protocol):
     """Finds at most k rows. Blocking and thread-safe; checks the deadline in any long loop."""
-
-    @classmethod
-    def build(cls, documents: Documents, part: Path, config: ChannelConfig) -> None:
-        """Write what `open` will map under `part` (an empty directory). May write nothing."""
-        ...
-
-    @classmethod
-    def open(cls, snapshot: Snapshot, tables: Tables, part: Path, config: ChannelConfig) -> Self:
-        """Open what `build` wrote. The layout on disk is private to the two."""
-        ...
 
     def accepts(self, ctx: SearchContext) -> bool:
         """Tell whether the request carries what this channel reads (text, vector, place, user)."""
@@ -43,6 +33,20 @@ class RecallChannel(Protocol):
 
         No hits is an answer, not an error. A smaller k gives a prefix of a larger one.
         """
+        ...
+
+
+class RecallChannel(Recalls, Protocol):
+    """Recalls from what it built of the documents."""
+
+    @classmethod
+    def build(cls, documents: Documents, part: Path, config: ChannelConfig) -> None:
+        """Write what `open` will map under `part` (an empty directory). May write nothing."""
+        ...
+
+    @classmethod
+    def open(cls, snapshot: Snapshot, tables: Tables, part: Path, config: ChannelConfig) -> Self:
+        """Open what `build` wrote. The layout on disk is private to the two."""
         ...
 
 

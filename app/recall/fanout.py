@@ -19,7 +19,7 @@ from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
 from app.domain.candidates import ChannelHits, ChannelStatus
-from app.recall.channel import RecallChannel
+from app.recall.channel import Recalls
 from app.recall.crew import Berth, Work, taken
 from app.snapshot.context import SearchContext
 
@@ -37,7 +37,7 @@ class Lane:
     """A channel, its share of the request and its own places among the threads."""
 
     name: str
-    channel: RecallChannel
+    channel: Recalls
     k: int
     timeout_ms: float
     threads: Berth

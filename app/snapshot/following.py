@@ -66,7 +66,7 @@ class Following:
             self.own,
             documents=self._documents.view(seq, dead, patches),
             log_seq=seq,
-            overlay=_overlay(dead, first_row, patches),
+            overlay=_overlay(dead, first_row, patches, len(self.own.documents.numbers)),
         )
 
     def _take(self, entries: Sequence[Entry]) -> None:
@@ -182,12 +182,12 @@ class _Marks:
         return rows
 
 
-def _overlay(dead: Bools, first_row: int, patches: Patches | None) -> Overlay:
+def _overlay(dead: Bools, first_row: int, patches: Patches | None, numbers: int) -> Overlay:
     rows = np.flatnonzero(~dead[first_row:]).astype(np.int32) + np.int32(first_row)
     gone = np.flatnonzero(dead).astype(np.int32)
     return Overlay(
         first_row, rows, gone,
         np.empty(0, np.int32) if patches is None else patches.rows,
-        np.empty((0, 0), np.float64) if patches is None else patches.values,
+        np.empty((numbers, 0), np.float64) if patches is None else patches.values,
         RowMask(~dead, dead.size - gone.size) if gone.size else None,
     )  # fmt: skip

@@ -24,8 +24,7 @@ class FollowingTables:
     """Any thread may ask; rows are looked up once."""
 
     def __init__(self, own: Tables) -> None:
-        """Take the tables as opened on the snapshot itself."""
-        self._own = own
+        """Take the tables as opened on the snapshot itself; `own` are the same in our arrays."""
         self._lock = threading.Lock()
         self._ordinal_of = Growing(own.ordinal_of)
         self._counters = {name: Growing(column) for name, column in own.counters.items()}
@@ -34,15 +33,21 @@ class FollowingTables:
         self._codes = {} if windows is None else {n: Growing(f.codes) for n, f in
                                                   windows.fields.items()}  # fmt: skip
 
+        self._own = own
+        self.own = self._own = self._first(own.ordinal_of.size, own.row_of)
+
     def at(self, view: Snapshot) -> Tables:
         """Return the tables of a view."""
         with self._lock:
             if len(view) > self._ordinal_of.size:
                 self._grow(view.documents)
-        n = len(view)
+        return self._first(len(view), self._row_of(view.overlay))
+
+    def _first(self, n: int, row_of: I32) -> Tables:
+        """Return the tables of the first n rows."""
         return replace(
             self._own,
-            row_of=self._row_of(view.overlay),
+            row_of=row_of,
             ordinal_of=self._ordinal_of.view(n),
             counters={name: column.view(n) for name, column in self._counters.items()},
             windows=self._windows_at(n),

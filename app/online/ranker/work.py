@@ -53,7 +53,7 @@ def rank(engine: Engine, call: RankCall, deadline: Deadline) -> RankReply:
     started = time.perf_counter()
     if deadline.has_passed():
         raise TimeoutError("the caller stopped waiting before a thread was free")
-    snapshot, tables = engine.recent.find(call.snapshot_id, call.log_seq, call.tables_id)
+    snapshot, tables = engine.version(call.snapshot_id, call.log_seq, call.tables_id)
     release_id, ranker = _ranker(engine, snapshot, tables, call.release_id)
     ctx = place(call, snapshot, tables, deadline, release_id)
     ranking = ranker.ranking(ctx, call.candidates)

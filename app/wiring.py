@@ -1,0 +1,123 @@
+"""Opens what is published and wires its channels: settings and artifacts in, a search out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.domain.dotted import load
+from app.merge.merger import Merger
+from app.pipeline.rehearsal import follow, rehearse
+from app.pipeline.search import Search
+from app.pipeline.warm import warm
+from app.recall.crew import Berth
+from app.recall.fanout import Fanout, Lane
+from app.settings import Settings
+from app.snapshot.attempts import Attempts
+from app.snapshot.following import Following
+from app.snapshot.log_reader import LogReader
+from app.snapshot.opening import open_snapshot, open_tables
+from app.snapshot.snapshot import Snapshot
+from app.snapshot.stores import Stores
+from app.snapshot.tables import Tables
+from app.snapshot.views import Views
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A snapshot with its tables, which may be followed along the document log."""
+
+    views: Views
+    search: Search  # of the snapshot itself
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """Opens versions beside those that serve; what cannot be opened stands in `attempts`."""
+
+    settings: Settings
+    stores: Stores
+    attempts: Attempts
+    threads: Mapping[str, Berth]  # of each channel
+    reader: LogReader
+
+    def open(
+        self, snapshot_id: str | None, tables_id: str | None, before: Opened | None
+    ) -> Opened | None:
+        """Open these versions, or return what was opened before where they are the same.
+
+        None where nothing can serve. A new snapshot is followed to the end of the log.
+        """
+        following = before.views.following if before else None
+        own = self._snapshot(snapshot_id, following.own if following else None)
+        if own is None:
+            return None
+        if before is None or following is None or following.own is not own:
+            following, held = Following(own), Tables.empty(len(own))
+        else:
+            held = before.views.own_tables
+        tables = self._tables(tables_id, own, held)
+        if before and before.views.own_tables is tables:
+            return before
+        views = Views(following, tables)
+        search = self._wire(*views.at(own.log_seq))
+        rehearse(search, views)
+        self.reader.read([following])  # may take long: what served goes on serving
+        return Opened(views, search)
+
+    def _snapshot(self, snapshot_id: str | None, held: Snapshot | None) -> Snapshot | None:
+        if snapshot_id is None or (held and held.id == snapshot_id):
+            return held
+        path = self.stores.snapshots.root / snapshot_id
+        return self.attempts.attempt(snapshot_id, held, lambda: open_snapshot(path))
+
+    def _tables(self, tables_id: str | None, own: Snapshot, held: Tables) -> Tables:
+        if tables_id is None or held.id == tables_id:
+            return held
+        return self.attempts.attempt(
+            f"{tables_id} on {own.id}", held,
+            lambda: open_tables(self.stores.tables.path(tables_id), own.documents),
+        )  # fmt: skip
+
+    def _wire(self, snapshot: Snapshot, tables: Tables) -> Search:
+        lanes = open_lanes(self.settings, snapshot, tables, self.threads)
+        merger, most = make_merger(self.settings), self.settings.merge.max_candidates
+        search = Search(Fanout(lanes), merger, most)
+        warm(search, snapshot, tables)
+        return search
+
+
+def view_at(opened: Opened, seq: int, before: Search) -> tuple[Snapshot, Tables, Search]:
+    """Return the view of a point of the log, with channels made from those of a view before."""
+    view, tables = opened.views.at(seq)
+    return view, tables, follow(before, view, tables)
+
+
+def open_lanes(
+    settings: Settings,
+    snapshot: Snapshot,
+    tables: Tables,
+    threads: Mapping[str, Berth],
+    patience_ms: float | None = None,
+) -> list[Lane]:
+    """Open every enabled channel that the snapshot has a part of.
+
+    `patience_ms` replaces the channels' time limits where nobody waits: training, evaluation.
+    """
+    return [
+        Lane(
+            name,
+            load(c.kind).open(snapshot, tables, snapshot.part(name), c.own),
+            c.k,
+            patience_ms or c.timeout_ms,
+            threads[name],
+        )
+        for name, c in settings.channels.items()
+        if c.enabled and name in snapshot.manifest["channels"]
+    ]
+
+
+def make_merger(settings: Settings) -> Merger:
+    weights = {name: c.weight for name, c in settings.channels.items()}
+    merger: Merger = load(settings.merge.kind)(weights=weights, **settings.merge.options)
+    return merger
