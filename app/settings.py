@@ -129,10 +129,13 @@ class DocumentSettings(_Section):
     """Changes of documents while serving, and how they are folded into new snapshots."""
 
     compact_rows: int = Field(
-        10_000, gt=0, description="changes newer than the snapshot that start a compaction"
+        10_000,
+        gt=0,
+        description="documents put or deleted since the snapshot that start a compaction; "
+        "20 patches weigh as one",
     )
     compact_minutes: float = Field(
-        60.0, gt=0, description="age of the oldest such change that starts one"
+        1440.0, gt=0, description="age of the oldest change since that starts one"
     )
     rebuild_share: float = Field(
         0.2, gt=0, le=1, description="of rows that are dead: more are cleared away by a full build"

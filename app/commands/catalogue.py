@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Annotated
 
 import typer
 
 from app.commands import options as o
+from app.offline.compaction import compact
 from app.offline.reindex import reindex
-from app.offline.workflow import import_log, refresh_tables
+from app.offline.upsert import upsert
+from app.offline.workflow import Workplace, import_log, refresh_tables
 
 
 def register(app: typer.Typer) -> None:
     app.command("reindex")(reindex_command)
+    app.command("compact")(compact_command)
     app.command("import-events")(import_events_command)
 
 
@@ -44,17 +48,20 @@ def reindex_command(
     overrides: o.Override = None,
     as_json: o.Json = False,
 ) -> None:
-    """Turn a catalogue into a new snapshot and publish it.
+    """Turn a catalogue into a new snapshot and publish it, in place of all before.
 
     Bad rows go to an error file with line and reason; the old snapshot serves until the new one
-    is whole.
+    is whole. With --incremental the rows are put into the document log instead: each new, or in
+    place of the one of its id; nothing else changes, and services show them within a second.
     """
     place = o.workplace(data, models, config, overrides)
     now_ms = int(time.time() * 1e3)
+    if incremental:
+        _upsert(place, sources, now_ms, max_errors, as_json)
+        return
     report = reindex(
         sources, place.settings, data, now_ms=now_ms, workers=workers, publish=publish,
-        max_errors=max_errors, retrain_encoder=retrain_encoder, incremental=incremental,
-        progress=o.progress(),
+        max_errors=max_errors, retrain_encoder=retrain_encoder, progress=o.progress(),
     )  # fmt: skip
     tables_id = refresh_tables(place, place.snapshot(), now_ms, o.progress()) if publish else None
     lines = [
@@ -68,6 +75,52 @@ def reindex_command(
         )
     lines += [f"shown but not indexed: {name}: {why}" for name, why in report.unindexed.items()]
     o.show({**report.to_json(), "tables_id": tables_id}, as_json, lines)
+
+
+def _upsert(
+    place: Workplace, sources: list[str], now_ms: int, max_errors: int | None, as_json: bool
+) -> None:
+    report = upsert(
+        sources, place.settings, place.data, now_ms=now_ms, max_errors=max_errors,
+        progress=o.progress(),
+    )  # fmt: skip
+    lines = [f"{report.documents:,} documents written, up to seq {report.seq}"]
+    if report.errors:
+        lines.append(
+            f"{report.errors} bad rows left out, each with its reason: {report.error_file}"
+        )
+    o.show(report.to_json(), as_json, lines)
+
+
+def compact_command(
+    gently: Annotated[
+        bool, typer.Option("--gently", help="At the lowest priority, as the indexer does.")
+    ] = False,
+    data: o.Data = o.DATA,
+    models: o.Models = o.MODELS,
+    config: o.Config = o.CONFIG,
+    overrides: o.Override = None,
+    as_json: o.Json = False,
+) -> None:
+    """Fold what was changed since the snapshot into a new one, and publish it.
+
+    The indexer does it by itself, as [documents] says; this does it now.
+    """
+    if gently:
+        os.nice(19)
+    place = o.workplace(data, models, config, overrides)
+    now_ms = int(time.time() * 1e3)
+    done = compact(place.settings, data, now_ms=now_ms, progress=o.progress())
+    if done is None:
+        o.show({"snapshot_id": None, "changes": 0}, as_json, ["nothing changed since the snapshot"])
+        return
+    published = "published" if done.published else "not published: another snapshot was meanwhile"
+    how = "built anew" if done.rebuilt else f"{done.rows:,} rows"
+    line = (
+        f"snapshot {done.snapshot_id}: {done.changes:,} changes folded, {done.documents:,} "
+        f"documents ({how}), {published} in {sum(done.seconds.values()):.1f} s"
+    )
+    o.show(done.to_json(), as_json, [line])
 
 
 def import_events_command(

@@ -68,7 +68,7 @@ def merge_chunks(chunks: Sequence[Chunk], schema: Schema, path: Path) -> None:
             Ragged(c.tokens[f.name].offsets, new[c.tokens[f.name].values])
             for c, new in zip(chunks, renumber, strict=True)
         ]
-        _save_tokens(
+        save_tokens(
             _concatenate(columns, np.int32), len(terms), path / "tokens", schema.slot(f.name)
         )
     for f in schema.of_type(*NUMERIC):
@@ -135,7 +135,8 @@ def _stack(chunks: Sequence[Chunk], name: str) -> F64:
     return np.concatenate([c.numbers[name] for c in chunks]) if chunks else np.empty(0)
 
 
-def _save_tokens(tokens: Ragged, n_terms: int, folder: Path, slot: str) -> None:
+def save_tokens(tokens: Ragged, n_terms: int, folder: Path, slot: str) -> None:
+    """Write a field's term ids and in how many rows each term occurs."""
     tokens.save(folder / slot)
     save_array(folder / f"{slot}.df", document_frequency(tokens, n_terms))
 

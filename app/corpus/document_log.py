@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.engine import Connection
 
 from app.corpus.database import Database
-from app.corpus.document_tables import CHANGES, HEAD, KEYS, METADATA
+from app.corpus.document_tables import CHANGES, HEAD, KEYS, LEASES, METADATA
 from app.corpus.document_writes import Batch, Refusal, Write, Written
 from app.domain.changes import Entry, Op
 from app.domain.errors import LogTrimmed
@@ -23,6 +24,14 @@ READ_BATCH = 5_000
 TRIM_BATCH = 10_000  # rows deleted in one transaction: others write in between
 FILE = "documents.db"  # of the embedded store, under DATA
 _COLUMNS = ("seq", "op", "doc_id", "body", "ts_ms")
+
+
+class Pending(NamedTuple):
+    """Changes that a snapshot does not hold yet."""
+
+    rows: int  # puts and deletes
+    patches: int
+    oldest_ms: int | None  # when the first of them was accepted
 
 
 class DocumentLog:
@@ -95,6 +104,32 @@ class DocumentLog:
             behind = HEAD.c.trimmed_to < up_to_seq
             connection.execute(update(HEAD).where(behind).values(trimmed_to=up_to_seq))
         return self._delete_in_batches(up_to_seq)
+
+    def pending(self, after_seq: int) -> Pending:
+        """Count what came after a number."""
+        columns = (CHANGES.c.op, func.count(), func.min(CHANGES.c.ts_ms))
+        newer = select(*columns).where(CHANGES.c.seq > after_seq).group_by(CHANGES.c.op)
+        with self._database.read() as connection:
+            found = {op: (int(count), int(first)) for op, count, first in connection.execute(newer)}
+        patches, _ = found.get(Op.PATCH, (0, 0))
+        oldest = min((first for _, first in found.values()), default=None)
+        return Pending(sum(count for count, _ in found.values()) - patches, patches, oldest)
+
+    def hold(self, lease: str, holder: str, seconds: float) -> bool:
+        """Take a lease, or keep it; False while somebody else holds it. Time is the store's own."""
+        with self._database.write() as connection:
+            now = self._database.now_ms(connection)
+            mine = {"holder": holder, "until_ms": now + int(seconds * 1e3)}
+            take = self._database.insert(LEASES).values(name=lease, **mine)
+            is_free = (LEASES.c.holder == holder) | (LEASES.c.until_ms <= now)
+            upsert = take.on_conflict_do_update(index_elements=["name"], set_=mine, where=is_free)
+            return connection.execute(upsert).rowcount > 0
+
+    def release(self, lease: str, holder: str) -> None:
+        """Let others have it at once."""
+        mine = (LEASES.c.name == lease) & (LEASES.c.holder == holder)
+        with self._database.write() as connection:
+            connection.execute(delete(LEASES).where(mine))
 
     def forget_keys(self, before_ms: int) -> int:
         """Forget idempotency keys of writes accepted before this moment. Returns how many."""

@@ -43,3 +43,10 @@ KEYS = Table(
     Column("is_last", Boolean, nullable=False),
     Column("ts_ms", BIG, nullable=False),
 )
+LEASES = Table(
+    "document_leases",
+    METADATA,
+    Column("name", String, primary_key=True),
+    Column("holder", String, nullable=False),
+    Column("until_ms", BIG, nullable=False),  # by the store's own clock
+)

@@ -19,6 +19,7 @@ from app.corpus.spelling import Spelling
 from app.domain.dotted import load
 from app.domain.errors import CorruptArtifact, InvalidInput, ServerError, UnknownName
 from app.offline.progress import Progress
+from app.recall.channel import ExtendingChannel
 from app.settings import ChannelSettings, EncoderSettings, Settings
 from app.snapshot.opening import open_snapshot
 from app.snapshot.snapshot import Snapshot
@@ -121,10 +122,17 @@ def build_channels(
     documents: Documents,
     directory: Path,
     progress: Progress,
+    base: Snapshot | None = None,
 ) -> None:
-    """Write each channel's part into the directory of its name."""
+    """Write each channel's part into the directory of its name.
+
+    Where the first rows are those of `base`, a channel that can goes on from its part there.
+    """
     for name, (kind, channel) in channels.items():
         part = directory / name
         part.mkdir()
         with progress.stage(f"channel {name}"):
-            kind.build(documents, part, channel.own)
+            if base and issubclass(kind, ExtendingChannel) and base.part(name).exists():
+                kind.extend(documents, part, channel.own, base.part(name), len(base))
+            else:
+                kind.build(documents, part, channel.own)

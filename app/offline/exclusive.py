@@ -11,12 +11,12 @@ from app.domain.errors import InvalidInput
 
 
 @contextmanager
-def exclusive(file: Path, what: str) -> Iterator[None]:
-    """Hold the lock of `file`. Raises InvalidInput at once where another process holds it."""
+def exclusive(file: Path, what: str, *, waits: bool = False) -> Iterator[None]:
+    """Hold the lock of `file`. Where another process holds it: InvalidInput at once, or wait."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w") as handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
         except BlockingIOError:
             raise InvalidInput(
                 f"another {what} is running ({file} is locked); wait until it has ended"

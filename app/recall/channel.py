@@ -73,3 +73,18 @@ class FollowingChannel(RecallChannel, Protocol):
         this method finds the snapshot's own rows alone.
         """
         ...
+
+
+@runtime_checkable
+class ExtendingChannel(RecallChannel, Protocol):
+    """A channel whose part takes long to build and can be gone on from instead."""
+
+    @classmethod
+    def extend(
+        cls, documents: Documents, part: Path, config: ChannelConfig, before: Path, first_row: int
+    ) -> None:
+        """Write what `build` would, from the part `before`: rows below first_row are the same.
+
+        Except that some of them are dead by now, and empty.
+        """
+        ...

@@ -35,6 +35,18 @@ def build_graph(part: Path, vectors: F32, m: int, ef_construction: int) -> None:
     faiss.write_index(index, str(part / GRAPH_FILE))
 
 
+def extend_graph(before: Path, part: Path, vectors: F32) -> None:
+    """Link more rows behind those of the graph under `before`, in a copy under `part`.
+
+    By one thread: the same rows give the same graph.
+    """
+    index = faiss.read_index(str(before / GRAPH_FILE))
+    if vectors.size:
+        with threads(1):
+            index.add(np.ascontiguousarray(vectors))
+    faiss.write_index(index, str(part / GRAPH_FILE))
+
+
 class Graph:
     """A graph opened for search. Thread-safe: a search changes nothing."""
 

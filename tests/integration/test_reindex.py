@@ -149,5 +149,11 @@ def test_builds_that_never_served_do_not_push_out_what_rollback_needs(catalogue,
 def test_progress_is_told_in_plain_lines(catalogue, data, capsys):
     run(catalogue, data, progress=Lines(sys.stdout))
     said = capsys.readouterr().out.splitlines()
-    assert [line.partition(":")[0] for line in said] == ["read", "analyse", "columns", "seal"]
+    assert [line.partition(":")[0] for line in said] == [
+        "read",
+        "analyse",
+        "columns",
+        "names",
+        "seal",
+    ]
     assert "60 rows" in said[0]

@@ -13,6 +13,7 @@ import pytest
 
 from app.domain.errors import InvalidInput, NothingServes
 from app.offline.reindex import reindex
+from app.offline.upsert import upsert
 from app.settings import Settings
 from app.snapshot.store import ArtifactStore
 from tests.builders import NOW_MS, city_rows
@@ -140,6 +141,6 @@ def test_a_channel_name_that_would_overwrite_the_snapshot_is_refused(catalogue, 
             reindex([str(catalogue)], Settings.parse(tree, "test"), data, now_ms=NOW_MS)
 
 
-def test_incremental_says_that_it_is_not_built_yet(catalogue, data):
-    with pytest.raises(InvalidInput, match="--incremental"):
-        run(catalogue, data, incremental=True)
+def test_rows_cannot_be_upserted_before_there_is_a_catalogue(catalogue, data):
+    with pytest.raises(NothingServes, match="run: duolu reindex"):
+        upsert([str(catalogue)], settings(), data, now_ms=NOW_MS)

@@ -19,7 +19,7 @@ from app.domain.arrays import F32, Array, Bools, Rows
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.recall.channel import ChannelConfig
-from app.recall.graph import GRAPH_FILE, Graph, build_graph
+from app.recall.graph import GRAPH_FILE, Graph, build_graph, extend_graph
 from app.recall.newer import NO_ROWS, add_newer, allowed_rows, base_part
 from app.recall.options import read_options
 from app.recall.topk import top_rows
@@ -80,6 +80,22 @@ class VectorChannel:
         if rows.size > options.exact_below:
             vectors = _at(documents.vectors, rows)
             build_graph(part, vectors, options.m, options.ef_construction)
+
+    @classmethod
+    def extend(
+        cls, documents: Documents, part: Path, config: ChannelConfig, before: Path, first_row: int
+    ) -> None:
+        """Link the rows from first_row on into a copy of the graph, where there is one.
+
+        Rows that died since stay on the way to others; the mask keeps them out of answers.
+        """
+        if documents.vectors is None or not (before / GRAPH_FILE).exists():
+            cls.build(documents, part, config)
+            return
+        new = np.flatnonzero(documents.vectors[first_row:].any(axis=1)).astype(np.int32)
+        rows = np.append(open_array(before / "rows"), new + np.int32(first_row))
+        save_array(part / "rows", rows)
+        extend_graph(before, part, documents.vectors[first_row:][new])
 
     @classmethod
     def open(cls, snapshot: Snapshot, tables: Tables, part: Path, config: ChannelConfig) -> Self:

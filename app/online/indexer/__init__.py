@@ -1,0 +1,1 @@
+"""The indexer as a service: work in the background, and what orchestrators ask of it."""
