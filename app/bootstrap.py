@@ -15,7 +15,9 @@ from functools import partial
 from pathlib import Path
 
 from app.corpus.document_log import DocumentLog
+from app.corpus.following import Held
 from app.domain.errors import NothingServes, UnknownName
+from app.domain.live import LivePeople
 from app.domain.query import Deadline
 from app.pipeline.explain import explain_page
 from app.pipeline.search import SearchResult
@@ -29,6 +31,7 @@ from app.rank.remote import RemoteRanker
 from app.rank.shelf import RankerShelf
 from app.recall.crew import Crew
 from app.settings import Settings
+from app.snapshot.asking import who_asks
 from app.snapshot.attempts import Attempts
 from app.snapshot.context import SearchContext
 from app.snapshot.log_reader import LogReader
@@ -69,6 +72,7 @@ class Engine:
         self._opened: Opened | None = None  # what `serving` is a view of
         self._settled = 0  # the log as it was read when the view before was published
         self._swapping = threading.Lock()
+        self.people: LivePeople | None = None  # what they did lately; None: tables alone say
         self.recent = Recent()  # what served lately: a ranker answers older gateways from it
         self.attempts = Attempts()  # to open artifacts, and what came of those that failed
         enabled = {name: c.threads for name, c in settings.channels.items() if c.enabled}
@@ -115,8 +119,11 @@ class Engine:
         ranker, release_id = (
             await self._ranker_for(serving, request.release, deadline) if rank else (None, None)
         )
+        person, lacking = await who_asks(
+            self.people, serving.tables, query.user_id, query.client_id, self.settings.state.newest
+        )
         ctx = make_context(
-            serving, query, deadline, release_id, missing=(*missing, *self.reader.missing)
+            serving, query, deadline, release_id, person, (*missing, *self.reader.missing, *lacking)
         )
         understood_ms = (time.perf_counter() - started) * 1e3
         result = await serving.search.run(ctx, ranker, request.channels, keep)
@@ -201,8 +208,15 @@ class Engine:
             lambda following, seq: self.reader.wait(following, seq, LAG_S),
         )  # fmt: skip
 
+    def held(self) -> Held | None:
+        """Return what tables in use hold of the event log; None where nothing serves."""
+        now = self.serving
+        return Held(now.tables.whole_seq, self.recent.whole_seq) if now else None
+
     async def disconnect(self) -> None:
         """Close the connections that belong to the running event loop."""
+        if self.people is not None:
+            await self.people.close()
         if self._remote is not None:
             await self._remote.close()
 

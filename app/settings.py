@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from app.domain.errors import InvalidInput
+from app.domain.live import NEWEST
 
 RESERVED_ENV = {"DUOLU_DATA", "DUOLU_MODELS", "DUOLU_CONFIG", "DUOLU_KEY", "DUOLU_DATASETS"}
 
@@ -143,6 +144,22 @@ class DocumentSettings(_Section):
     key_hours: float = Field(24.0, gt=0, description="that an Idempotency-Key is remembered")
 
 
+class StateSettings(_Section):
+    """What people did lately, beyond the tables. docs/events.md."""
+
+    url: SecretStr | None = Field(
+        None, description="redis://HOST:6379/0, for several machines; unset: in each process"
+    )
+    prefix: str = Field("duolu", min_length=1, description="of the keys in Redis: one event log's")
+    newest: int = Field(NEWEST, ge=1, le=1000, description="interactions kept of a person")
+    timeout_ms: float = Field(50.0, gt=0, description="of Redis; then the answer goes without it")
+
+    @property
+    def address(self) -> str | None:
+        """The URL with its password."""
+        return self.url.get_secret_value() if self.url else None
+
+
 class ReindexSettings(_Section):
     """How a catalogue becomes a snapshot."""
 
@@ -198,6 +215,7 @@ class Settings(_Section):
     tables: TablesSettings = TablesSettings()
     store: StoreSettings = StoreSettings()
     documents: DocumentSettings = DocumentSettings()
+    state: StateSettings = StateSettings()
     impressions: ImpressionSettings = ImpressionSettings()
     retention: RetentionSettings = RetentionSettings()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.corpus.people_store import PeopleStore, people_store
 from app.domain.dotted import load
 from app.merge.merger import Merger
 from app.pipeline.rehearsal import follow, rehearse
@@ -115,6 +116,12 @@ def open_lanes(
         for name, c in settings.channels.items()
         if c.enabled and name in snapshot.manifest["channels"]
     ]
+
+
+def make_people(settings: Settings) -> PeopleStore:
+    """The store of what people did lately. Raises InvalidInput."""
+    state = settings.state
+    return people_store(state.address, state.prefix, state.newest, state.timeout_ms)
 
 
 def make_merger(settings: Settings) -> Merger:

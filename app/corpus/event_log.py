@@ -31,6 +31,7 @@ from sqlalchemy.engine import Connection
 
 from app.corpus.database import BIG, Database
 from app.domain.events import GAINS, LINK_IDENTITY, UNLINK_IDENTITY, Event
+from app.domain.live import Action
 
 APPEND_BATCH = 20_000
 READ_BATCH = 20_000
@@ -76,17 +77,7 @@ class Appended(NamedTuple):
     first_seq: int  # of the accepted; the last of the log when none was
     accepted: int
     duplicates: int  # event_id already there, or twice in the call
-
-
-class Action(NamedTuple):
-    """What a follower reads of an event."""
-
-    seq: int
-    action_name: str
-    ts_ms: int
-    client_id: str | None
-    user_id: str | None
-    object_id: str | None
+    last_seq: int  # as first_seq
 
 
 class EventLog:
@@ -111,12 +102,10 @@ class EventLog:
 
         A crash in the middle keeps whole batches; sending everything again completes it.
         """
-        first, accepted, duplicates = 0, 0, 0
-        for batch in _batched(events, APPEND_BATCH):
-            (done,) = self.append_all([batch])
-            first = first or (done.first_seq if done.accepted else 0)
-            accepted, duplicates = accepted + done.accepted, duplicates + done.duplicates
-        return Appended(first or self.last_seq(), accepted, duplicates)
+        parts = [self.append_all([batch])[0] for batch in _batched(events, APPEND_BATCH)]
+        new = [part for part in parts if part.accepted] or [_taken((), {}, self.last_seq())]
+        accepted, duplicates = sum(p.accepted for p in parts), sum(p.duplicates for p in parts)
+        return Appended(new[0].first_seq, accepted, duplicates, new[-1].last_seq)
 
     def append_all(self, posts: Sequence[Sequence[Event]]) -> list[Appended]:
         """Add what several callers sent, in one transaction. Returns what came of each."""
@@ -138,12 +127,15 @@ class EventLog:
             return _last_seq(connection)
 
     def actions(self, after_seq: int, most: int) -> tuple[list[Action], int]:
-        """Return the next TELLING events, at most so many, and the seq up to which they speak."""
+        """Return the next TELLING events, at most so many, and the seq up to which they speak.
+
+        That is below `after_seq` where the log is not the one that was followed before.
+        """
         with self._database.read() as connection:
             newest = _last_seq(connection)
             query = _chosen(Action._fields, after_seq, newest, None, TELLING).limit(most)
             found = [Action(*row) for row in connection.execute(query)]
-        return found, found[-1].seq if len(found) == most else max(newest, after_seq)
+        return found, found[-1].seq if len(found) == most else newest
 
     def read(
         self,
@@ -198,7 +190,8 @@ def _batched(events: Iterable[Event], size: int) -> Iterator[list[Event]]:
 def _taken(post: Sequence[Event], new: dict[str, int], before: int) -> Appended:
     """Say what came of one post, and take its ids from the new: a second post doubles them."""
     seqs = [seq for seq in (new.pop(event.event_id, None) for event in post) if seq is not None]
-    return Appended(min(seqs, default=before), len(seqs), len(post) - len(seqs))
+    first, last = min(seqs, default=before), max(seqs, default=before)
+    return Appended(first, len(seqs), len(post) - len(seqs), last)
 
 
 def _last_seq(connection: Connection) -> int:

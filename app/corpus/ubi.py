@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from app.domain.errors import InvalidInput
+from app.domain.errors import InvalidField
 from app.domain.events import ADD_TO_CART, CLICK, DWELL, IMPRESSION, PURCHASE, Event, event_id_of
 
 DAY_MS = 86_400_000
@@ -27,12 +27,12 @@ _TOP = ""  # where Event.attributes keeps top-level keys that are not ours (appl
 
 
 def event_from_json(raw: Any, now_ms: int) -> Event:
-    """Read one event. Raises InvalidInput naming the field, its value and what to write instead.
+    """Read one event. Raises InvalidField naming the field, its value and what to write instead.
 
     An event without event_id gets one from its content, so that importing it twice adds it once.
     """
     if not isinstance(raw, Mapping):
-        raise InvalidInput(f"{_short(raw)} is not a JSON object")
+        raise InvalidField("", raw, "write a JSON object")
     attributes = _mapping(raw, "event_attributes")
     thing = _mapping(attributes, "object")
     lat, lon = place(_mapping(attributes, "location"))
@@ -53,9 +53,10 @@ def event_from_json(raw: Any, now_ms: int) -> Event:
         attributes=_rest(raw, attributes, thing),
     )
     if event.action_name in NEEDS_OBJECT and event.object_id is None:
-        raise InvalidInput(
-            f"event_attributes.object.object_id is missing; a {event.action_name} names a document"
-        )
+        raise InvalidField(
+            "event_attributes.object.object_id", None, f"a {event.action_name} names a document",
+            "is missing",
+        )  # fmt: skip
     if event.action_name == DWELL:
         milliseconds(attributes, "dwell_ms")
     if event.action_name == IMPRESSION:
@@ -96,14 +97,12 @@ def timestamp_ms(value: Any, name: str, now_ms: int) -> int:
     if isinstance(value, str):
         moment = _rfc3339(value, name)
     elif isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
-        raise InvalidInput(f"{name} = {_short(value)}: write epoch ms, or RFC 3339 with a zone")
+        raise InvalidField(name, value, "write epoch ms, or RFC 3339 with a zone")
     else:
         moment = int(value)
     if not 0 <= moment <= now_ms + DAY_MS:
-        raise InvalidInput(
-            f"{name} = {_short(value)} is before 1970 or more than a day in the future; "
-            "write epoch milliseconds"
-        )
+        wrong = "is before 1970 or more than a day in the future"
+        raise InvalidField(name, value, "write epoch milliseconds", wrong)
     return moment
 
 
@@ -115,9 +114,9 @@ def text(raw: Mapping[str, Any], name: str, limit: int = MAX_ID_CHARACTERS) -> s
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
-        raise InvalidInput(f"{name} = {_short(value)}: write a string")
+        raise InvalidField(name, value, "write a string")
     if len(value) > limit or "\0" in value:
-        raise InvalidInput(f"{name} = {_short(value)}: at most {limit} characters, none of them 0")
+        raise InvalidField(name, value, f"at most {limit} characters, none of them 0")
     return value
 
 
@@ -127,7 +126,7 @@ def ids(raw: Mapping[str, Any], name: str) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or len(value) > MAX_SHOWN:
-        raise InvalidInput(f"{name} = {_short(value)}: write a list of at most {MAX_SHOWN} ids")
+        raise InvalidField(name, value, f"write a list of at most {MAX_SHOWN} ids")
     return tuple(dict.fromkeys(required({name: one}, name) for one in value))
 
 
@@ -135,7 +134,7 @@ def flag(raw: Mapping[str, Any], name: str, default: bool) -> bool:
     """Read an optional boolean."""
     value = raw.get(name, default)
     if not isinstance(value, bool):
-        raise InvalidInput(f"{name} = {_short(value)}: write true or false")
+        raise InvalidField(name, value, "write true or false")
     return value
 
 
@@ -145,7 +144,7 @@ def milliseconds(raw: Mapping[str, Any], name: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
-        raise InvalidInput(f"{name} = {_short(value)}: write milliseconds, 0 or more")
+        raise InvalidField(name, value, "write milliseconds, 0 or more")
     return int(value)
 
 
@@ -153,7 +152,8 @@ def place(raw: Mapping[str, Any]) -> tuple[float | None, float | None]:
     """Read optional lat and lon in degrees: both or none."""
     lat, lon = _degrees(raw, "lat", 90.0), _degrees(raw, "lon", 180.0)
     if (lat is None) != (lon is None):
-        raise InvalidInput(f"lat = {lat}, lon = {lon}: write both or none")
+        given, missing = ("lon", "lat") if lat is None else ("lat", "lon")
+        raise InvalidField(missing, None, f"{given} is there: write both or none", "is missing")
     return lat, lon
 
 
@@ -162,14 +162,14 @@ def _degrees(raw: Mapping[str, Any], name: str, limit: float) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= limit:
-        raise InvalidInput(f"{name} = {_short(value)}: write degrees in [-{limit:g}, {limit:g}]")
+        raise InvalidField(name, value, f"write degrees in [-{limit:g}, {limit:g}]")
     return float(value)
 
 
 def required(raw: Mapping[str, Any], name: str, limit: int = MAX_ID_CHARACTERS) -> str:
     value = text(raw, name, limit)
     if value is None:
-        raise InvalidInput(f"{name} is missing; write a string")
+        raise InvalidField(name, None, "write a string", "is missing")
     return value
 
 
@@ -178,7 +178,7 @@ def _mapping(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise InvalidInput(f"{name} = {_short(value)}: write a JSON object")
+        raise InvalidField(name, value, "write a JSON object")
     return value
 
 
@@ -186,7 +186,7 @@ def whole(raw: Mapping[str, Any], name: str, limit: int) -> int:
     """Read an optional whole number in [0, limit], 0 where absent."""
     value = raw.get(name, 0)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= limit:
-        raise InvalidInput(f"{name} = {_short(value)}: write a whole number in [0, {limit}]")
+        raise InvalidField(name, value, f"write a whole number in [0, {limit}]")
     return value
 
 
@@ -197,7 +197,7 @@ def _ordinal(value: Any) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
-        raise InvalidInput(f"position.ordinal = {_short(value)}: write a whole number from 1")
+        raise InvalidField("position.ordinal", value, "write a whole number from 1")
     return value
 
 
@@ -218,13 +218,8 @@ def _rfc3339(value: str, name: str) -> int:
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
-        raise InvalidInput(f"{name} = {_short(value)} is not RFC 3339") from None
+        raise InvalidField(name, value, "write epoch ms", "is not RFC 3339") from None
     if moment.tzinfo is None:
-        raise InvalidInput(f"{name} = {_short(value)} has no time zone; add Z or an offset")
+        raise InvalidField(name, value, "add Z or an offset", "has no time zone")
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return since.days * DAY_MS + since.seconds * 1000 + since.microseconds // 1000
-
-
-def _short(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else shown[:77] + "..."

@@ -4,6 +4,7 @@ DuoluError
 ├── ClientError              the caller can fix it
 │   ├── InvalidQuery         a search breaks a stated limit; names field, value, limit, remedy
 │   ├── InvalidInput         a file or option given by the operator cannot be used
+│   │   └── InvalidField     a field of a record; names field, value, remedy
 │   └── UnknownName          a channel, release, snapshot or document that is not there
 └── ServerError              we can fix it
     ├── NothingServes        no snapshot is published, or every channel is down
@@ -15,6 +16,7 @@ DuoluError
     ├── GateRefused          a trained model is not good enough to publish
     ├── StoreUnavailable     the store of documents and events does not answer
     ├── StoreFull            the store has no space left to write
+    ├── StateUnavailable     what people did lately cannot be read: Redis does not answer
     └── LogTrimmed           what was asked of the log is gone; newer snapshots hold it
 """
 
@@ -40,6 +42,17 @@ class InvalidQuery(ClientError):
 
 class InvalidInput(ClientError):
     """A file or option given by the operator cannot be used."""
+
+
+class InvalidField(InvalidInput):
+    """A field of a record holds what it may not; names field, value and what to write instead."""
+
+    def __init__(self, field: str, value: object, remedy: str, wrong: str = "") -> None:
+        self.field = field
+        self.value = None if value is None else _short(value)
+        self.remedy = remedy
+        what = " ".join(part for part in (field, self.value and f"= {self.value}", wrong) if part)
+        super().__init__(f"{what}: {remedy}")
 
 
 class UnknownName(ClientError):
@@ -99,6 +112,10 @@ class StoreUnavailable(ServerError):
 
 class StoreFull(ServerError):
     """The store has no space left; nothing was written, and reading goes on."""
+
+
+class StateUnavailable(ServerError):
+    """What people did lately cannot be read; answers go without it and say so."""
 
 
 class LogTrimmed(ServerError):

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+from app.domain.events import GAINS, LINK_IDENTITY, UNLINK_IDENTITY
+from app.domain.user import client_alias, user_alias
 
 NEWEST = 200
 """Interactions that are kept of an id, unless the configuration says otherwise."""
 
 
+class Action(NamedTuple):
+    """What an event says of a person."""
+
+    seq: int  # in order of arrival
+    action_name: str
+    ts_ms: int  # Unix epoch, as the event says
+    client_id: str | None = None
+    user_id: str | None = None
+    object_id: str | None = None
+
+
 class Interaction(NamedTuple):
     """Somebody acted on a document."""
 
-    seq: int  # of the event, in order of arrival
-    ts_ms: int  # Unix epoch, as the event says
+    seq: int
+    ts_ms: int
     gain: float  # what the action is worth
     document: str  # external id, whether the catalogue has it or not
 
@@ -30,13 +44,26 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is known of one alias, in order of seq."""
+    """What is known of one alias, the newest of each in order of seq."""
 
-    interactions: tuple[Interaction, ...] = ()  # the newest
+    interactions: tuple[Interaction, ...] = ()
     links: tuple[Link, ...] = ()
+
+    def with_(self, one: Interaction | Link, newest: int) -> Told:
+        """Return the same and one more, at most so many of its kind."""
+        if isinstance(one, Interaction):
+            return Told((*self.interactions, one)[-newest:], self.links)
+        return Told(self.interactions, (*self.links, one)[-newest:])
 
 
 NOTHING = Told()
+
+
+class Position(NamedTuple):
+    """How far a store of live behaviour follows the event log."""
+
+    since: int  # events after it were followed
+    seq: int  # up to here
 
 
 class Asker(Protocol):
@@ -50,3 +77,32 @@ class Asker(Protocol):
     def take(self, told: Mapping[str, Told], seq: int) -> None:
         """Learn of aliases what the event log says up to and with `seq`."""
         ...
+
+
+class LivePeople(Protocol):
+    """What everybody did lately: in this process, or where several gateways share it."""
+
+    async def tell(self, asker: Asker) -> Position:
+        """Answer everything that is asked, as of one position. Raises StateUnavailable."""
+        ...
+
+    async def close(self) -> None:
+        """Close what belongs to the running event loop."""
+        ...
+
+
+def said_by(action: Action) -> Iterable[tuple[str, Interaction | Link]]:
+    """Say of which alias an action tells, and what. The user before the device, as tables have it.
+
+    An event that names nobody tells nothing: what its search would say of it, tables learn.
+    """
+    seq, name, ts_ms, client_id, user_id, document = action
+    if name in GAINS:
+        alias = user_alias(user_id) if user_id else client_alias(client_id) if client_id else None
+        if alias and document:
+            yield alias, Interaction(seq, ts_ms, GAINS[name], document)
+    elif name in (LINK_IDENTITY, UNLINK_IDENTITY) and user_id and client_id:
+        user, client = user_alias(user_id), client_alias(client_id)
+        is_joined = name == LINK_IDENTITY
+        yield user, Link(ts_ms, seq, client, is_joined)
+        yield client, Link(ts_ms, seq, user, is_joined)

@@ -119,7 +119,7 @@ class Backfill:
         restored = restore(impression, replay).only(keep)
         self.counts.documents_gone += keep.size - restored.kept.size
         keep, has = restored.kept, _has_features(impression)[restored.kept]
-        lists = self._lists(restored, impression, replay, plan.features if has.all() else None)
+        lists = self._lists(restored, replay, plan.features if has.all() else None)
         models = self.models(impression.now_ms)
         matrix = np.full((keep.size, len(self.features.names)), np.nan, np.float32)
         if has.any():
@@ -134,15 +134,13 @@ class Backfill:
         self.counts.values_replayed += matrix.size - logged
         return matrix, keep
 
-    def _lists(
-        self, restored: Restored, impression: Impression, replay: Replay, some: FeatureSet | None
-    ) -> dict[str, Any]:
+    def _lists(self, restored: Restored, replay: Replay, some: FeatureSet | None) -> dict[str, Any]:
         """Recall again where a feature to compute reads a list_* that was not logged."""
         unlogged = restored.unlogged(some or self.features)
         if not unlogged:
             return {}
         self.counts.lists_recalled += 1
-        return recalled_lists(restored, impression, unlogged, replay)
+        return recalled_lists(restored, unlogged, replay)
 
     def _plan(self, logged: tuple[str, ...]) -> _Plan:
         if logged not in self._plans:

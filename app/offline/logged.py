@@ -90,7 +90,7 @@ def restore(impression: Impression, replay: Replay) -> Restored:
     Raises InvalidQuery where that snapshot cannot answer the request, as when a filter names a
     field that it lacks.
     """
-    ctx = replay.context(request_of(impression), impression.now_ms)
+    ctx = replay.context(request_of(impression), impression.now_ms, impression.event_seq)
     rows = ctx.snapshot.documents.ids.find_all(impression.ids)
     kept = np.flatnonzero(rows >= 0)
     candidates = CandidateSet(
@@ -103,12 +103,9 @@ def restore(impression: Impression, replay: Replay) -> Restored:
     return Restored(ctx, candidates, kept, impression.lists)
 
 
-def recalled_lists(
-    restored: Restored, impression: Impression, names: list[str], replay: Replay
-) -> dict[str, Any]:
+def recalled_lists(restored: Restored, names: list[str], replay: Replay) -> dict[str, Any]:
     """Recall once more for list_* that nobody logged, as of the impression's time."""
-    found = replay.candidates(request_of(impression), impression.now_ms, {})
-    return gather(names, restored.ctx, found.candidates)
+    return gather(names, restored.ctx, replay.recall(restored.ctx))
 
 
 def with_tables(root: Path, judged: Iterable[Judged]) -> Iterator[Judged]:

@@ -10,6 +10,7 @@ from app.domain.errors import CorruptArtifact, DuoluError, UnknownName
 from app.domain.impressions import Impression
 from app.offline.behaviour.config import DAY_MS
 from app.offline.behaviour.rebuild import Rebuilder
+from app.offline.past_people import PastPeople
 from app.offline.replay import Replay
 from app.settings import Settings
 from app.snapshot.opening import open_snapshot, open_tables
@@ -36,6 +37,7 @@ class Past:
         tables: ArtifactStore,
         rebuilder: Rebuilder,
         current: Snapshot | None = None,
+        people: PastPeople | None = None,
     ) -> None:
         self.stand_ins = {"snapshot": 0, "tables": 0}
         self._settings = settings
@@ -43,6 +45,7 @@ class Past:
         self._tables = tables
         self._rebuilder = rebuilder
         self._current = current
+        self._people = people
         self._opened: dict[str, Snapshot] = {}
         self._lost: dict[str, DuoluError] = {}
         self._replays: dict[tuple[str, str | None], Replay] = {}  # the last used comes last
@@ -78,7 +81,7 @@ class Past:
         self, key: tuple[str, str | None], snapshot: Snapshot, tables: Callable[[], Tables]
     ) -> Replay:
         if key not in self._replays:
-            made = Replay(self._settings, snapshot, tables())
+            made = Replay(self._settings, snapshot, tables(), people=self._people)
             if len(self._replays) >= KEPT:
                 oldest = next(iter(self._replays))
                 self._replays.pop(oldest).__exit__(None, None, None)

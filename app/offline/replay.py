@@ -12,8 +12,9 @@ import numpy as np
 
 from app.domain.arrays import F32, Rows
 from app.domain.candidates import CandidateSet
-from app.domain.query import Deadline
+from app.domain.query import Deadline, Query
 from app.features.lookup import PairModel
+from app.offline.past_people import PastPeople
 from app.pipeline.search import Search, SearchResult
 from app.pipeline.serving import Serving, make_context
 from app.query.understand import SearchRequest, understand
@@ -21,6 +22,7 @@ from app.rank.ranker import AsksModels, Ranker
 from app.recall.crew import Crew
 from app.recall.fanout import Fanout
 from app.settings import Settings
+from app.snapshot.asking import Asking, Person
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
@@ -47,15 +49,21 @@ class Replay:
         snapshot: Snapshot,
         tables: Tables,
         models: Mapping[str, PairModel] | None = None,
+        people: PastPeople | None = None,
     ) -> None:
-        """`models`: those that features ask, as old as the tables; they replace a ranker's own."""
+        """`models`: those that features ask, as old as the tables; they replace a ranker's own.
+
+        `people`: what everybody did before each moment, beyond the tables; None: nothing is known.
+        """
         self.models = models or {}
+        self._people = people
         names = [n for n, c in settings.channels.items() if c.enabled]
         self._crew = Crew(dict.fromkeys(names, 1), width=1)
         lanes = open_lanes(settings, snapshot, tables, self._crew.berths, PATIENCE_MS)
         search = Search(Fanout(lanes), make_merger(settings), settings.merge.max_candidates)
         self.serving = Serving(snapshot, tables, search, None, None)
         self._window = settings.merge.max_candidates
+        self._newest = settings.state.newest
         # Not asyncio.Runner: it installs a signal handler a call, which prints every array: 16 ms.
         self._loop = asyncio.new_event_loop()
 
@@ -71,9 +79,23 @@ class Replay:
         self._loop.close()
         self._crew.close(wait=True)
 
-    def context(self, request: SearchRequest, now_ms: int) -> SearchContext:
+    def context(
+        self, request: SearchRequest, now_ms: int, event_seq: int | None = None
+    ) -> SearchContext:
+        """Make the frame of a request as of `event_seq`, or else of what was done before now_ms."""
         query = understand(request, self.serving.snapshot, now_ms, self._window)
-        return make_context(self.serving, query, Deadline.after_ms(PATIENCE_MS), None)
+        person = self._person(query, event_seq)
+        return make_context(self.serving, query, Deadline.after_ms(PATIENCE_MS), None, person)
+
+    def _person(self, query: Query, event_seq: int | None) -> Person | None:
+        if self._people is None:
+            return None
+        asking = Asking(self.serving.tables, query.user_id, query.client_id)
+        if event_seq is None:
+            self._people.tell_before(asking, query.now_ms)
+        else:
+            self._people.tell_up_to(asking, event_seq)
+        return asking.person(self._newest)
 
     def candidates(
         self, request: SearchRequest, now_ms: int, judged: Mapping[str, int]

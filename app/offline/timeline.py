@@ -1,8 +1,8 @@
 """The past as it stood: which tables a query may see. This is where labels could leak, and do not.
 
-A timed query sees tables built from the events before its block of time began, so neither its own
-clicks nor later ones are in its features. Queries without a time see all tables: their grades come
-from judges and are in no table.
+A timed query sees tables built from the events before its block of time began, and of its person
+what was done before the query itself, so neither its own clicks nor later ones are in its features.
+Queries without a time see all tables: their grades come from judges and are in no table.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from app.offline.dataset import TrainingSet, assemble
 from app.offline.judged import Judged
 from app.offline.logged import with_tables
 from app.offline.past import Past
+from app.offline.past_people import PastPeople
 from app.offline.recipe import Negatives
 from app.offline.replay import Replay
 from app.offline.row_file import RowFile
@@ -66,6 +67,7 @@ class Timeline:
         self.models = models  # that features ask
         self._config = TableConfig.of(settings)
         self._queries: QueryTerms | None = None
+        self._people: PastPeople | None = None
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -84,8 +86,14 @@ class Timeline:
             if block := timed[start:end]:
                 tables = self.tables_before(block[0].now_ms)
                 models = self.models_before(block[0].now_ms)
-                with Replay(self.settings, self.snapshot, tables, models) as replay:
+                people = self._people_of_the_past()
+                with Replay(self.settings, self.snapshot, tables, models, people) as replay:
                     yield replay, block
+
+    def _people_of_the_past(self) -> PastPeople | None:
+        if self._people is None and self.events is not None:
+            self._people = PastPeople(self.events, self.settings.state.newest)
+        return self._people
 
     def models_before(self, moment_ms: int) -> Mapping[str, PairModel]:
         """Fit the models that features ask as they would have stood at that moment."""

@@ -24,6 +24,7 @@ from app.offline.judged import Judged
 from app.offline.labelled import JudgedBy, Labelled, read_labelled
 from app.offline.parity import Parity, chosen, compare
 from app.offline.past import Past
+from app.offline.past_people import PastPeople
 from app.offline.progress import Progress, Silent
 from app.offline.recipe import Recipe
 from app.offline.retention import release_stores
@@ -84,7 +85,9 @@ class Workplace:
         """Open what impressions name; `current` stands in for snapshots that are gone."""
         stores = self.stores
         rebuilder = Rebuilder(stores.tables, events)
-        return Past(self.settings, stores.snapshots, stores.tables, rebuilder, current)
+        newest = self.settings.state.newest
+        people = None if events is None else PastPeople(events, newest)
+        return Past(self.settings, stores.snapshots, stores.tables, rebuilder, current, people)
 
     @contextmanager
     def door(self) -> Iterator[Pseudonyms]:

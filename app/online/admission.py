@@ -27,6 +27,26 @@ class Overloaded(Exception):
         super().__init__(f"this process answers {self.limit} in time; {self.remedy}")
 
 
+class Budget:
+    """Counts bytes of bodies in flight, so that many large ones do not fill the memory."""
+
+    def __init__(self, most: int, what: str) -> None:
+        self.most = most
+        self.what = what
+        self.in_flight = 0
+
+    @contextmanager
+    def hold(self, size: int) -> Iterator[None]:
+        """Hold so many bytes; alone, any number. Raises Overloaded at once."""
+        if self.in_flight and self.in_flight + size > self.most:
+            raise Overloaded(self.most, f"bytes of {self.what}")
+        self.in_flight += size
+        try:
+            yield
+        finally:
+            self.in_flight -= size
+
+
 @dataclass(slots=True)
 class Place:
     """One request in flight."""

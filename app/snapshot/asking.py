@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from app.domain.live import NOTHING, Interaction, Link, Told
+from app.domain.errors import StateUnavailable
+from app.domain.live import NOTHING, Interaction, Link, LivePeople, Told
 from app.domain.user import client_alias, user_alias
 from app.snapshot.tables import Tables
 
@@ -19,6 +20,8 @@ MOST_ALIASES = 32
 """Ids of one person that are followed; a crowd that calls itself one person costs no more."""
 
 NOBODY = -1
+UNAVAILABLE, BEHIND = "state:unavailable", "state:behind"
+"""Nobody tells what people did lately; or not yet all that these tables lack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,22 @@ class Asking:
             everybody = persons.aliases_of(person) if persons and person >= 0 else (alias,)
             self._joined |= dict.fromkeys(everybody, (person, everybody))
         return self._joined[alias]
+
+
+async def who_asks(
+    live: LivePeople | None, tables: Tables, user_id: str | None, client_id: str | None, newest: int
+) -> tuple[Person, tuple[str, ...]]:
+    """Return who it is, and what could not be found out, as an answer's `degraded` says it."""
+    if live is None or not (user_id or client_id):
+        return long_term(tables, user_id, client_id), ()
+    asking = Asking(tables, user_id, client_id)
+    try:
+        position = await live.tell(asking)
+    except StateUnavailable:
+        return long_term(tables, user_id, client_id), (UNAVAILABLE,)
+    if position.since > tables.whole_seq:
+        return long_term(tables, user_id, client_id), (BEHIND,)
+    return asking.person(newest), ()
 
 
 def long_term(tables: Tables, user_id: str | None, client_id: str | None) -> Person:

@@ -43,6 +43,11 @@ class Recent:
             if now_s - self._replaced_s.get(id_, now_s) < FOLLOWED_S
         ]
 
+    @property
+    def whole_seq(self) -> int:
+        """The event up to which all tables held here know every one, 0 without any."""
+        return min((views.own_tables.whole_seq for views in self._kept), default=0)
+
     def find(
         self, snapshot_id: str, log_seq: int, tables_id: str | None, wait: Waiting
     ) -> tuple[Snapshot, Tables]:
