@@ -14,7 +14,7 @@ PORT ?= 8000
 PARITY_DIR ?= data/parity
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-prerank bench-relevance bench-documents lock test-compose clean
+.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-prerank bench-relevance bench-documents lock test-compose clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ bench: setup ## Speed and memory, stage by stage, up to a million documents: an 
 
 bench-rank: setup ## The tree scorer beside LightGBM and other scorers (docs/performance.md): half an hour
 	$(BIN)/python benchmarks/rank.py $(ARGS)
+
+bench-split: setup ## From how many candidates scoring pays on two threads: a minute
+	$(BIN)/python benchmarks/split.py $(ARGS)
 
 bench-prerank: setup ## What cutting the candidates before ranking would save: ten minutes, twice the first time
 	$(BIN)/python benchmarks/prerank.py $(ARGS)

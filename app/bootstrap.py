@@ -29,6 +29,7 @@ from app.rank.local import LocalRanker
 from app.rank.ranker import Keep, Ranker
 from app.rank.remote import RemoteRanker
 from app.rank.shelf import RankerShelf
+from app.rank.spare import SpareThreads, cores
 from app.recall.crew import Crew
 from app.settings import Settings
 from app.snapshot.asking import who_asks
@@ -83,6 +84,7 @@ class Engine:
         self.shelf = RankerShelf(
             self.stores.releases, self.attempts, self.rank_threads,
             partial(warm_ranker, channels=[*self._threads]),
+            SpareThreads(cores() - 1),
         )  # fmt: skip
         self._opener = Opener(settings, self.stores, self.attempts, self._threads, self.reader)
         url, patience_ms = settings.rank.url, settings.rank.timeout_ms

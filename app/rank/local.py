@@ -21,6 +21,7 @@ from app.rank.explanation import Explanation, explain
 from app.rank.graph import as_inputs
 from app.rank.ranker import Keep, Model, Ranking
 from app.rank.release import Release
+from app.rank.spare import SpareThreads
 from app.snapshot.context import SearchContext
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ class LocalRanker:
     model: Model
     threads: Executor
     models: Mapping[str, PairModel] = field(default_factory=dict)  # that features ask, by name
+    spare: SpareThreads | None = None  # None: every batch is scored whole
 
     def __post_init__(self) -> None:
         if self.model.feature_names != self.features.names:
@@ -43,9 +45,11 @@ class LocalRanker:
             )
 
     @classmethod
-    def of(cls, release: Release, threads: Executor) -> LocalRanker:
+    def of(
+        cls, release: Release, threads: Executor, spare: SpareThreads | None = None
+    ) -> LocalRanker:
         """Rank by an open release, and by those that it uses."""
-        return cls(release.features, release.model, threads, as_inputs(release.uses))
+        return cls(release.features, release.model, threads, as_inputs(release.uses), spare)
 
     def asking(self, models: Mapping[str, PairModel]) -> LocalRanker:
         """Return the same ranker, with these models in place of its own of that name."""
@@ -87,7 +91,7 @@ class LocalRanker:
         matrix = features.matrix(inputs, n)
         lists = {name: inputs[name] for name in features.list_inputs}
         return Ranking(
-            self.model.predict(matrix), features.names, np.arange(n, dtype=np.int64), matrix, lists
+            self._predict(matrix), features.names, np.arange(n, dtype=np.int64), matrix, lists
         )
 
     def explanation(
@@ -96,7 +100,11 @@ class LocalRanker:
         return explain(self.model, self.matrix(ctx, candidates), places, against)
 
     def score(self, ctx: SearchContext, candidates: CandidateSet) -> F32:
-        return self.model.predict(self.matrix(ctx, candidates))
+        return self._predict(self.matrix(ctx, candidates))
+
+    def _predict(self, matrix: F32) -> F32:
+        spare = self.spare
+        return self.model.predict(matrix) if spare is None else spare.predict(self.model, matrix)
 
     def matrix(self, ctx: SearchContext, candidates: CandidateSet) -> F32:
         """Return the (n, d) features of these candidates, as training saw them."""

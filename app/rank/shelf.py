@@ -17,6 +17,7 @@ from app.domain.query import Deadline
 from app.rank.local import LocalRanker
 from app.rank.proofs import Proofs
 from app.rank.release import Release, open_release, refuse_if_foreign
+from app.rank.spare import SpareThreads
 from app.snapshot.attempts import REFUSALS, Attempts
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.store import ArtifactStore
@@ -38,12 +39,18 @@ class RankerShelf:
     """Ready rankers by snapshot and release. Any thread may ask; one at a time opens."""
 
     def __init__(
-        self, store: ArtifactStore, attempts: Attempts, threads: Executor, warm: Warm
+        self,
+        store: ArtifactStore,
+        attempts: Attempts,
+        threads: Executor,
+        warm: Warm,
+        spare: SpareThreads | None = None,
     ) -> None:
         self.store = store
         self._attempts = attempts
         self._threads = threads  # that the rankers score on
         self._warm = warm
+        self._spare = spare
         self._proofs = Proofs(store)
         self._opening = threading.Lock()
         self._keeping = threading.Lock()
@@ -99,11 +106,13 @@ class RankerShelf:
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
+        if self._spare is not None:
+            self._spare.close()
 
     def _open(self, release_id: str, snapshot: Snapshot, tables: Tables) -> Ready:
         release = self._opened(release_id) or self._load(release_id)
         refuse_if_foreign(release, snapshot)
-        ranker = LocalRanker.of(release, self._threads)
+        ranker = LocalRanker.of(release, self._threads, self._spare)
         self._warm(ranker, snapshot, tables)
         return Ready(release, ranker)
 
