@@ -14,7 +14,7 @@ PORT ?= 8000
 PARITY_DIR ?= data/parity
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-prerank bench-relevance bench-documents lock test-compose clean
+.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-prerank bench-relevance bench-documents lock test-compose clean bench-peers bench-service
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,12 @@ bench-split: setup ## From how many candidates scoring pays on two threads: a mi
 
 bench-prerank: setup ## What cutting the candidates before ranking would save: ten minutes, twice the first time
 	$(BIN)/python benchmarks/prerank.py $(ARGS)
+
+bench-peers: setup ## Our retrieval beside Qdrant Edge, LanceDB, tantivy, bm25s, faiss (docs/performance.md): 8 minutes
+	$(BIN)/python benchmarks/peers.py $(ARGS)
+
+bench-service: setup ## Gateway and ranker under load: latency, capacity, swaps (docs/performance.md): 12 minutes
+	$(BIN)/python benchmarks/service.py $(ARGS)
 
 bench-relevance: setup ## nDCG, recall and intervals on real data: DUOLU_DATASETS=DIR (docs/datasets.md)
 	$(BIN)/python benchmarks/relevance.py $(ARGS)

@@ -20,10 +20,9 @@ from typing import Annotated, Any
 
 import lightgbm
 import numpy as np
-import orjson
 import rank_peers
 import typer
-from results_file import RESULTS, write
+from results_file import RESULTS, kept, write
 
 from app.domain.arrays import F32, F64
 from app.rank.trees.scorer import score
@@ -52,25 +51,19 @@ def main(
     logging.getLogger("onnxmltools").setLevel(logging.ERROR)
     grid = QUICK if quick else (FEATURES, LEAVES, TREES, CANDIDATES)
     wanted = [int(count) for count in features.split(",")] if features else grid[0]
-    before, samples = _before(RESULTS / f"{out}.json") if keep else ([], {})
     rows: list[dict[str, Any]] = []
+    samples: dict[str, Any] = {}
     for count in wanted:
         for leaves in grid[1]:
             booster, x = train(count, leaves, max(grid[2]))
             for trees in grid[2]:
                 rows += _cases(booster, x, trees, leaves, grid[3], rounds, samples)
-    again = {r["case"] for r in rows}
-    rows = [r for r in before if r["case"] not in again] + rows
+    before, earlier = kept(out, {r["case"] for r in rows}) if keep else ([], {})
+    rows, samples = before + rows, {**earlier, **samples}
     for line in _musts(rows):
         print(line)
     print(f"written: {write(out, rows, samples)}")
     _plot(rows, RESULTS / f"{out}.png")
-
-
-def _before(file: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Return the rows and samples that an earlier run left, nothing where there was none."""
-    kept = orjson.loads(file.read_bytes()) if file.exists() else {}
-    return kept.get("rows", []), kept.get("samples", {})
 
 
 def train(features: int, leaves: int, trees: int) -> tuple[Any, F32]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,14 @@ def write(name: str, rows: Sequence[Mapping[str, Any]], samples: Mapping[str, An
     }
     file.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
     return file
+
+
+def kept(name: str, cases: Collection[str]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return rows and samples of an earlier run, without the cases that were measured again."""
+    file = RESULTS / f"{name}.json"
+    found = orjson.loads(file.read_bytes()) if file.exists() else {}
+    rows = [row for row in found.get("rows", []) if row["case"] not in cases]
+    return rows, found.get("samples", {})
 
 
 def _cpu() -> str:

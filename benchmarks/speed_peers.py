@@ -44,7 +44,7 @@ class Tantivy:
         started = time.perf_counter()
         writer = index.writer(heap_size=HEAP_BYTES, num_threads=1)
         seconds = time.perf_counter() - started
-        for chunk in _texts(documents, list(weights)):
+        for chunk in texts(documents, list(weights)):
             started = time.perf_counter()
             _add(writer, chunk)
             seconds += time.perf_counter() - started
@@ -98,7 +98,7 @@ def _schema(fields: Sequence[str]) -> Any:
     return builder.build()
 
 
-def _texts(documents: Documents, fields: Sequence[str]) -> Iterator[list[list[tuple[str, str]]]]:
+def texts(documents: Documents, fields: Sequence[str]) -> Iterator[list[list[tuple[str, str]]]]:
     """Yield chunks of documents as (field, tokens joined by blanks), empty fields left out."""
     words = np.array(list(documents.terms.strings), dtype=object)
     columns = {f: documents.tokens[f].tokens for f in fields}
@@ -137,7 +137,7 @@ class Bare:
         part = serving.snapshot.part("lexical")
         if not path.exists():
             Tantivy.build(documents, path)
-        index, parameters = _faiss(serving)
+        index, parameters = faiss_of(serving)
         postings = Postings.open(part, len(documents))
         return cls(documents, postings, index, parameters, Tantivy.open(documents, path))
 
@@ -161,7 +161,7 @@ class Bare:
         return {"faiss": lambda: self.index.search(block, k, params=self.parameters)}
 
 
-def _faiss(serving: Serving) -> tuple[Any, Any]:
+def faiss_of(serving: Serving) -> tuple[Any, Any]:
     """Return the index and its search parameters: the graph's where the channel has one."""
     documents, file = serving.snapshot.documents, serving.snapshot.part("vector") / GRAPH_FILE
     if documents.vectors is None:
