@@ -33,7 +33,8 @@ def main(
     quick: Annotated[bool, typer.Option(help="Short phases: two minutes.")] = False,
     parts_: Annotated[str, typer.Option("--parts", help="What to measure.")] = ",".join(PARTS),
     size: Annotated[int, typer.Option(help="Documents of the city.")] = 20_000,
-    rate: Annotated[float, typer.Option(help="Requests a second, but for capacity.")] = 40.0,
+    rate: Annotated[float, typer.Option(help="Requests a second.")] = 40.0,
+    swap_rate: Annotated[float, typer.Option(help="The same, while releases swap.")] = 100.0,
     limit_ms: Annotated[float, typer.Option(help="p99 that capacity must keep.")] = 100.0,
     keep: Annotated[bool, typer.Option(help="Keep the file's other parts.")] = False,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="For the services.")] = None,
@@ -41,7 +42,7 @@ def main(
     site: Annotated[Path, typer.Option(help="Where services run.")] = Path("data/bench/service"),
 ) -> None:
     """Measure, print the table, keep the samples."""
-    plan = (parts.QUICK if quick else parts.WHOLE).with_rate(rate, limit_ms)
+    plan = (parts.QUICK if quick else parts.WHOLE).at(rate, swap_rate, limit_ms)
     city = prepare(size, work, rebuild=False)
     asked = city.queries(1_000)
     rows: list[dict[str, Any]] = []

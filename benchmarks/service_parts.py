@@ -36,10 +36,11 @@ class Plan:
     swaps: int  # in a phase
     requests: int  # in a phase
     rate: float = 0.0
+    swap_rate: float = 0.0
     limit_ms: float = 0.0
 
-    def with_rate(self, rate: float, limit_ms: float) -> Plan:
-        return replace(self, rate=rate, limit_ms=limit_ms)
+    def at(self, rate: float, swap_rate: float, limit_ms: float) -> Plan:
+        return replace(self, rate=rate, swap_rate=swap_rate, limit_ms=limit_ms)
 
 
 WHOLE = Plan(200, 300, 5, 10.0, 3, 5.0, 5, 20, 4_000)
@@ -108,8 +109,9 @@ class Bench:
             rate *= STEP
 
     async def _swapped(self, arm: str, turn: int, releases: Sequence[str]) -> Taken:
-        asking = asyncio.create_task(self._phase(REMOTE, self.plan.requests, self.plan.rate))
-        lasts, swaps_ms = self.plan.requests / self.plan.rate, list[float]()
+        rate, count = self.plan.swap_rate, self.plan.requests
+        asking = asyncio.create_task(self._phase(REMOTE, count, rate))
+        lasts, swaps_ms = count / rate, list[float]()
         started = time.monotonic()
         for number, release_id in enumerate(releases):
             due = started + lasts * (number + 0.5) / len(releases)
