@@ -52,8 +52,10 @@ async def activate(request: Request, release_id: str, force: bool = False) -> Re
     service = service_of(request)
     require_key(request, service.key)
     refuse_foreign_page(request, service.settings.service.cors_origins)
-    body = await asyncio.to_thread(activate_release, service.engine, release_id, force)
-    service.describe()
+    try:
+        body = await asyncio.to_thread(activate_release, service.engine, release_id, force)
+    finally:
+        service.describe()
     return Response(to_json(body), media_type=JSON)
 
 

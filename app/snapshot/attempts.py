@@ -35,7 +35,8 @@ class Attempts:
             found = opened()
         except REFUSALS as error:
             if before is None:
-                log.exception("%s does not serve", what)
+                is_unexpected = not isinstance(error, DuoluError)
+                log.error("%s does not serve: %s", what, error, exc_info=is_unexpected)
             self._refused = {**self._refused, what: error}
             raise
         self._refused = {w: e for w, e in self._refused.items() if w != what}

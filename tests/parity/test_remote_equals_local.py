@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import httpx
 import numpy as np
 import pytest
 
 from app.domain.errors import VersionUnknown
+from app.domain.query import Deadline
 from app.domain.user import UserState
+from app.online.ranker.schemas import RerankBody
+from app.online.ranker.work import rerank
 from app.pipeline.select import pick
 from app.rank.local import LocalRanker
 from app.rank.ranker import Keep
@@ -21,10 +25,13 @@ from app.snapshot.opening import open_snapshot
 from app.snapshot.store import ArtifactStore
 from tests.builders import city_rows
 from tests.builders.rank_calls import make_call
-from tests.builders.releases import make_wide_release
-from tests.builders.servers import SNAPSHOT_ID, publish_snapshot, ranker
+from tests.builders.releases import WIDE, make_wide_release
+from tests.builders.requests import NOW_MS
+from tests.builders.servers import SNAPSHOT_ID, make_engine, publish_snapshot, ranker
 
 RELEASE = "20260101T000001Z-wide"
+OTHERS = ("20260101T000002Z-narrow", "20260101T000003Z-words", "20260101T000004Z-lists")
+READ = (("attr(price)", "cosine"), WIDE[:5], WIDE[5:11])  # none of them reads the clock
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +39,10 @@ def data(tmp_path_factory):
     directory = tmp_path_factory.mktemp("data")
     publish_snapshot(city_rows(120), directory)
     store = ArtifactStore(directory / "models" / "lambdarank", "release")
-    make_wide_release(open_snapshot(directory / "snapshots" / SNAPSHOT_ID), store, RELEASE)
+    snapshot = open_snapshot(directory / "snapshots" / SNAPSHOT_ID)
+    for seed, (release_id, names) in enumerate(zip(OTHERS, READ, strict=True)):
+        make_wide_release(snapshot, store, release_id, names, seed)
+    make_wide_release(snapshot, store, RELEASE)
     return directory
 
 
@@ -76,6 +86,38 @@ def test_a_remote_ranker_scores_as_a_local_one(url, local, snapshot, text, seed)
     here = local.score(ctx, candidates)
     assert np.unique(here).size > 10
     assert ask(url, ctx, candidates).tobytes() == here.tobytes()
+
+
+@pytest.mark.parametrize("number", range(len(OTHERS)))
+def test_every_model_scores_alike_there_and_here_and_keeps_the_same_features(
+    url, data, snapshot, number
+):
+    release_id = OTHERS[number]
+    release = open_release(data / "models" / "lambdarank" / release_id)
+    ctx, candidates = make_call(snapshot, release_id, seed=number, n=90)
+    with ThreadPoolExecutor(1) as threads:
+        here = LocalRanker.of(release, threads).ranking(ctx, candidates)
+    told = ask(url, ctx, candidates, Keep(best=5, drawn=5))
+    assert told.scores.tobytes() == here.scores.tobytes()
+    assert told.feature_names == release.features.names
+    assert told.features.tobytes() == here.features[told.places].tobytes()
+
+
+@pytest.mark.parametrize("release_id", OTHERS)
+def test_reranking_gives_the_scores_of_the_release_that_is_named(url, data, snapshot, release_id):
+    ids = [f"d{number}" for number in (5, 1, 9, 77, 1)]
+    told = httpx.post(
+        f"{url}/v1/rerank", json={"query": "火锅", "documents": ids, "model": release_id}
+    ).json()
+    engine = make_engine(data)
+    body = RerankBody(query="火锅", documents=ids, model=release_id)
+    engine.local_ranker(release_id, engine.acquire().snapshot)
+    here = rerank(engine, body, body.search(), NOW_MS, Deadline.after_ms(1e4))
+    engine.close()
+    assert told["release_id"] == here["release_id"] == release_id
+    assert [(r["index"], np.float32(r["relevance_score"])) for r in told["results"]] == [
+        (r["index"], r["relevance_score"]) for r in here["results"]
+    ]
 
 
 def test_a_stranger_without_a_place_is_scored_alike(url, local, snapshot):
