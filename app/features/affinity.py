@@ -2,63 +2,85 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
-from app.corpus.row_store import FIRST_TOKENS, Layout, RowStore
-from app.domain.arrays import F32, I32, I64, Rows
+from app.corpus.row_store import RowStore
+from app.domain.arrays import F32, I32, I64
 from app.domain.user import UserState
 
+_NOBODY = -1
+_NONE = np.empty(0, np.int32)
+_NOTHING = np.empty(0, np.float32)
 
-def affinities(store: RowStore, rows: Rows, user: UserState) -> F32:
-    """Return the summed weight of each row's codes in each preference field. (fields, rows)"""
+
+class Tastes(NamedTuple):
+    """What a person likes of all preference fields, by a hash table at most a quarter full."""
+
+    ends: I64  # (fields,) how many codes are liked of this field and those before it
+    keys: I64  # (slots,) field << 32 | code, or -1
+    weights: F32  # (slots,)
+
+
+def tastes_of(store: RowStore, user: UserState) -> Tastes:
     held = [user.preferences.get(field) for field in store.code_fields]
-    codes = [h.codes if h else np.empty(0, np.int32) for h in held]
-    weights = [h.weights if h else np.empty(0, np.float32) for h in held]
-    ends = np.cumsum([c.size for c in codes], dtype=np.int64)
-    sums: F32 = sum_affinities(
-        store.records.offsets, store.records.values, store.layout, rows, ends,
-        np.concatenate(codes or [np.empty(0, np.int32)]),
-        np.concatenate(weights or [np.empty(0, np.float32)]),
-    )  # fmt: skip
-    return sums
+    ends = np.array([0 if h is None else h.codes.size for h in held], np.int64).cumsum()
+    tastes: Tastes = _index(
+        ends,
+        np.concatenate([_NONE, *(h.codes for h in held if h is not None)]),
+        np.concatenate([_NOTHING, *(h.weights for h in held if h is not None)]),
+    )
+    return tastes
 
 
 @njit(cache=True, nogil=True)
-def sum_affinities(
-    offsets: I64, values: I32, layout: Layout, rows: Rows, ends: I64, codes: I32, weights: F32
-) -> F32:
-    """Look each row's codes up: field p's preference is codes[ends[p - 1]:ends[p]], ascending."""
-    out = np.zeros((ends.size, rows.size), np.float32)
-    sieve = np.uint64(0)
-    for code in codes:
-        sieve |= np.uint64(1) << np.uint64(code & 63)
-    for i in range(rows.size):
-        start = offsets[rows[i]]
-        at = start + layout.header
-        for f in range(layout.fields):
-            at += min(int(values[start + layout.lengths + f]), FIRST_TOKENS)
-        first = np.int64(0)
+def _index(ends: I64, codes: I32, weights: F32) -> Tastes:
+    size = 16
+    while size < 4 * codes.size:
+        size *= 2
+    keys, worths = np.full(size, _NOBODY, np.int64), np.zeros(size, np.float32)
+    field = 0
+    for i in range(codes.size):
+        while i >= ends[field]:
+            field += 1
+        key = np.int64(field) << 32 | np.int64(codes[i])
+        at = _slot(key, size)
+        while keys[at] != _NOBODY:
+            at = (at + 1) & (size - 1)
+        keys[at], worths[at] = key, weights[i]
+    return Tastes(ends, keys, worths)
+
+
+@njit(cache=True, nogil=True)
+def affinities(values: I32, starts: I64, counts: int, codes: I64, tastes: Tastes) -> F32:
+    """Return the summed weight of each row's codes in each field, NaN where the person has none.
+
+    Row i has values[starts[i] + counts + p] codes of field p; those of all begin at codes[i].
+    """
+    ends, keys, weights = tastes
+    out = np.full((starts.size, ends.size), np.nan, np.float32)
+    for i in range(starts.size):
+        place, before = codes[i], np.int64(0)
         for p in range(ends.size):
-            total = np.float32(0.0)
-            for _ in range(values[start + layout.counts + p]):
-                if sieve >> np.uint64(values[at] & 63) & np.uint64(1):  # few codes are liked
-                    known = _lower_bound(codes, first, ends[p], values[at])
-                    if known < ends[p] and codes[known] == values[at]:
-                        total += weights[known]
-                at += 1
-            out[p, i] = total
-            first = ends[p]
+            many = np.int64(values[np.uintp(starts[i] + counts + p)])
+            if ends[p] > before:
+                total = np.float32(0.0)
+                for k in range(many):
+                    key = np.int64(p) << 32 | np.int64(values[np.uintp(place + k)])
+                    at = _slot(key, keys.size)
+                    while keys[at] != _NOBODY and keys[at] != key:
+                        at = (at + 1) & (keys.size - 1)
+                    if keys[at] == key:
+                        total += weights[at]
+                out[i, p] = total
+            place += many
+            before = ends[p]
     return out
 
 
 @njit(cache=True, nogil=True)
-def _lower_bound(codes: I32, first: int, end: int, code: int) -> int:
-    """The first place from `first` whose code is not below: a slice for searchsorted costs more."""
-    while first < end:
-        middle = (first + end) // 2
-        if codes[middle] < code:
-            first = middle + 1
-        else:
-            end = middle
-    return first
+def _slot(key: int, size: int) -> int:
+    """Fibonacci hashing: Knuth, The Art of Computer Programming, vol. 3, 6.4."""
+    return (((key ^ (key >> 29)) * 2654435769) >> 16) & (size - 1)

@@ -19,7 +19,6 @@ from typing import Any
 
 from app.domain.arrays import F32, F64
 from app.domain.candidates import CandidateSet
-from app.features.affinity import affinities
 from app.features.asked_inputs import ASKED_INPUTS, asked_input
 from app.features.counter_inputs import COUNTER_INPUTS, counter_input
 from app.features.document_inputs import document_input
@@ -28,8 +27,8 @@ from app.features.list_inputs import list_input
 from app.features.lookup import Inputs, PairModel
 from app.features.pair_inputs import pair_input
 from app.features.request_inputs import query_input, user_input
+from app.features.row_pass import RowInputs, read_rows
 from app.features.row_slots import index_rows
-from app.features.text_match import TextMatches, match_rows
 from app.snapshot.context import SearchContext
 
 Source = Callable[[Inputs, str, str], Any]
@@ -63,18 +62,14 @@ class Lookup:
         self.memo: dict[str, Any] = dict(list_values or {})
 
     @cached_property
-    def heads(self) -> tuple[F64, F32]:
-        return self.ctx.snapshot.documents.heads(self.rows)
-
-    @cached_property
-    def text(self) -> TextMatches:
+    def records(self) -> RowInputs:
         documents = self.ctx.snapshot.documents
         ids = self.get("query_term_ids")
-        return match_rows(documents.rows, self.rows, ids, documents.counted)
+        return read_rows(documents.rows, self.rows, ids, documents.counted, self.ctx.user)
 
-    @cached_property
-    def affinities(self) -> F32:
-        return affinities(self.ctx.snapshot.documents.rows, self.rows, self.ctx.user)
+    @property
+    def heads(self) -> tuple[F64, F32]:
+        return self.records.numbers, self.records.lengths.T
 
     def get(self, name: str) -> Any:
         """Return a scalar or an (n,) column; a scalar NaN where no candidate has it."""

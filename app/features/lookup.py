@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from app.domain.arrays import F32, F64, I32, Rows
 from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidInput
-from app.features.text_match import TextMatches
+from app.features.row_pass import RowInputs
 from app.snapshot.context import SearchContext
 
 NAN = float("nan")
@@ -39,12 +39,7 @@ class Inputs(Protocol):
         ...
 
     @property
-    def affinities(self) -> F32:
-        """(preference fields, n)"""
-        ...
-
-    @property
-    def text(self) -> TextMatches: ...
+    def records(self) -> RowInputs: ...
 
     def get(self, name: str) -> Any: ...
 

@@ -44,7 +44,7 @@ def _text(lookup: Inputs, name: str, field: str) -> Any:
     place = lookup.ctx.snapshot.documents.rows.text_fields.get(field)
     if place is None or not lookup.ctx.query.terms:
         return NAN
-    return lookup.text.fields[place, _MATCH[name]]
+    return lookup.records.text[:, place, _MATCH[name]]
 
 
 def _model(lookup: Inputs, field: str) -> Any:
@@ -58,7 +58,7 @@ def _model(lookup: Inputs, field: str) -> Any:
 
 def _any_coverage(lookup: Inputs) -> Any:
     """The best of all fields."""
-    return lookup.text.any_coverage if lookup.ctx.query.terms else NAN
+    return lookup.records.any_coverage if lookup.ctx.query.terms else NAN
 
 
 def _cosine(lookup: Inputs) -> Any:
@@ -135,7 +135,7 @@ def _affinity(lookup: Inputs, field: str) -> Any:
     preference = lookup.ctx.user.preferences.get(field)
     if place is None or preference is None or not preference.codes.size:
         return NAN
-    return lookup.affinities[place]
+    return lookup.records.affinities[:, place]
 
 
 def _neighbours(lookup: Inputs) -> Any:

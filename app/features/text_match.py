@@ -24,7 +24,7 @@ from numba import njit
 
 from app.corpus.bm25 import K1, B, idf, length_norm, saturate
 from app.corpus.row_store import FIRST_TOKENS, Layout, RowStore
-from app.domain.arrays import F32, F64, I32, I64, U64, Rows
+from app.domain.arrays import F32, F64, I32, I64
 
 FIELD_MATCHES = (
     "bm25",
@@ -39,166 +39,170 @@ FIELD_MATCHES = (
 )
 
 
+(
+    BM25, COVERAGE, IDF_COVERAGE, FIELD_COVERAGE, STARTS_WITH, FIRST_POSITION, LONGEST_RUN,
+    PROXIMITY, EQUALS,
+) = range(len(FIELD_MATCHES))  # fmt: skip
+
+
 class TextMatches(NamedTuple):
     """How a query meets each searched field of some rows."""
 
-    fields: F32  # (fields, 9, rows) FIELD_MATCHES
+    fields: F32  # (rows, fields, 9) FIELD_MATCHES
     any_coverage: F32  # (rows,) the best coverage of any field, NaN where the row has none
 
 
-def match_rows(store: RowStore, rows: Rows, ids: I32, n: int) -> TextMatches:
-    """Meet the query with each row, each computed from that row alone.
+class Asked(NamedTuple):
+    """A query, as fields are met by it. A tuple, for kernels take those."""
 
-    `ids` are the query's distinct terms in order, -1 where unknown; `n` the rows that df counts.
-    """
-    records, worth = store.records, _worths(store.df, ids, n)
-    return TextMatches(
-        *_match(
-            records.offsets, records.values, store.layout, store.average_lengths, rows, ids, worth
-        )
-    )
+    ids: I32  # (t,) distinct terms in order, -1 where unknown
+    sieve: int  # a bit for each residue of 64 among them
+    worth: F64  # (fields, t) idf of each term in each field
+    whole: F64  # (fields,) their sums
+    averages: F64  # (fields,) tokens
+
+
+def asked_of(store: RowStore, ids: I32, n: int) -> Asked:
+    """Weigh the terms in each field; `n` is the number of rows that df counts."""
+    asked: Asked = _asked(store.df, store.average_lengths, ids, n)
+    return asked
 
 
 @njit(cache=True, nogil=True)
-def _worths(df: I32, ids: I32, n: int) -> F64:
-    """Idf of each term in each field. (fields, terms)"""
-    worth = np.empty((df.shape[1], ids.size), np.float64)
+def _asked(df: I32, averages: F64, ids: I32, n: int) -> Asked:
+    worth, whole = np.empty((df.shape[1], ids.size), np.float64), np.zeros(df.shape[1])
+    sieve = 0
+    for term in ids:
+        sieve |= 1 << (term & 63)
     for f in range(df.shape[1]):
         for j in range(ids.size):
             worth[f, j] = idf(df[ids[j], f] if ids[j] >= 0 else 0, n)
-    return worth
+            whole[f] += worth[f, j]
+    return Asked(ids, sieve, worth, whole, averages)
 
 
 @njit(cache=True, nogil=True)
-def _match(
-    offsets: I64, values: I32, layout: Layout, averages: F64, rows: Rows, ids: I32, worth: F64
-) -> tuple[F32, F32]:
-    fields = averages.size
-    out = np.zeros((fields, 9, rows.size), np.float32)
-    best = np.full(rows.size, np.nan, np.float32)
-    if ids.size == 0:
-        out[:] = np.nan
-        return out, best
-    sieve = np.uint64(0)
-    for term in ids:
-        sieve |= np.uint64(1) << np.uint64(term & 63)
-    at, which = np.empty(FIRST_TOKENS + 1, np.int32), np.empty(FIRST_TOKENS + 1, np.int32)
-    tf, inside = np.zeros(ids.size, np.int32), np.zeros(ids.size, np.int32)
-    starts, residues = _skim(offsets, values, layout, rows)
-    for i in range(rows.size):
-        place = starts[i] + layout.header
-        for f in range(fields):
-            length = int(values[starts[i] + layout.lengths + f])
-            if length == 0:
-                out[f, :, i] = np.nan
-                continue
-            read, hits = min(length, FIRST_TOKENS), 0
-            if residues[i, f] & sieve:
-                hits = _find(values, place, read, ids, sieve, at, which)
-            place += read
-            if not best[i] >= 0:
-                best[i] = 0
-            if hits == 0:
-                continue
-            norm = length_norm(length, averages[f], B)
-            matched = _weigh(which, hits, tf, worth[f], norm, out[f], i)
-            run = _longest_run(at, which, hits)
-            out[f, 3, i] = hits / read
-            out[f, 4, i] = at[0] == 0 and which[0] == 0
-            out[f, 5, i] = 1 / (1 + at[0])
-            out[f, 6, i] = run
-            out[f, 7, i] = matched / _shortest_window(at, which, hits, matched, inside)
-            out[f, 8, i] = length == ids.size and run == ids.size
-            best[i] = max(best[i], out[f, 1, i])
-    return out, best
+def match(values: I32, starts: I64, layout: Layout, lengths: I32, asked: Asked) -> TextMatches:
+    """Meet the query with each row, each computed from that row alone.
 
-
-@njit(cache=True, nogil=True)
-def _skim(offsets: I64, values: I32, layout: Layout, rows: Rows) -> tuple[I64, U64]:
-    """Return where each row's record starts, and which residues of 64 occur in each field.
-
-    Rows lie all over the file. No branch here waits for a token, so that the processor fetches
-    many rows at once instead of one after another.
+    Row i's record is at values[starts[i]], and lengths (n, fields) are the true ones. Each step
+    goes over all rows: a function for each field of each row would cost more than what it does.
     """
-    starts = np.empty(rows.size, np.int64)
-    for i in range(rows.size):
-        starts[i] = offsets[rows[i]]
-    residues = np.zeros((rows.size, layout.fields), np.uint64)
-    for i in range(rows.size):
-        place = starts[i] + layout.header
-        for f in range(layout.fields):
-            end = place + min(int(values[starts[i] + layout.lengths + f]), FIRST_TOKENS)
-            seen = np.uint64(0)
-            while place < end:
-                seen |= np.uint64(1) << np.uint64(values[place] & 63)
-                place += 1
-            residues[i, f] = seen
-    return starts, residues
+    n, fields = lengths.shape
+    read = np.minimum(lengths, FIRST_TOKENS)
+    at, which = np.empty(read.sum() + 1, np.int32), np.empty(read.sum() + 1, np.int32)
+    ends = _find(values, starts + layout.header, read, asked.ids, asked.sieve, at, which)
+    out = np.empty((n, fields, len(FIELD_MATCHES)), np.float32)
+    best = _blank(lengths, asked.ids.size, out)
+    _weigh(lengths, asked, ends, which, out, best)
+    _place(read, asked.ids.size, ends, at, which, out)
+    _equal(lengths, asked.ids.size, out)
+    return TextMatches(out, best)
 
 
 @njit(cache=True, nogil=True)
-def _find(values: I32, start: int, read: int, ids: I32, sieve: int, at: I32, which: I32) -> int:
-    """List the field's query terms in reading order: where, and which. Returns how many.
+def _find(values: I32, starts: I64, read: I32, ids: I32, sieve: int, at: I32, which: I32) -> I64:
+    """List each field's query terms in reading order: where, and which. Returns their ends.
 
     First without a branch, by one bit for each residue of 64, which few other tokens pass.
     """
-    passed = 0
-    for position in range(read):
-        at[passed] = position
-        passed += (sieve >> np.uint64(values[start + position] & 63)) & np.uint64(1) != 0
-    hits = 0
-    for p in range(passed):
-        term, j = values[start + at[p]], 0
-        while j < ids.size and ids[j] != term:
-            j += 1
-        if j < ids.size:
-            at[hits], which[hits] = at[p], j
-            hits += 1
-    return hits
+    ends, hits = np.zeros(read.size, np.int64), np.int64(0)
+    for i in range(read.shape[0] if ids.size else 0):
+        place = np.uintp(starts[i])
+        for f in range(read.shape[1]):
+            passed = hits
+            for position in range(read[i, f]):
+                at[np.uintp(passed)] = position
+                token = values[place + np.uintp(position)]
+                passed += (sieve >> np.int64(token & 63)) & 1
+            for k in range(hits, passed):
+                term, j = values[place + np.uintp(at[k])], 0
+                while j < ids.size and ids[j] != term:
+                    j += 1
+                if j < ids.size:
+                    at[hits], which[hits] = at[k], j
+                    hits += 1
+            place += np.uintp(read[i, f])
+            ends[i * read.shape[1] + f] = hits
+    return ends
 
 
 @njit(cache=True, nogil=True)
-def _weigh(which: I32, hits: int, tf: I32, worth: F64, norm: float, out: F32, i: int) -> int:
-    """Set bm25, coverage and idf_coverage; return how many terms are matched. Leaves tf at 0."""
-    for h in range(hits):
-        tf[which[h]] += 1
-    matched, score, found, asked = 0, 0.0, 0.0, 0.0
-    for j in range(tf.size):
-        asked += worth[j]
-        if tf[j] > 0:
-            matched += 1
-            found += worth[j]
-            score += worth[j] * saturate(tf[j] / norm, K1)
-            tf[j] = 0
-    out[0, i], out[1, i], out[2, i] = score, matched / tf.size, found / asked
-    return matched
+def _blank(lengths: I32, terms: int, out: F32) -> F32:
+    """Set NaN where nothing can be said and 0 elsewhere; return the latter of each row's best."""
+    best = np.full(lengths.shape[0], np.nan, np.float32)
+    for i in range(lengths.shape[0]):
+        for f in range(lengths.shape[1]):
+            is_missing = lengths[i, f] == 0 or terms == 0
+            for m in range(out.shape[2]):
+                out[i, f, m] = np.nan if is_missing else 0
+            if not is_missing:
+                best[i] = 0
+    return best
 
 
 @njit(cache=True, nogil=True)
-def _longest_run(at: I32, which: I32, hits: int) -> int:
-    longest = run = 1
-    for h in range(1, hits):
-        follows = at[h] == at[h - 1] + 1 and which[h] == which[h - 1] + 1
-        run = run + 1 if follows else 1
-        longest = max(longest, run)
-    return longest
+def _weigh(lengths: I32, asked: Asked, ends: I64, which: I32, out: F32, best: F32) -> None:
+    """Set bm25, coverage and idf_coverage where a field holds terms, and each row's best."""
+    worth, whole, averages, terms = asked.worth, asked.whole, asked.averages, asked.ids.size
+    tf, first = np.zeros(terms, np.int32), np.int64(0)
+    for i in range(lengths.shape[0]):
+        for f in range(lengths.shape[1]):
+            end = ends[i * lengths.shape[1] + f]
+            if end > first:
+                for h in range(first, end):
+                    tf[which[h]] += 1
+                norm = length_norm(lengths[i, f], averages[f], B)
+                matched, score, found = 0, 0.0, 0.0
+                for j in range(terms):
+                    if tf[j] > 0:
+                        matched += 1
+                        found += worth[f, j]
+                        score += worth[f, j] * saturate(tf[j] / norm, K1)
+                        tf[j] = 0
+                out[i, f, BM25], out[i, f, COVERAGE] = score, matched / terms
+                out[i, f, IDF_COVERAGE] = found / whole[f]
+                best[i] = max(best[i], out[i, f, COVERAGE])
+            first = end
 
 
 @njit(cache=True, nogil=True)
-def _shortest_window(at: I32, which: I32, hits: int, matched: int, inside: I32) -> int:
-    """Return the tokens of the shortest stretch with all matched terms. Leaves `inside` at 0.
+def _place(read: I32, terms: int, ends: I64, at: I32, which: I32, out: F32) -> None:
+    """Set what depends on where the terms stand: runs, and the shortest stretch with all of them.
 
-    Widens to the right, and gives up on the left what stands again further right.
+    A stretch widens to the right, and gives up on the left what stands again further right.
     """
-    shortest, left, terms = int(at[hits - 1] - at[0]) + 1, 0, 0
-    for right in range(hits):
-        terms += inside[which[right]] == 0
-        inside[which[right]] += 1
-        while inside[which[left]] > 1:
-            inside[which[left]] -= 1
-            left += 1
-        if terms == matched:
-            shortest = min(shortest, int(at[right] - at[left]) + 1)
-    for h in range(hits):
-        inside[which[h]] = 0
-    return shortest
+    inside, first = np.zeros(terms, np.int32), np.int64(0)
+    for i in range(read.shape[0]):
+        for f in range(read.shape[1]):
+            end = ends[i * read.shape[1] + f]
+            if end > first:
+                longest = run = 1
+                for h in range(first + 1, end):
+                    follows = at[h] == at[h - 1] + 1 and which[h] == which[h - 1] + 1
+                    run = run + 1 if follows else 1
+                    longest = max(longest, run)
+                held, shortest, left = 0, np.int64(read[i, f]), first
+                for right in range(first, end):
+                    held_before, held = held, held + (inside[which[right]] == 0)
+                    inside[which[right]] += 1
+                    while inside[which[left]] > 1:
+                        inside[which[left]] -= 1
+                        left += 1
+                    stretch = np.int64(at[right] - at[left]) + 1
+                    shortest = stretch if held > held_before else min(shortest, stretch)
+                for h in range(first, end):
+                    inside[which[h]] = 0
+                out[i, f, FIELD_COVERAGE] = (end - first) / read[i, f]
+                out[i, f, STARTS_WITH] = at[first] == 0 and which[first] == 0
+                out[i, f, FIRST_POSITION], out[i, f, LONGEST_RUN] = 1 / (1 + at[first]), longest
+                out[i, f, PROXIMITY] = held / shortest
+            first = end
+
+
+@njit(cache=True, nogil=True)
+def _equal(lengths: I32, terms: int, out: F32) -> None:
+    for i in range(lengths.shape[0]):
+        for f in range(lengths.shape[1]):
+            if lengths[i, f] == terms and out[i, f, LONGEST_RUN] == terms:
+                out[i, f, EQUALS] = 1

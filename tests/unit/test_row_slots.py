@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.corpus.ragged import Ragged
 from app.corpus.row_store import RowColumns, RowStore
-from app.features.affinity import sum_affinities
+from app.domain.user import Preference, UserState
 from app.features.pair_inputs import dot_rows
+from app.features.row_pass import read_rows
 from app.features.row_slots import EMPTY, index_rows, place_of, spread, spread_lists
 
 row = st.integers(0, 2**31 - 1)
@@ -72,10 +75,37 @@ def test_affinity_sums_the_weights_of_a_rows_codes() -> None:
         {"title": title}, {"brand": brand, "tags": Ragged.pack(tags, np.int32)},
         {"price": price}, {"title": df},
     ))  # fmt: skip
-    rows, records = np.array([2, 0, 1], np.int32), store.records
-    ends = np.array([0, 3])
-    out = sum_affinities(records.offsets, records.values, store.layout, rows, ends, codes, weights)
-    assert out.tolist() == [[0, 0, 0], [0.25, 0.625, 0]]
+    rows, user = (
+        np.array([2, 0, 1], np.int32),
+        replace(UserState.stranger(), preferences={"tags": Preference(codes, weights)}),
+    )
+    out = read_rows(store, rows, np.empty(0, np.int32), 3, user).affinities
+    np.testing.assert_array_equal(out, [[np.nan, 0.25], [np.nan, 0.625], [np.nan, 0]])
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 999), liked=st.integers(0, 40))
+def test_affinities_are_those_of_a_dictionary(seed: int, liked: int) -> None:
+    rng = np.random.default_rng(seed)
+    held = [rng.integers(0, 60, rng.integers(0, 6)).tolist() for _ in range(9)]
+    other = [rng.integers(0, 3, rng.integers(0, 3)).tolist() for _ in range(9)]
+    codes = np.sort(rng.permutation(60)[:liked]).astype(np.int32)
+    weights = rng.random(liked, np.float32)
+    few = Preference(np.array([1], np.int32), np.array([0.5], np.float32))
+    columns = {"tags": Ragged.pack(held, np.int32), "brand": Ragged.pack(other, np.int32)}
+    store = RowStore.pack(RowColumns({}, columns, {}, {}))
+    user = replace(
+        UserState.stranger(), preferences={"tags": Preference(codes, weights), "brand": few}
+    )
+    rows = rng.permutation(9).astype(np.int32)
+    out = read_rows(store, rows, np.empty(0, np.int32), 9, user).affinities
+    weight_of = dict(zip(codes.tolist(), weights, strict=True))
+    for place, row in enumerate(rows):
+        total = np.float32(0)
+        for code in held[row]:
+            total += weight_of.get(code, np.float32(0))
+        assert out[place, 0] == total if liked else np.isnan(out[place, 0])
+        assert out[place, 1] == 0.5 * other[row].count(1)
 
 
 @settings(max_examples=50, deadline=None)

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.corpus.row_store import FIRST_TOKENS, RowColumns, RowStore
-from app.features.text_match import FIELD_MATCHES, match_rows
+from app.domain.user import UserState
+from app.features.row_pass import RowInputs, read_rows
+from app.features.text_match import FIELD_MATCHES
 from tests.oracles.naive_bm25 import column
 
 VOCABULARY = 200
@@ -20,9 +22,13 @@ small = st.lists(st.lists(st.integers(0, 5), max_size=12), min_size=1, max_size=
 queries = st.lists(st.integers(0, 5), max_size=6, unique=True)
 
 
+def match_rows(store: RowStore, rows: np.ndarray, ids: np.ndarray) -> RowInputs:
+    return read_rows(store, rows, ids, N, UserState.stranger())
+
+
 def matches(tokens: list[list[int]], terms: list[int]) -> np.ndarray:
     rows = np.arange(len(tokens), dtype=np.int32)
-    return match_rows(store(tokens), rows, np.array(terms, np.int32), N).fields[0].T
+    return match_rows(store(tokens), rows, np.array(terms, np.int32)).text[:, 0]
 
 
 def store(*fields: list[list[int]]) -> RowStore:
@@ -89,9 +95,9 @@ def test_a_rows_matches_depend_on_no_other_row(
 ) -> None:
     field, ids = store(tokens), np.array(terms, np.int32)
     rows = np.arange(len(tokens), dtype=np.int32)
-    together = match_rows(field, rows, ids, N).fields[0]
+    together = match_rows(field, rows, ids).text[:, 0].T
     some = np.random.default_rng(seed).permutation(rows)[: 1 + seed % len(rows)]
-    alone = match_rows(field, some, ids, N).fields[0]
+    alone = match_rows(field, some, ids).text[:, 0].T
     assert np.array_equal(alone.view(np.int32), together[:, some].view(np.int32))
 
 
@@ -143,9 +149,9 @@ def test_fields_side_by_side_match_as_each_alone(
     pair: tuple[list[list[int]], list[list[int]]], terms: list[int]
 ) -> None:
     rows, ids = np.arange(len(pair[0]), dtype=np.int32), np.array(terms, np.int32)
-    both = match_rows(store(*pair), rows, ids, N)
+    both = match_rows(store(*pair), rows, ids)
     for place, tokens in enumerate(pair):
-        alone = match_rows(store(tokens), rows, ids, N).fields[0]
-        assert np.array_equal(both.fields[place], alone, equal_nan=True)
-    best = np.fmax(both.fields[0, 1], both.fields[1, 1])
+        alone = match_rows(store(tokens), rows, ids).text[:, 0]
+        assert np.array_equal(both.text[:, place], alone, equal_nan=True)
+    best = np.fmax(both.text[:, 0, 1], both.text[:, 1, 1])
     assert np.array_equal(both.any_coverage, best, equal_nan=True)

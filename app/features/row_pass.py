@@ -1,0 +1,80 @@
+"""One pass over the candidates' records: all that features read of a row, while it is at hand.
+
+Rows lie all over the file. First every row is touched, so that the processor fetches many at once
+instead of one after another; then each is read once, from its first word to its last.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from app.corpus.row_store import FIRST_TOKENS, Layout, RowStore
+from app.domain.arrays import F32, F64, I32, I64, Rows
+from app.domain.user import UserState
+from app.features.affinity import Tastes, affinities, tastes_of
+from app.features.text_match import Asked, asked_of, match
+
+TOUCHED = 16  # words from one touch to the next: a cache line
+
+
+class RowInputs(NamedTuple):
+    """What the records say of n rows, to one query and one person."""
+
+    numbers: F64  # (m, n) numeric columns, NaN where missing
+    lengths: F32  # (n, fields) true token counts of the searched fields
+    text: F32  # (n, fields, 9) FIELD_MATCHES of each field
+    any_coverage: F32  # (n,) the best coverage of any field, NaN where the row has none
+    affinities: F32  # (n, preference fields), NaN where the person has none for the field
+
+
+def read_rows(store: RowStore, rows: Rows, ids: I32, n: int, user: UserState) -> RowInputs:
+    """Read each row's record, computed from that row alone.
+
+    `ids` are the query's distinct terms in order, -1 where unknown; `n` the rows that df counts.
+    """
+    read: RowInputs = _read(
+        store.records.offsets, store.records.values, store.layout, rows,
+        asked_of(store, ids, n), tastes_of(store, user),
+    )  # fmt: skip
+    return read
+
+
+@njit(cache=True, nogil=True)
+def _read(
+    offsets: I64, values: I32, layout: Layout, rows: Rows, asked: Asked, tastes: Tastes
+) -> RowInputs:
+    n, wide = rows.size, values.view(np.float64)
+    numbers, lengths = np.empty((layout.numbers, n)), np.empty((n, layout.fields), np.int32)
+    starts, codes = _touch(offsets, values, layout, rows), np.empty(n, np.int64)
+    for i in range(n):
+        for j in range(layout.numbers):
+            numbers[j, i] = wide[np.uintp(starts[i] // 2 + j)]
+        codes[i] = starts[i] + layout.header
+        for f in range(layout.fields):
+            lengths[i, f] = values[np.uintp(starts[i] + layout.lengths + f)]
+            codes[i] += min(lengths[i, f], FIRST_TOKENS)
+    text = match(values, starts, layout, lengths, asked)
+    return RowInputs(
+        numbers, lengths.astype(np.float32), text.fields, text.any_coverage,
+        affinities(values, starts, layout.counts, codes, tastes),
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _touch(offsets: I64, values: I32, layout: Layout, rows: Rows) -> I64:
+    """Return where each row's record starts, with the beginnings of all on their way to the cache.
+
+    Nothing here waits for what another line brings.
+    """
+    starts, touched = np.empty(rows.size, np.int64), 0
+    for i in range(rows.size):
+        starts[i] = offsets[rows[i]]
+    for i in range(rows.size if values.size else 0):
+        for word in range(0, layout.header + TOUCHED, TOUCHED):
+            touched ^= values[min(starts[i] + word, values.size - 1)]
+    if touched == 1 << 40:  # never, but so the compiler keeps the touching
+        starts[0] = -1
+    return starts
