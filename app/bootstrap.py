@@ -7,10 +7,10 @@ swaps it as a whole: a request keeps the one that it began with, whatever is pub
 from __future__ import annotations
 
 import os
+import secrets
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,43 +20,33 @@ from app.domain.errors import NothingServes, UnknownName
 from app.domain.live import LivePeople
 from app.domain.query import Deadline
 from app.pipeline.explain import explain_page
-from app.pipeline.search import SearchResult
-from app.pipeline.serving import Serving, make_context
+from app.pipeline.serving import Answer, Serving, make_context
 from app.pipeline.warm import warm_ranker
 from app.query.understand import SearchRequest, understand
-from app.rank.explanation import Explanation
+from app.rank.choosing import Choosing, Chosen
+from app.rank.experiments import arms_of
 from app.rank.local import LocalRanker
+from app.rank.names import ReleaseNames
 from app.rank.ranker import Keep, Ranker
 from app.rank.remote import RemoteRanker
-from app.rank.shelf import RankerShelf
+from app.rank.shelf import KEPT, RankerShelf
 from app.rank.spare import SpareThreads, cores
+from app.rank.standby import Standby
 from app.recall.crew import Crew
 from app.settings import Settings
 from app.snapshot.asking import who_asks
 from app.snapshot.attempts import Attempts
-from app.snapshot.context import SearchContext
 from app.snapshot.log_reader import LogReader
 from app.snapshot.recent import Recent
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.stores import Stores
 from app.snapshot.tables import Tables
-from app.wiring import Opened, Opener, view_at
+from app.wiring import Opened, Opener, experiments_of, view_at
 
 LAG_S = 0.005
 """How long a rank call waits for a point of the log that was not read yet."""
 
 RANK_THREADS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one search gave, with the versions that gave it."""
-
-    ctx: SearchContext
-    result: SearchResult
-    timings_ms: Mapping[str, float]  # understand, recall, merge, rank, select
-    took_ms: float
-    explanation: Explanation | None = None  # of the page, where it was asked for and ranked
 
 
 class Engine:
@@ -81,14 +71,18 @@ class Engine:
         self._crew = Crew({**enabled, "": RANK_THREADS}, len(os.sched_getaffinity(0)))
         self._threads = {name: self._crew.berths[name] for name in enabled}
         self.rank_threads = self._crew.berths[""]
+        names, experiments = ReleaseNames(models, settings.rank.model), experiments_of(settings)
+        beside = [*arms_of(experiments), *filter(None, [settings.rank.shadow])]
         self.shelf = RankerShelf(
-            self.stores.releases, self.attempts, self.rank_threads,
+            names, self.attempts, self.rank_threads,
             partial(warm_ranker, channels=[*self._threads]),
-            SpareThreads(cores() - 1),
+            SpareThreads(cores() - 1), KEPT + 2 * len(beside),
         )  # fmt: skip
         self._opener = Opener(settings, self.stores, self.attempts, self._threads, self.reader)
         url, patience_ms = settings.rank.url, settings.rank.timeout_ms
         self._remote = RemoteRanker(url, patience_ms, key) if url is not None else None
+        standby = Standby(beside, names, self.shelf)
+        self.choosing = Choosing(names, self.shelf, standby, experiments, self._remote)
 
     def acquire(self) -> Serving:
         """Pin the current versions, or raise NothingServes."""
@@ -118,28 +112,35 @@ class Engine:
         query = understand(request, serving.snapshot, now_ms, self.settings.merge.max_candidates)
         timeout_ms = min(request.timeout_ms or 6e4, self.settings.service.timeout_ms)
         deadline = Deadline.after_ms(timeout_ms)
-        ranker, release_id = (
-            await self._ranker_for(serving, request.release, deadline) if rank else (None, None)
-        )
+        request_id = secrets.token_hex(8)
+        by = await self._chosen(serving, request, request_id, deadline) if rank else Chosen()
         person, lacking = await who_asks(
             self.people, serving.tables, query.user_id, query.client_id, self.settings.state.newest
         )
         ctx = make_context(
-            serving, query, deadline, release_id, person, (*missing, *self.reader.missing, *lacking)
-        )
+            serving, query, deadline, by.release_id, person,
+            (*missing, *self.reader.missing, *lacking), request_id,
+        )  # fmt: skip
         understood_ms = (time.perf_counter() - started) * 1e3
-        result = await serving.search.run(ctx, ranker, request.channels, keep)
+        result = await serving.search.run(ctx, by.ranker, request.channels, keep)
         timings = {"understand": understood_ms, **result.timings_ms}
         why = None
         if request.explain:
-            result, why = await explain_page(ctx, result, ranker)
-        return Answer(ctx, result, timings, (time.perf_counter() - started) * 1e3, why)
+            result, why = await explain_page(ctx, result, by.ranker)
+        took_ms = (time.perf_counter() - started) * 1e3
+        return Answer(ctx, result, timings, took_ms, why, by.assigned)
 
     def refresh(self) -> bool:
         """Follow the stores: load what was newly published and swap. True if anything changed.
 
         What cannot be opened is named in `attempts` and the versions before go on serving.
         """
+        changed, now = self._follow(), self.serving
+        if now is not None:
+            self.choosing.follow(now.snapshot, now.tables)
+        return changed
+
+    def _follow(self) -> bool:
         now = self.serving
         stores = self.stores
         snapshot_id, tables_id = stores.snapshots.current_id(), stores.tables.current_id()
@@ -232,13 +233,17 @@ class Engine:
             if name not in self._threads:
                 raise UnknownName("channel", name, f"known: {', '.join(self._threads)}")
 
-    async def _ranker_for(
-        self, serving: Serving, release_id: str | None, deadline: Deadline
-    ) -> tuple[Ranker | None, str | None]:
-        if release_id is None or release_id == serving.release_id:
-            return serving.ranker, serving.release_id
-        held = await self.shelf.opened(release_id, serving.snapshot, serving.tables, deadline)
-        return self._remote or held.ranker, release_id
+    async def _chosen(
+        self, serving: Serving, request: SearchRequest, request_id: str, deadline: Deadline
+    ) -> Chosen:
+        """Say who ranks: whom the request names, else its experiment's, else what serves."""
+        serves, name = Chosen(serving.ranker, serving.release_id), request.release
+        if name is None:
+            unit = request.user_id or request.client_id or request_id
+            return self.choosing.drawn(unit, serves, serving.snapshot)
+        if name == serving.release_id:
+            return serves
+        return await self.choosing.named(name, serving.snapshot, serving.tables, deadline)
 
     def _current_release(
         self, snapshot: Snapshot, tables: Tables

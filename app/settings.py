@@ -11,9 +11,16 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from app.domain.errors import InvalidInput
 from app.domain.live import NEWEST
@@ -99,6 +106,29 @@ class RankSettings(_Section):
     model: str = Field("lambdarank", description="folder under models/")
     url: str | None = Field(None, description="ranker service; unset ranks in process")
     timeout_ms: float = Field(200.0, gt=0, description="of the service; then fused order")
+    shadow: str | None = Field(
+        None, description="release that scores what was served, beside the answer, for the log"
+    )
+    shadow_queue: int = Field(
+        64, gt=0, le=10_000, description="searches waiting for the shadow; more go without"
+    )
+
+
+class ExperimentSettings(_Section):
+    """One experiment: some people's searches are ranked by other releases."""
+
+    releases: dict[str, float] = Field(
+        description='release → share of people, by a hash; "current" is what serves'
+    )
+    salt: str | None = Field(None, description="another draws people anew; unset: the name")
+    enabled: bool = Field(True, description="false: nobody is in it")
+
+    @model_validator(mode="after")
+    def _at_most_all(self) -> Self:
+        total = sum(self.releases.values())
+        if not self.releases or min(self.releases.values()) <= 0 or not total <= 1 + 1e-9:
+            raise ValueError(f"shares sum to {total:g}; each is above 0, and together at most 1")
+        return self
 
 
 class ServiceSettings(_Section):
@@ -210,6 +240,7 @@ class Settings(_Section):
     encoder: EncoderSettings = EncoderSettings()
     merge: MergeSettings = MergeSettings()
     rank: RankSettings = RankSettings()
+    experiments: dict[str, ExperimentSettings] = {}
     service: ServiceSettings = ServiceSettings()
     reindex: ReindexSettings = ReindexSettings()
     tables: TablesSettings = TablesSettings()

@@ -11,6 +11,7 @@ from app.merge.merger import Merger
 from app.pipeline.rehearsal import follow, rehearse
 from app.pipeline.search import Search
 from app.pipeline.warm import warm
+from app.rank.experiments import Experiment
 from app.recall.crew import Berth
 from app.recall.fanout import Fanout, Lane
 from app.settings import Settings
@@ -128,3 +129,12 @@ def make_merger(settings: Settings) -> Merger:
     weights = {name: c.weight for name, c in settings.channels.items()}
     merger: Merger = load(settings.merge.kind)(weights=weights, **settings.merge.options)
     return merger
+
+
+def experiments_of(settings: Settings) -> tuple[Experiment, ...]:
+    """The experiments that are switched on, in the order of the file."""
+    return tuple(
+        Experiment(name, one.salt or name, tuple(one.releases.items()))
+        for name, one in settings.experiments.items()
+        if one.enabled
+    )

@@ -27,14 +27,14 @@ import uvloop
 from speed_catalogue import Asked
 from speed_peers import Bare, BareThreads
 
-from app.bootstrap import Answer, Engine
+from app.bootstrap import Engine
 from app.domain.arrays import F32
 from app.domain.candidates import CandidateSet, ChannelHits
 from app.domain.query import Deadline
 from app.online.gateway.answer import answer_body
 from app.online.json_body import to_json
 from app.pipeline.select import pick
-from app.pipeline.serving import make_context
+from app.pipeline.serving import Answer, make_context
 from app.pipeline.totals import count_matches
 from app.query.understand import understand
 from app.rank.local import LocalRanker

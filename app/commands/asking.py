@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from app.bootstrap import Answer, Engine
+from app.bootstrap import Engine
 from app.commands import options as o
 from app.domain.errors import InvalidInput
 from app.pipeline.explain import features_told, told
+from app.pipeline.serving import Answer
 from app.query.understand import SearchRequest, place
 
 EXPLAINED = 8

@@ -21,14 +21,16 @@ from app.domain.query import GeoPoint
 
 WORDS = ("terms", "degraded", "ids", "channels", "feature_names")
 ARRAYS: Mapping[str, Any] = {
-    "fused": pa.float32(), "scores": pa.float32(), "hit_scores": pa.float32(),
+    "fused": pa.float32(), "scores": pa.float32(),
+    "shadow_scores": pa.float32(), "shadow_ranks": pa.int32(), "hit_scores": pa.float32(),
     "hit_ranks": pa.int16(), "features": pa.float32(), "has_features": pa.bool_(),
 }  # fmt: skip
 SCALARS: Mapping[str, Any] = {
     "request_id": pa.string(), "now_ms": pa.int64(), "text": pa.string(), "user_id": pa.string(),
     "client_id": pa.string(), "radius_km": pa.float64(), "limit": pa.int32(),
     "offset": pa.int32(), "snapshot_id": pa.string(), "tables_id": pa.string(),
-    "release_id": pa.string(), "log_seq": pa.int64(), "event_seq": pa.int64(),
+    "release_id": pa.string(), "experiment": pa.string(), "shadow_release_id": pa.string(),
+    "log_seq": pa.int64(), "event_seq": pa.int64(),
     "shown": pa.int32(),
 }  # fmt: skip
 SCHEMA = pa.schema(

@@ -12,12 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from app.domain.arrays import F32, I16, Bools
+from app.domain.arrays import F32, I16, I32, Bools
 from app.domain.query import GeoPoint
 
 
 def _no_floats() -> F32:
     return np.empty(0, np.float32)
+
+
+def _no_places() -> I32:
+    return np.empty(0, np.int32)
 
 
 def _no_table() -> F32:
@@ -55,6 +59,8 @@ class Impression:
     snapshot_id: str = ""
     tables_id: str | None = None  # None: nothing was learned yet
     release_id: str | None = None  # None: fused order was served
+    experiment: str | None = None  # "NAME:ARM" that chose the release; None: in no experiment
+    shadow_release_id: str | None = None  # that scored beside; None: none did
     log_seq: int = 0  # the document log up to which the snapshot was built
     event_seq: int = 0  # the event log up to which the user's state spoke, beyond the tables
     degraded: tuple[str, ...] = ()  # what the answer lacked, e.g. "vector:timed_out"
@@ -62,6 +68,8 @@ class Impression:
     shown: int = 0
     fused: F32 = field(default_factory=_no_floats)  # (m,)
     scores: F32 = field(default_factory=_no_floats)  # (m,) the model's, or fused where none ranked
+    shadow_scores: F32 = field(default_factory=_no_floats)  # (m,) the shadow's; (0,): none
+    shadow_ranks: I32 = field(default_factory=_no_places)  # (m,) from 1, among all candidates
     channels: tuple[str, ...] = ()  # (c,)
     hit_scores: F32 = field(default_factory=_no_table)  # (m, c) NaN: not returned by that channel
     hit_ranks: I16 = field(default_factory=_no_ranks)  # (m, c) from 1; 0: not returned

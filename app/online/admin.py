@@ -40,6 +40,10 @@ async def releases(request: Request) -> Response:
     body = await asyncio.to_thread(_listing, engine, engine.stores.releases, serving)
     for entry in body["releases"]:
         entry["ready"] = engine.is_ready(entry["id"])
+    body["standby"] = [
+        {"name": n, "id": s.release_id, "ready": s.problem is None, "problem": s.problem}
+        for n, s in engine.choosing.standby.states.items()
+    ]
     return Response(to_json(body), media_type=JSON)
 
 

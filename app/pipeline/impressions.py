@@ -22,6 +22,7 @@ from app.features.catalog import CATALOG
 from app.features.inputs import gather
 from app.pipeline.search import SearchResult
 from app.rank.ranker import Keep, Ranking
+from app.rank.shadow import ShadowScores
 from app.snapshot.context import SearchContext
 
 
@@ -37,6 +38,8 @@ class Seen:
     degraded: tuple[str, ...]
     radius_km: float | None
     filters: Mapping[str, Any] | None
+    experiment: str | None = None  # that chose the release
+    shadow: ShadowScores | None = None  # what another release says of the candidates
 
     @property
     def nbytes(self) -> int:
@@ -51,12 +54,13 @@ def seen_of(
     result: SearchResult,
     radius_km: float | None,
     filters: Mapping[str, Any] | None,
+    experiment: str | None = None,
 ) -> Seen:
     """Hand over a search that was answered. A few microseconds: the caller is still waiting."""
     return Seen(
         ctx if ctx.mask is None else replace(ctx, mask=None),
         result.candidates, result.ranking, result.picked, result.release_id, result.degraded,
-        radius_km, filters,
+        radius_km, filters, experiment,
     )  # fmt: skip
 
 
@@ -81,6 +85,7 @@ def impression_of(seen: Seen, keep: Keep, unshown: int) -> Impression:
         snapshot_id=ctx.snapshot.id,
         tables_id=ctx.tables.id,
         release_id=seen.release_id,
+        experiment=seen.experiment,
         log_seq=ctx.snapshot.log_seq,
         event_seq=ctx.event_seq,
         degraded=seen.degraded,
@@ -95,7 +100,23 @@ def impression_of(seen: Seen, keep: Keep, unshown: int) -> Impression:
         feature_names=seen.ranking.feature_names,
         features=features,
         has_features=has_features,
+        **_shadow(seen, places),
     )
+
+
+def _shadow(seen: Seen, places: I64) -> dict[str, Any]:
+    """What the shadow says of these places, and where each stands in its order of all."""
+    shadow = seen.shadow
+    if shadow is None:
+        return {}
+    order = np.lexsort((seen.candidates.rows, -shadow.scores))  # as pick orders a page
+    ranks = np.empty(order.size, np.int32)
+    ranks[order] = np.arange(1, order.size + 1)
+    return {
+        "shadow_release_id": shadow.release_id,
+        "shadow_scores": shadow.scores[places],
+        "shadow_ranks": ranks[places],
+    }
 
 
 def list_values(

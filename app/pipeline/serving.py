@@ -1,12 +1,15 @@
-"""One set of versions that serves, and the frame of a request that it answers."""
+"""One set of versions that serves, the frame of a request that it answers, and the answer."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.domain.query import Deadline, Query
-from app.pipeline.search import Search
+from app.pipeline.search import Search, SearchResult
+from app.rank.experiments import Assigned
+from app.rank.explanation import Explanation
 from app.rank.ranker import Ranker
 from app.snapshot.asking import Person, long_term
 from app.snapshot.context import SearchContext
@@ -27,6 +30,18 @@ class Serving:
     release_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one search gave, with the versions that gave it."""
+
+    ctx: SearchContext
+    result: SearchResult
+    timings_ms: Mapping[str, float]  # understand, recall, merge, rank, select
+    took_ms: float
+    explanation: Explanation | None = None  # of the page, where it was asked for and ranked
+    assigned: Assigned | None = None  # the experiment that chose the release
+
+
 def make_context(
     serving: Serving,
     query: Query,
@@ -34,15 +49,16 @@ def make_context(
     release_id: str | None,
     person: Person | None = None,
     missing: tuple[str, ...] = (),
+    request_id: str | None = None,
 ) -> SearchContext:
     """Put the user's state together and evaluate the filters, once a request.
 
-    Without a `person` it is who the tables know by these ids.
+    Without a `person` it is who the tables know by these ids; without a `request_id` it is drawn.
     """
     documents = serving.snapshot.documents
     person = person or long_term(serving.tables, query.user_id, query.client_id)
     return SearchContext(
-        request_id=secrets.token_hex(8),
+        request_id=request_id or secrets.token_hex(8),
         query=query,
         user=user_state(person, serving.tables, documents, query.now_ms),
         snapshot=serving.snapshot,

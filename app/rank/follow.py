@@ -21,7 +21,8 @@ def lacking(url: str, key: str | None, release_id: str) -> str | None:
     try:
         asked = urllib.request.Request(f"{url}/v1/releases", headers=headers)
         with opener.open(asked, timeout=LIMIT_S) as answer:
-            listed = orjson.loads(answer.read(MAX_BYTES))["releases"]
+            told = orjson.loads(answer.read(MAX_BYTES))
+        listed = [*told["releases"], *told.get("standby", ())]
         entry = next((e for e in listed if e["id"] == release_id), None)
         if entry is None:
             return f"the ranker at {url} does not have it"

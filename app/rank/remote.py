@@ -52,6 +52,10 @@ class RemoteRanker:
             self._headers["Authorization"] = f"Bearer {key}"
         self._session: aiohttp.ClientSession | None = None
 
+    def again(self) -> RemoteRanker:
+        """Return another client of the same service: connections and breaker are its own."""
+        return RemoteRanker(self.url, self.timeout_s * 1e3, self._key)
+
     async def rank(self, ctx: SearchContext, candidates: CandidateSet) -> F32:
         """Return (n,) finite scores. Raises as `rank_keeping` does."""
         return (await self.rank_keeping(ctx, candidates, None)).scores

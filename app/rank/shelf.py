@@ -11,16 +11,17 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from app.domain.query import Deadline
 from app.rank.local import LocalRanker
+from app.rank.names import ReleaseNames
 from app.rank.proofs import Proofs
 from app.rank.release import Release, open_release, refuse_if_foreign
 from app.rank.spare import SpareThreads
 from app.snapshot.attempts import REFUSALS, Attempts
 from app.snapshot.snapshot import Snapshot
-from app.snapshot.store import ArtifactStore
 from app.snapshot.tables import Tables
 
 KEPT = 8  # pairs of a snapshot and a release: some megabytes each
@@ -40,18 +41,20 @@ class RankerShelf:
 
     def __init__(
         self,
-        store: ArtifactStore,
+        names: ReleaseNames,
         attempts: Attempts,
         threads: Executor,
         warm: Warm,
         spare: SpareThreads | None = None,
+        kept: int = KEPT,
     ) -> None:
-        self.store = store
+        self._names = names
+        self._keeps = kept
         self._attempts = attempts
         self._threads = threads  # that the rankers score on
         self._warm = warm
         self._spare = spare
-        self._proofs = Proofs(store)
+        self._proofs: dict[Path, Proofs] = {}  # by store
         self._opening = threading.Lock()
         self._keeping = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "open")  # for whom a request names
@@ -100,6 +103,10 @@ class RankerShelf:
         )
         return await asyncio.wait_for(asyncio.shield(call), deadline.remaining_s())
 
+    def problem_of(self, release_id: str) -> str | None:
+        """Return why a release was refused, None where it was not."""
+        return self._attempts.problem_of(release_id)
+
     def scored_by(self) -> dict[str, str]:
         """Say of each open release what scores it: our scorer, or LightGBM and why."""
         return {i: held.release.model.scored_by for (_, i), held in self._kept.items()}
@@ -121,10 +128,11 @@ class RankerShelf:
         return next((held.release for (_, i), held in self._kept.items() if i == release_id), None)
 
     def _load(self, release_id: str) -> Release:
-        self._proofs.require(release_id)
-        return open_release(self.store.path(release_id))
+        store = self._names.owner(release_id)
+        self._proofs.setdefault(store.root, Proofs(store)).require(release_id)
+        return open_release(store.path(release_id))
 
     def _keep(self, key: tuple[str, str], held: Ready) -> None:
         with self._keeping:
             others = [(k, v) for k, v in self._kept.items() if k != key]
-            self._kept = dict([*others, (key, held)][-KEPT:])
+            self._kept = dict([*others, (key, held)][-self._keeps :])

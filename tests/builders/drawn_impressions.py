@@ -36,7 +36,12 @@ def impressions(draw: Any) -> Impression:
         filters=draw(st.none() | st.dictionaries(words, json_values, max_size=3)),
         limit=draw(st.integers(1, 1000)), offset=draw(st.integers(0, 9_000)),
         snapshot_id=draw(words), tables_id=draw(st.none() | words),
-        release_id=draw(st.none() | words), log_seq=draw(st.integers(0, 2**53)),
+        release_id=draw(st.none() | words), experiment=draw(st.none() | words),
+        shadow_release_id=draw(st.none() | words), shadow_scores=draw_floats(draw, m),
+        shadow_ranks=np.array(
+            draw(st.lists(st.integers(0, 10_000), min_size=m, max_size=m)), np.int32
+        ),
+        log_seq=draw(st.integers(0, 2**53)),
         event_seq=draw(st.integers(0, 2**53)), degraded=tuple(draw(st.lists(words, max_size=2))),
         ids=tuple(draw(st.lists(words, min_size=m, max_size=m))), shown=draw(st.integers(0, m)),
         fused=draw_floats(draw, m), scores=draw_floats(draw, m),

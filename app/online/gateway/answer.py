@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import orjson
 
-from app.bootstrap import Answer
 from app.corpus.geometry import haversine_km
 from app.domain.arrays import F64
 from app.domain.candidates import ChannelHits
 from app.domain.query import Query
 from app.pipeline.explain import told
 from app.pipeline.facets import Facet
+from app.pipeline.serving import Answer
 
 
 def versions(answer: Answer) -> dict[str, Any]:
@@ -26,6 +26,7 @@ def versions(answer: Answer) -> dict[str, Any]:
         "log_seq": ctx.snapshot.log_seq,
         "tables_id": ctx.tables.id,
         "release_id": answer.result.release_id,
+        **({"experiment": str(answer.assigned)} if answer.assigned else {}),
     }
 
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 from prometheus_client import Counter
 
-from app.bootstrap import Answer
 from app.corpus.impression_writer import DROPPED, WRITTEN, ImpressionWriter, WriterLimits
 from app.online.service import Service
 from app.pipeline.impressions import Seen, impression_of, seen_of
+from app.pipeline.serving import Answer
+from app.pipeline.shadow import OUTCOMES, Shadow
 from app.query.understand import SearchRequest
 from app.rank.ranker import Keep
+from app.rank.shadow import ShadowRanker
 from app.settings import ImpressionSettings
 
 BEST = 50
@@ -28,12 +30,15 @@ class ImpressionLog:
 
     keep: Keep
     writer: ImpressionWriter[Seen]
+    shadow: Shadow | None  # scores what was served before it is written down
 
     def served(self, asked: SearchRequest, answer: Answer) -> None:
         """Log an answer that is about to be sent. Never waits and never fails."""
         if self.keep.chooses(answer.ctx.request_id):
-            seen = seen_of(answer.ctx, answer.result, asked.radius_km, asked.filters)
-            self.writer.offer(seen, seen.nbytes)
+            arm = str(answer.assigned) if answer.assigned else None
+            seen = seen_of(answer.ctx, answer.result, asked.radius_km, asked.filters, arm)
+            if self.shadow is None or not self.shadow.offer(seen):
+                self.writer.offer(seen, seen.nbytes)
 
 
 def attach(service: Service) -> ImpressionLog | None:
@@ -52,7 +57,29 @@ def attach(service: Service) -> ImpressionLog | None:
         service.door.pseudonyms.loggable,
     )
     service.background.append(writer)
-    return ImpressionLog(keep, writer)
+    return ImpressionLog(keep, writer, _shadow(service, writer))
+
+
+def _shadow(service: Service, writer: ImpressionWriter[Seen]) -> Shadow | None:
+    """Make the shadow that the configuration names. It ends before the writer does."""
+    settings, choosing = service.settings.rank, service.engine.choosing
+    if settings.shadow is None:
+        return None
+    remote = choosing.remote.again() if choosing.remote else None
+    outcomes = Counter(
+        "duolu_shadow", "Searches by what became of them", ["outcome"],
+        registry=service.metrics.registry,
+    )  # fmt: skip
+    for outcome in OUTCOMES:
+        outcomes.labels(outcome)
+    shadow = Shadow(
+        ShadowRanker(settings.shadow, choosing.standby, remote),
+        lambda seen: writer.offer(seen, seen.nbytes),
+        settings.shadow_queue,
+        lambda outcome: outcomes.labels(outcome).inc(),
+    )
+    service.background.append(shadow)
+    return shadow
 
 
 def _limits(settings: ImpressionSettings) -> WriterLimits:

@@ -6,7 +6,6 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.bootstrap import Answer
 from app.online.access import require_key
 from app.online.gateway.answer import answer_body, channel_summary, versions
 from app.online.gateway.impressions import ImpressionLog
@@ -21,6 +20,7 @@ from app.online.limits import read_body
 from app.online.problems import RETRY, Problem
 from app.online.service import Service, service_of
 from app.online.telemetry import note
+from app.pipeline.serving import Answer
 from app.query.understand import SearchRequest
 
 router = APIRouter(default_response_class=Response)

@@ -96,7 +96,8 @@ def rerank(
     """
     serving = engine.acquire()
     snapshot = serving.snapshot
-    release_id, ranker = _ranker(engine, snapshot, serving.tables, asked.model)
+    named = engine.choosing.names.resolve(asked.model) if asked.model else None
+    release_id, ranker = _ranker(engine, snapshot, serving.tables, named)
     query = understand(search, snapshot, now_ms)
     ctx = make_context(serving, query, deadline, release_id)
     rows, which = np.unique(_rows(snapshot, asked.documents), return_inverse=True)
