@@ -11,16 +11,9 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from app.domain.errors import InvalidInput
 from app.domain.live import NEWEST
@@ -122,13 +115,6 @@ class ExperimentSettings(_Section):
     )
     salt: str | None = Field(None, description="another draws people anew; unset: the name")
     enabled: bool = Field(True, description="false: nobody is in it")
-
-    @model_validator(mode="after")
-    def _at_most_all(self) -> Self:
-        total = sum(self.releases.values())
-        if not self.releases or min(self.releases.values()) <= 0 or not total <= 1 + 1e-9:
-            raise ValueError(f"shares sum to {total:g}; each is above 0, and together at most 1")
-        return self
 
 
 class ServiceSettings(_Section):

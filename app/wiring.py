@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app.corpus.people_store import PeopleStore, people_store
 from app.domain.dotted import load
+from app.domain.errors import InvalidInput
 from app.merge.merger import Merger
 from app.pipeline.rehearsal import follow, rehearse
 from app.pipeline.search import Search
@@ -132,7 +133,17 @@ def make_merger(settings: Settings) -> Merger:
 
 
 def experiments_of(settings: Settings) -> tuple[Experiment, ...]:
-    """The experiments that are switched on, in the order of the file."""
+    """The experiments that are switched on, in the order of the file.
+
+    Raises InvalidInput for shares that are none.
+    """
+    for name, one in settings.experiments.items():
+        total = sum(one.releases.values())
+        if not one.releases or min(one.releases.values()) <= 0 or not total <= 1 + 1e-9:
+            raise InvalidInput(
+                f"experiments.{name}.releases sum to {total:g}; each share is above 0, and all "
+                "together are at most 1"
+            )
     return tuple(
         Experiment(name, one.salt or name, tuple(one.releases.items()))
         for name, one in settings.experiments.items()

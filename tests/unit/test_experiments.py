@@ -77,10 +77,10 @@ def test_the_file_is_read_in_its_order_and_what_is_switched_off_is_left_out():
 
 @pytest.mark.parametrize(
     ("releases", "said"),
-    [({}, "shares sum to 0;"), ({"a": 0.7, "b": 0.4}, "shares sum to 1.1; each is above 0"),
+    [({}, "sum to 0;"), ({"a": 0.7, "b": 0.4}, "sum to 1.1; each share is above 0"),
      ({"a": 0.0, "b": 0.5}, "above 0"), ({"a": 1.5}, "at most 1"), ({"a": "x"}, "number"),
      ({"a": float("nan")}, "at most 1"), ({"a": -0.5, "b": 1.0}, "above 0")],
 )  # fmt: skip
 def test_shares_that_cannot_be_are_refused_naming_the_experiment(releases, said):
     with pytest.raises(InvalidInput, match=rf"experiments\.one.*{said}"):
-        settings(one={"releases": releases})
+        experiments_of(settings(one={"releases": releases}))
