@@ -21,6 +21,7 @@ from app.domain.live import LivePeople
 from app.domain.query import Deadline
 from app.pipeline.explain import explain_page
 from app.pipeline.serving import Answer, Serving, make_context
+from app.pipeline.turning import Pages
 from app.pipeline.warm import warm_ranker
 from app.query.understand import SearchRequest, understand
 from app.rank.choosing import Choosing, Chosen
@@ -79,6 +80,7 @@ class Engine:
             SpareThreads(cores() - 1), KEPT + 2 * len(beside),
         )  # fmt: skip
         self._opener = Opener(settings, self.stores, self.attempts, self._threads, self.reader)
+        self.pages = Pages(data, self.stores, self.recent)
         url, patience_ms = settings.rank.url, settings.rank.timeout_ms
         self._remote = RemoteRanker(url, patience_ms, key) if url is not None else None
         standby = Standby(beside, names, self.shelf)
@@ -109,6 +111,11 @@ class Engine:
         serving = self.acquire()
         self._check_channels(request)
         now_ms = int(time.time() * 1e3) if now_ms is None else now_ms
+        if request.cursor is not None:
+            page = await self.pages.turn(request, serving, now_ms)
+            return Answer(
+                page.ctx, page.result, page.timings_ms, page.took_ms, next_cursor=page.next_cursor
+            )
         query = understand(request, serving.snapshot, now_ms, self.settings.merge.max_candidates)
         timeout_ms = min(request.timeout_ms or 6e4, self.settings.service.timeout_ms)
         deadline = Deadline.after_ms(timeout_ms)
@@ -127,8 +134,9 @@ class Engine:
         why = None
         if request.explain:
             result, why = await explain_page(ctx, result, by.ranker)
+        cursor = self.pages.seal(request, ctx, result)
         took_ms = (time.perf_counter() - started) * 1e3
-        return Answer(ctx, result, timings, took_ms, why, by.assigned)
+        return Answer(ctx, result, timings, took_ms, why, by.assigned, cursor)
 
     def refresh(self) -> bool:
         """Follow the stores: load what was newly published and swap. True if anything changed.

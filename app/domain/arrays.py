@@ -19,3 +19,11 @@ U16: TypeAlias = npt.NDArray[np.uint16]
 U64: TypeAlias = npt.NDArray[np.uint64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Array: TypeAlias = npt.NDArray[Any]
+
+
+def no_rows() -> Rows:
+    return np.empty(0, np.int32)
+
+
+def no_scores() -> F32:
+    return np.empty(0, np.float32)

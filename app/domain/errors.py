@@ -5,6 +5,7 @@ DuoluError
 │   ├── InvalidQuery         a search breaks a stated limit; names field, value, limit, remedy
 │   ├── InvalidInput         a file or option given by the operator cannot be used
 │   │   └── InvalidField     a field of a record; names field, value, remedy
+│   ├── CursorGone           a cursor is too old, or what it pins is no longer there
 │   └── UnknownName          a channel, release, snapshot or document that is not there
 └── ServerError              we can fix it
     ├── NothingServes        no snapshot is published, or every channel is down
@@ -63,6 +64,10 @@ class UnknownName(ClientError):
         self.name = _short(name)
         self.known = known
         super().__init__(f"unknown {kind} {self.name}; {known}")
+
+
+class CursorGone(ClientError):
+    """A cursor is too old, or what it pins is no longer there."""
 
 
 class ServerError(DuoluError):

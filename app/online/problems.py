@@ -16,6 +16,7 @@ from app.corpus.rows import BadRow
 from app.domain.errors import (
     ClientError,
     CorruptArtifact,
+    CursorGone,
     FeatureMismatch,
     GateRefused,
     InvalidQuery,
@@ -39,6 +40,7 @@ TABLE: tuple[tuple[type[Exception], int, str, dict[str, str]], ...] = (
     (NoSuchDocument, 404, "unknown-name", {}),
     (StaleWrite, 412, "stale-write", {}),
     (KeyReused, 422, "key-reused", {}),
+    (CursorGone, 410, "cursor-gone", {}),
     (ClientError, 400, "invalid-request", {}),
     (BodyTooLarge, 413, "body-too-large", {"Connection": "close"}),
     (ClientDisconnect, 400, "body-cut-short", {"Connection": "close"}),  # for metrics and log

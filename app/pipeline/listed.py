@@ -16,17 +16,22 @@ from app.recall.channel import Recalls
 from app.snapshot.context import SearchContext
 
 
-def list_matches(ctx: SearchContext, channels: Sequence[Recalls]) -> tuple[Rows, Counted, int]:
-    """Return the page in the order asked for, what was counted, and how many match. Blocking."""
+def list_matches(
+    ctx: SearchContext, channels: Sequence[Recalls], spare: int
+) -> tuple[Rows, Rows, Counted, int]:
+    """Return the page in the order asked for, up to `spare` rows behind it, what was counted, and
+    how many match. Blocking.
+    """
     matching = match_rows(ctx, channels)
     query = ctx.query
     end = query.offset + query.limit
     if query.group_by is None:
-        page = sorted_rows(ctx, matching, end)[query.offset : end]
+        ordered = sorted_rows(ctx, matching, end + spare)
     else:
         ordered = sorted_rows(ctx, matching, matching.size)
-        page = ordered[best_of_groups(ctx, query.group_by, ordered)][query.offset : end]
-    return page, count_over(ctx, matching, page), int(matching.size)
+        ordered = ordered[best_of_groups(ctx, query.group_by, ordered)][: end + spare]
+    page, behind = ordered[query.offset : end], ordered[end:]
+    return page, behind, count_over(ctx, matching, page), int(matching.size)
 
 
 def as_candidates(rows: Rows) -> CandidateSet:

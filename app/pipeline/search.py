@@ -10,20 +10,20 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 
-from app.domain.arrays import F32, I64, Rows
+from app.domain.arrays import F32, I64, Rows, no_rows, no_scores
 from app.domain.candidates import CandidateSet, ChannelHits, ChannelStatus
 from app.domain.errors import NothingServes, ServerError
 from app.merge.merger import Merger
 from app.pipeline.browse import fill_from_mask
 from app.pipeline.counted import NOTHING_COUNTED, Counted, count_all
 from app.pipeline.listed import as_candidates, list_matches
-from app.pipeline.select import pick_page
+from app.pipeline.select import pick_order
 from app.pipeline.totals import count_matches
 from app.rank.local import LocalRanker
 from app.rank.ranker import Keep, KeepingRanker, Ranker, Ranking
@@ -52,6 +52,8 @@ class SearchResult:
     release_id: str | None  # None: fused order
     ranking: Ranking  # of all n candidates
     counted: Counted = NOTHING_COUNTED
+    behind: Rows = field(default_factory=no_rows)  # what comes after the page, in its order
+    behind_scores: F32 = field(default_factory=no_scores)
 
 
 Ranked: TypeAlias = tuple[Ranking, str | None, tuple[str, ...]]
@@ -92,10 +94,11 @@ class Search:
             return await self._listed(ctx, clock)
         hits, found = await self._found(ctx, ranker, only, keep, clock)
         candidates, scores = found.candidates, found.ranking.scores
-        picked = pick_page(ctx, candidates.rows, scores)
+        order = pick_order(ctx, candidates.rows, scores)
+        picked, behind = order[: ctx.query.limit], order[ctx.query.limit :]
         rows = candidates.rows[picked]
         total, relation = count_matches(ctx, hits, len(candidates))
-        counted, matching = await count_all(ctx, self._channels, rows)
+        counted, matching = await count_all(ctx, self.channels, rows)
         if matching is not None:
             total, relation = matching, "eq"
         ids = tuple(ctx.snapshot.documents.ids.strings[int(r)] for r in rows)
@@ -107,11 +110,14 @@ class Search:
                 *found.trouble,
             ),
             total, relation, clock.timings_ms, found.release_id, found.ranking, counted,
+            candidates.rows[behind], scores[behind],
         )  # fmt: skip
 
     async def _listed(self, ctx: SearchContext, clock: _StageClock) -> SearchResult:
         """Sort all matches; no channel is asked."""
-        rows, counted, total = await asyncio.to_thread(list_matches, ctx, self._channels)
+        rows, behind, counted, total = await asyncio.to_thread(
+            list_matches, ctx, self.channels, self.max_candidates
+        )
         hits = tuple(
             ChannelHits.nothing(name, ChannelStatus.SKIPPED) for name in self.fanout.channels
         )
@@ -121,10 +127,11 @@ class Search:
         return SearchResult(
             rows, ids, candidates.fused, candidates, np.arange(rows.size), hits, (), total, "eq",
             clock.timings_ms, None, Ranking(candidates.fused), counted,
+            behind, np.zeros(behind.size, np.float32),
         )  # fmt: skip
 
     @property
-    def _channels(self) -> list[Recalls]:
+    def channels(self) -> list[Recalls]:
         return [lane.channel for lane in self.fanout.lanes]
 
     async def _found(

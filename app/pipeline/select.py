@@ -9,13 +9,13 @@ from app.pipeline.groups import best_of_groups
 from app.snapshot.context import SearchContext
 
 
-def pick_page(ctx: SearchContext, rows: Rows, scores: F32) -> I64:
-    """Indices of the page that was asked for; one a group, where groups were. (m,)"""
-    offset, limit, group_by = ctx.query.offset, ctx.query.limit, ctx.query.group_by
-    if group_by is None:
-        return pick(rows, scores, offset, limit)
+def pick_order(ctx: SearchContext, rows: Rows, scores: F32) -> I64:
+    """Indices from the page that was asked for to the end; one a group, where groups were. (m,)"""
+    offset, group_by = ctx.query.offset, ctx.query.group_by
     order = pick(rows, scores, 0, rows.size)
-    return order[best_of_groups(ctx, group_by, rows[order])][offset : offset + limit]
+    if group_by is not None:
+        order = order[best_of_groups(ctx, group_by, rows[order])]
+    return order[offset:]
 
 
 def pick(rows: Rows, scores: F32, offset: int, limit: int) -> I64:

@@ -40,6 +40,7 @@ class Answer:
     took_ms: float
     explanation: Explanation | None = None  # of the page, where it was asked for and ranked
     assigned: Assigned | None = None  # the experiment that chose the release
+    next_cursor: str | None = None  # leads to what comes after the page
 
 
 def make_context(

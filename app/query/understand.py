@@ -39,6 +39,7 @@ class SearchRequest:
     channels: tuple[str, ...] | None = None  # None asks all
     release: str | None = None  # None ranks with the current one
     correct: bool = True  # put right what the catalogue does not know, and say so
+    cursor: str | None = None  # goes on where the page that gave it ended
     facets: Any = None  # fields to count by; see listing.py
     sort: Any = None
     group_by: str | None = None

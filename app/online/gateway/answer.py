@@ -41,6 +41,7 @@ def answer_body(answer: Answer) -> dict[str, Any]:
         "query": _understood(answer.ctx.query),
         "total": result.total,
         "total_relation": result.total_relation,
+        **({"next_cursor": answer.next_cursor} if answer.next_cursor else {}),
         "results": list(_results(answer)),
         "channels": [channel_summary(hits) for hits in result.hits],
         "timings_ms": {stage: round(ms, 3) for stage, ms in answer.timings_ms.items()},

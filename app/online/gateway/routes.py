@@ -50,7 +50,8 @@ async def _search(request: Request, asked: SearchRequest) -> Response:
     _record(request, service, answer)
     if asked.strict and answer.result.degraded:
         raise _partial_answer(answer.result.degraded)
-    if log is not None and not asked.sort:  # who sorts chose the order, the ranker did not
+    is_ranked = not asked.sort and asked.cursor is None
+    if log is not None and is_ranked:  # who sorts chose the order; a later page was ranked before
         log.served(asked, answer)
     return Response(to_json(answer_body(answer)), media_type=JSON)
 

@@ -12,7 +12,7 @@ from app.online.forms import json_object, parse
 from app.online.problems import refused_field
 from app.query.understand import SearchRequest, place
 
-NOT_BUILT = ("highlights", "cursor", "trace")
+NOT_BUILT = ("highlights", "trace")
 NOT_ASKED: tuple[Any, ...] = (None, False, "", [], {}, "false")
 
 
@@ -42,6 +42,7 @@ class SearchBody(BaseModel):
     offset: int = Field(0, description="offset + limit at most merge.max_candidates")
     channels: list[str] | None = Field(None, description="ask only these")
     release: str | None = Field(None, description="rank with this release")
+    cursor: str | None = Field(None, description="next_cursor of the page before")
     facets: list[str] | None = Field(None, description="fields to count all matches by")
     sort: str | list[str] | None = Field(None, description="price, -price or distance; or several")
     group_by: str | None = Field(None, description="keyword field; only the best of each value")
@@ -66,6 +67,7 @@ class SearchParams(BaseModel):
     offset: int = 0
     channels: str | None = Field(None, description="names with commas between")
     release: str | None = None
+    cursor: str | None = None
     facets: str | None = Field(None, description="names with commas between")
     sort: str | None = Field(None, description="price, -price or distance, with commas between")
     group_by: str | None = None
@@ -92,6 +94,7 @@ def request_of_body(body: bytes) -> SearchRequest:
         offset=asked.offset,
         channels=None if asked.channels is None else tuple(dict.fromkeys(asked.channels)),
         release=asked.release,
+        cursor=asked.cursor or None,
         facets=asked.facets,
         sort=asked.sort,
         group_by=asked.group_by,
@@ -118,6 +121,7 @@ def request_of_params(pairs: Iterable[tuple[str, str]]) -> SearchRequest:
         offset=asked.offset,
         channels=None if asked.channels is None else tuple(dict.fromkeys(filter(None, names))),
         release=asked.release or None,
+        cursor=asked.cursor or None,
         facets=_names(asked.facets),
         sort=_names(asked.sort),
         group_by=asked.group_by or None,
