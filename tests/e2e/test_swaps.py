@@ -16,20 +16,22 @@ from app.online.admin import activate_release
 from app.query.understand import SearchRequest
 from app.rank.local import LocalRanker
 from app.rank.release import open_release
+from app.settings import Settings
 from app.snapshot.opening import open_snapshot
 from app.snapshot.store import ArtifactStore
 from tests.builders import city_rows
 from tests.builders.rank_calls import make_call
 from tests.builders.releases import make_release
 from tests.builders.servers import SNAPSHOT_ID, make_engine, publish_snapshot
+from tests.builders.snapshots import CONFIG
 from tests.e2e.test_topology import KEY, free_port, process
 
 DEAR, CHEAP = "20260101T000001Z-dear", "20260101T000002Z-cheap"
 REQUESTS, SWAPS, AT_ONCE = 2_000, 20, 24
+CHANNELS = Settings.load(CONFIG, environment={}).channels
 PATIENT = (
     "service.timeout_ms=20000", "rank.timeout_ms=10000",
-    *(f"channels.{name}.timeout_ms=10000" for name in
-      ("lexical", "vector", "behaviour", "geo", "profile", "popular")),
+    *(f"channels.{name}.timeout_ms=10000" for name in CHANNELS),
 )  # fmt: skip
 QUERIES = ("火锅", "tea", "老灶 火锅", "north garden", "noodles")
 
