@@ -1,4 +1,4 @@
-"""parity: what serving computed, computed once more."""
+"""parity, shadow: what serving computed, computed once more, and what it might have served."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from app.commands import options as o
 from app.corpus.ubi import timestamp_ms
 from app.domain.errors import InvalidInput
+from app.offline.shadows import compare_shadow
 from app.offline.workflow import check_parity
 
 UNITS_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -19,6 +20,7 @@ _AGO = re.compile(r"(\d{1,6})([mhd])")
 
 def register(app: typer.Typer) -> None:
     app.command("parity")(parity_command)
+    app.command("shadow")(shadow_command)
 
 
 def parity_command(
@@ -41,6 +43,27 @@ def parity_command(
     o.show(parity.to_json(), as_json, parity.lines())
     if not parity.holds:
         raise typer.Exit(1)
+
+
+def shadow_command(
+    release: Annotated[
+        str | None, typer.Option(help="The shadow's release. Default: the last that scored.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="7d, 12h, 30m ago, or a moment in RFC 3339. Default: all.")
+    ] = None,
+    data: o.Data = o.DATA,
+    models: o.Models = o.MODELS,
+    config: o.Config = o.CONFIG,
+    overrides: o.Override = None,
+    as_json: o.Json = False,
+) -> None:
+    """Compare the shadow (rank.shadow) with what was served: agreement, and nDCG on clicks."""
+    place, now_ms = o.workplace(data, models, config, overrides), int(time.time() * 1e3)
+    since_ms = moment_ms(since, now_ms) if since else 0
+    log = place.stores.impressions
+    report = compare_shadow(log, place.events(), now_ms, since_ms, release)
+    o.show(report.to_json(), as_json, report.lines())
 
 
 def moment_ms(text: str, now_ms: int) -> int:
