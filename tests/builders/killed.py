@@ -28,11 +28,13 @@ from app.corpus.group_commit import GroupCommit
 from app.domain.changes import Change, Op
 from app.offline.compaction import compact
 from app.snapshot.following import Following
+from app.snapshot.store import ArtifactStore
 from tests.builders import NOW_MS
 from tests.builders.reindexing import serving, settings
 
-IDS = [f"killed{i}" for i in range(12)]
-LONGEST_S = 1.6  # that a round lives: some compactions come through, most do not
+IDS = [f"killed{i}" for i in range(80)]
+LONGEST_S = 1.0  # that a round lives whose death may come at any point
+PATIENCE_S = 30.0  # for a publication, in the other rounds: they die close behind one
 
 
 @dataclass(slots=True)
@@ -83,7 +85,11 @@ def one_round(data: Path, rng: random.Random, expected: dict[str, Expected], num
     writer = fork(lambda: write_for_ever(data, writing, random.Random(seed), number))
     os.close(writing)
     compactor = fork(lambda: compact_for_ever(data))
-    said = hear_until(reading, rng.uniform(0, LONGEST_S))
+    said = os.read(reading, 1 << 16)  # the writer has begun
+    if number % 2:
+        before = current(data)
+        said += hear(reading, PATIENCE_S, lambda: current(data) != before)
+    said += hear(reading, rng.uniform(0, 0.1 if number % 2 else LONGEST_S), lambda: False)
     for victim in rng.sample([writer, compactor], 2):
         os.kill(victim, signal.SIGKILL)
         time.sleep(rng.choice([0, 0.05]))
@@ -93,14 +99,17 @@ def one_round(data: Path, rng: random.Random, expected: dict[str, Expected], num
         return understand(said + told.read(), expected)
 
 
-def hear_until(pipe: int, seconds: float) -> bytes:
-    """Listen for so long after the writer has begun."""
-    said = os.read(pipe, 1 << 16)
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        if select.select([pipe], [], [], left)[0]:
+def hear(pipe: int, seconds: float, is_enough: Callable[[], bool]) -> bytes:
+    """Listen for so long."""
+    said, end = b"", time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0 and not is_enough():
+        if select.select([pipe], [], [], min(left, 0.01))[0]:
             said += os.read(pipe, 1 << 16)
     return said
+
+
+def current(data: Path) -> str | None:
+    return ArtifactStore(data / "snapshots", "snapshot").current_id()
 
 
 def understand(told: bytes, expected: dict[str, Expected]) -> int:

@@ -29,7 +29,7 @@ def test_nothing_acknowledged_is_lost_torn_or_back_when_writers_and_compactions_
     found = orjson.loads(done.stdout)
     assert found["wrong"] == []
     assert found["acknowledged"] > 100
-    assert found["snapshots"] > 1  # compactions came through in between
+    assert found["snapshots"] >= ROUNDS // 2  # so many compactions came through in between
 
 
 def test_a_write_is_synced_to_disk_before_it_is_answered(tmp_path: Path) -> None:
