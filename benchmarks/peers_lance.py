@@ -13,7 +13,7 @@ from peers_asked import K, Work
 from peers_leg import BEAMS, BOTH, TEXT, VECTOR, Leg, narrowest
 
 NAME = "LanceDB"
-M, EF_CONSTRUCTION = 16, 80  # as ours
+M, EF_CONSTRUCTION = 16, 160  # as ours
 
 
 def legs(work: Work, folder: Path, recall: float) -> list[Leg]:

@@ -11,7 +11,7 @@ from peers_asked import K, Work
 from peers_leg import BEAMS, BOTH, TEXT, VECTOR, Leg, narrowest
 
 NAME = "qdrant-edge"
-M, EF_CONSTRUCTION = 16, 80  # as ours
+M, EF_CONSTRUCTION = 16, 160  # as ours
 BATCH = 1_000
 RRF_K = 60
 

@@ -34,8 +34,8 @@ WIDEST = 5  # × ef_search: the beam for those who ask for more than the usual o
 @dataclass(frozen=True, slots=True)
 class VectorOptions:
     m: int = 16  # links of a node
-    ef_construction: int = 80  # width of the beam that finds the links of a new node
-    ef_search: int = 200  # width of the beam; recall against milliseconds
+    ef_construction: int = 160  # width of the beam that finds the links of a new node
+    ef_search: int = 120  # width of the beam; recall against milliseconds
     exact_below: int = 20_000  # up to so many rows are measured one by one
     scans_per_beam: int = 64  # rows measured in the time that a beam takes by unit of its width
 
