@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 
 from app.domain.errors import InvalidInput, StateUnavailable
 from app.domain.live import (
+    MOST_LINKS,
     Action,
     Asker,
     Interaction,
@@ -94,8 +95,8 @@ class SharedPeople:
         touched = {
             self._write(pipe, alias, one): None for a in actions for alias, one in said_by(a)
         }
-        for key in touched:
-            pipe.zremrangebyrank(key, 0, -2 * self._newest - 1)  # a search may be at an earlier seq
+        for key in touched:  # twice as many as are read: a search may be at an earlier seq
+            pipe.zremrangebyrank(key, 0, -2 * max(self._newest, MOST_LINKS) - 1)
             pipe.expire(key, KEPT_S)
         pipe.eval(_MOVE, 1, self._key("position"), str(after), str(seq))
         self._calmly(pipe.execute)
@@ -138,9 +139,9 @@ class SharedPeople:
         pipe.hgetall(self._key("position"))
         last = "+inf" if up_to is None else up_to
         for alias in aliases:
-            for kind in ("acts", "links"):
+            for kind, most in (("acts", self._newest), ("links", MOST_LINKS)):
                 key = self._key(kind, alias)
-                pipe.zrevrangebyscore(key, last, "-inf", start=0, num=self._newest)
+                pipe.zrevrangebyscore(key, last, "-inf", start=0, num=most)
         position, *found = await pipe.execute()
         pairs = zip(found[::2], found[1::2], strict=True)
         told = {alias: _told(*pair) for alias, pair in zip(aliases, pairs, strict=True)}

@@ -12,6 +12,9 @@ from app.domain.user import client_alias, user_alias
 NEWEST = 200
 """Interactions that are kept of an id, unless the configuration says otherwise."""
 
+MOST_LINKS = 64
+"""Words on other ids that are kept of an id, the newest."""
+
 
 class Action(NamedTuple):
     """What an event says of a person."""
@@ -50,10 +53,10 @@ class Told:
     links: tuple[Link, ...] = ()
 
     def with_(self, one: Interaction | Link, newest: int) -> Told:
-        """Return the same and one more, at most so many of its kind."""
+        """Return the same and one more, at most so many interactions."""
         if isinstance(one, Interaction):
             return Told((*self.interactions, one)[-newest:], self.links)
-        return Told(self.interactions, (*self.links, one)[-newest:])
+        return Told(self.interactions, (*self.links, one)[-MOST_LINKS:])
 
 
 NOTHING = Told()

@@ -10,14 +10,14 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
 from app.corpus.event_columns import EventColumns
 from app.domain.arrays import I32
 from app.domain.events import GAINS, LINK_IDENTITY, UNLINK_IDENTITY
-from app.domain.live import Action, Asker, Interaction, Link, Told, said_by
+from app.domain.live import MOST_LINKS, Action, Asker, Interaction, Link, Told, said_by
 
 One = TypeVar("One", Interaction, Link)
 
@@ -43,6 +43,10 @@ class _Kept(Generic[One]):
         return tuple(self._by_time[max(end - newest, 0) : end])
 
 
+_Cut: TypeAlias = Callable[[_Kept[Any], int], tuple[Any, ...]]
+"""Returns the newest of what was known at a moment, at most so many."""
+
+
 class PastPeople:
     """All interactions of the log, by who did them."""
 
@@ -59,19 +63,21 @@ class PastPeople:
 
     def tell_up_to(self, asker: Asker, seq: int) -> None:
         """Answer what is asked as a store that had followed the log up to `seq`."""
-        self._tell(asker, seq, lambda kept: kept.up_to(seq, self._newest))
+        self._tell(asker, seq, lambda kept, newest: kept.up_to(seq, newest))
 
     def tell_before(self, asker: Asker, moment_ms: int) -> None:
         """Answer as if every event had been received at its own time."""
-        self._tell(asker, EVERYTHING, lambda kept: kept.before(moment_ms, self._newest))
+        self._tell(asker, EVERYTHING, lambda kept, newest: kept.before(moment_ms, newest))
 
-    def _tell(self, asker: Asker, seq: int, cut: Callable[[_Kept[Any]], tuple[Any, ...]]) -> None:
+    def _tell(self, asker: Asker, seq: int, cut: _Cut) -> None:
         while wanted := asker.wanted:
             asker.take({alias: self._told(alias, cut) for alias in wanted}, seq)
 
-    def _told(self, alias: str, cut: Callable[[_Kept[Any]], tuple[Any, ...]]) -> Told:
+    def _told(self, alias: str, cut: _Cut) -> Told:
         acts, links = self._acts.get(alias), self._links.get(alias)
-        return Told(cut(acts) if acts else (), cut(links) if links else ())
+        return Told(
+            cut(acts, self._newest) if acts else (), cut(links, MOST_LINKS) if links else ()
+        )
 
 
 def _actions(events: EventColumns) -> Iterable[Action]:
