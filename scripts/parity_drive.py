@@ -1,8 +1,8 @@
 """Drives a real service with searches and events, and demands that parity finds no difference.
 
 `python scripts/parity_drive.py DIR`: makes a small city and a model under DIR where there are none,
-serves it in a process of its own, searches, imports what was clicked (new tables are taken up while
-serving), searches on until enough values lie in the log, and ends the service. CI runs it.
+serves it in a process of its own, searches and clicks, imports clicks (new tables are taken up
+while serving), goes on until enough values lie in the log, and ends the service. CI runs it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from demo import Demo, duolu, prepare
 SIZE = ("--documents", "2000", "--users", "300", "--sessions", "3000", "--queries", "400")
 HOST = "127.0.0.1"
 START_S = 120
+LATE_MS = 7_200_000  # a browser that was offline
 FILTERS: Sequence[dict[str, Any]] = (
     {},
     {},
@@ -47,10 +48,10 @@ def main(
     since_ms, chance = int(time.time() * 1e3), random.Random(seed)
     asked = questions(demo.city / "queries.jsonl", chance)
     with serving(demo) as client:
-        done = drive(client, asked, values // 2, demo)
+        done = drive(client, asked, values // 2, demo, chance)
         import_events(demo, done, chance)
         wait_for_other_tables(client, done[-1]["tables_id"])
-        done += drive(client, asked, values - values // 2, demo)
+        done += drive(client, asked, values - values // 2, demo, chance)
     compared = parity(demo, since_ms)
     print(f"{len(done):,} searches, tables changed between; {compared['values']:,} values compared")
     if not compared["holds"] or compared["values"] < values:
@@ -69,9 +70,16 @@ def questions(file: Path, chance: random.Random) -> Iterator[dict[str, Any]]:
 
 
 def drive(
-    client: httpx.Client, asked: Iterator[dict[str, Any]], values: int, demo: Demo
+    client: httpx.Client,
+    asked: Iterator[dict[str, Any]],
+    values: int,
+    demo: Demo,
+    chance: random.Random,
 ) -> list[dict[str, Any]]:
-    """Search until the answers' rows make so many values. Returns the answers."""
+    """Search, and click now and then, until the answers' rows make so many values.
+
+    Returns the answers.
+    """
     releases = demo.stores.releases
     width = len(releases.manifest(releases.require_current())["features"]) + 1
     done, rows = [], 0
@@ -79,6 +87,8 @@ def drive(
         answer = client.post("/v1/search", json=next(asked)).raise_for_status().json()
         done.append(answer)
         rows += len(answer["results"])  # the unshown rows of the sample come on top
+        if chance.random() < 0.3 and (events := list(done_with(chance.choice(done), chance))):
+            client.post("/v1/events", json=events).raise_for_status()
     return done
 
 
@@ -100,7 +110,7 @@ def done_with(answer: dict[str, Any], chance: random.Random) -> Iterator[dict[st
             if chance.random() < 0.1:
                 yield {
                     "action_name": action,
-                    "timestamp": now_ms - chance.randrange(5_000),
+                    "timestamp": now_ms - chance.choice((0, chance.randrange(5_000), LATE_MS)),
                     "query_id": answer["request_id"],
                     "user_id": f"u{chance.randrange(300):06d}",
                     "event_attributes": {"object": {"object_id": result["id"]}, "dwell_ms": 900},

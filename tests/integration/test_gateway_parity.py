@@ -21,6 +21,7 @@ from tests.builders.servers import SNAPSHOT_ID, gateway, publish_snapshot, ranke
 from tests.builders.snapshots import CONFIG
 
 SEARCHES = 120
+HOUR_MS = 3_600_000
 BODIES = (
     {"limit": 5},
     {"limit": 10, "offset": 10},
@@ -49,11 +50,37 @@ def every_feature(snapshot):
 def drive(client, chance, n=SEARCHES):
     answers = []
     for _ in range(n):
-        body = {"query": chance.choice(WORDS), "user_id": f"u{chance.randrange(9)}"}
+        body = {"query": chance.choice(WORDS), **somebody(chance)}
         answer = client.post("/v1/search", json=body | chance.choice(BODIES))
-        assert answer.status_code == 200
+        assert answer.status_code == 200, answer.text
         answers.append(answer.json())
+        if chance.random() < 0.5:
+            events = [event for a in answers[-3:] for event in live_events(a, chance)]
+            assert not events or client.post("/v1/events", json=events).status_code == 200
     return answers
+
+
+def somebody(chance):
+    """A user, a device, or both, as a caller knows them."""
+    who = {"user_id": f"u{chance.randrange(9)}", "client_id": f"c{chance.randrange(9)}"}
+    return {name: who[name] for name in chance.choice((("user_id",), ("client_id",), tuple(who)))}
+
+
+def live_events(answer, chance):
+    """What people do meanwhile: late, by clocks that are ahead, on devices that are linked."""
+    for result in answer["results"][: chance.randrange(3)]:
+        yield {
+            "action_name": chance.choice(("click", "click", "add_to_cart", "purchase", "dwell")),
+            "timestamp": int(time.time() * 1e3) + chance.choice((-HOUR_MS, -9, 0, 1_000, HOUR_MS)),
+            "event_attributes": {"object": {"object_id": result["id"]}},
+            **somebody(chance),
+        }
+    if chance.random() < 0.2:
+        yield {
+            "action_name": chance.choice(("link_identity", "unlink_identity")),
+            "timestamp": int(time.time() * 1e3), "user_id": f"u{chance.randrange(9)}",
+            "client_id": f"c{chance.randrange(9)}",
+        }  # fmt: skip
 
 
 def act_on(place, answers, chance):
@@ -81,14 +108,17 @@ def wait_for(client, tables_id):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("is_remote", [False, True])
-def test_a_service_that_was_just_driven_has_not_one_value_that_differs(place, is_remote):
-    chance = random.Random(3)
+@pytest.mark.parametrize("beside", ["nothing", "ranker", "redis"])
+def test_a_service_that_was_just_driven_has_not_one_value_that_differs(place, beside, request):
+    chance, is_remote = random.Random(3), beside == "ranker"
     with ExitStack() as services:
         overrides = ()
         if is_remote:
             other = services.enter_context(ranker(place.data))
             overrides = (f"rank.url={other.base_url}",)
+        if beside == "redis":
+            redis_url = request.getfixturevalue("redis_url")
+            overrides = (f"state.url={redis_url}", "state.timeout_ms=1000")
         client = services.enter_context(gateway(place.data, *overrides))
         first = drive(client, chance)
         for _ in range(2):
