@@ -14,7 +14,7 @@ PORT ?= 8000
 PARITY_DIR ?= data/parity
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-prerank bench-relevance bench-documents lock test-compose clean bench-peers bench-service
+.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-prerank bench-relevance bench-documents lock test-compose clean bench-peers bench-freshness bench-service
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ bench-peers: setup ## Our retrieval beside Qdrant Edge, LanceDB, tantivy, bm25s,
 
 bench-service: setup ## Gateway and ranker under load: latency, capacity, swaps (docs/performance.md): 12 minutes
 	$(BIN)/python benchmarks/service.py $(ARGS)
+
+bench-freshness: setup ## How soon a change is searched, and what changes cost searches: half an hour
+	$(BIN)/python benchmarks/freshness.py $(ARGS)
 
 bench-relevance: setup ## nDCG, recall and intervals on real data: DUOLU_DATASETS=DIR (docs/datasets.md)
 	$(BIN)/python benchmarks/relevance.py $(ARGS)

@@ -51,6 +51,10 @@ class Growing:
         self._room[self.size : end] = values
         self.size = end
 
+    def put(self, places: Array, values: Array) -> None:
+        """Overwrite rows, which every view sees: one at a time, in no order."""
+        self._room[places] = values
+
     def view(self, n: int | None = None) -> Array:
         """Return the first n rows, read-only as mapped arrays are: kernels compile once a type."""
         n = self.size if n is None else n  # before the room: a larger one holds them too

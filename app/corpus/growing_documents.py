@@ -15,6 +15,7 @@ import orjson
 
 from app.corpus.analyzer import Analyzer
 from app.corpus.attributes import conform
+from app.corpus.chains import Chains, GrowingChains
 from app.corpus.chunk import Chunk, columnise
 from app.corpus.documents import Documents, KeywordColumn, TokenColumn, row_columns
 from app.corpus.encoder import Encoder
@@ -47,6 +48,7 @@ class GrowingDocuments:
         self._records = GrowingRagged(own.rows.records)
         self._side_by_side = Growing(own.rows.df)
         self._vectors = None if own.vectors is None else Growing(own.vectors)
+        self._chains = GrowingChains()
         versions = np.zeros(len(own), np.int64) if own.versions is None else own.versions
         self._versions = Growing(versions)
 
@@ -57,6 +59,7 @@ class GrowingDocuments:
         terms = self._term_ids(chunk, seqs)
         tokens = {n: Ragged(t.offsets, terms[t.values]) for n, t in chunk.tokens.items()}
         codes = {n: self._coded(n, chunk, seqs) for n in chunk.codes}
+        self._chains.add(list(tokens.values()), len(self._payload), self._terms.size(seqs[-1]))
         for name, token_ids in tokens.items():
             self._tokens[name].append(token_ids)
         for name, values in codes.items():
@@ -112,6 +115,7 @@ class GrowingDocuments:
             dead=dead,
             versions=self._versions.view(n),
             patches=patches,
+            newer=Chains(self._chains, n),
         )
 
     def _term_ids(self, chunk: Chunk, seqs: Sequence[int]) -> I32:

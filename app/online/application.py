@@ -19,7 +19,7 @@ from app.online import admin, health
 from app.online.access import refuse_open_host
 from app.online.admission import Admission
 from app.online.door import Door
-from app.online.following import LogFollower
+from app.online.following import PUBLISH_EVERY_S, LogFollower
 from app.online.problems import install
 from app.online.service import Service
 from app.online.telemetry import RequestLog, write_log_lines_to_stderr
@@ -40,10 +40,12 @@ def create(
     title: str,
     description: str,
     patience_ms: float,
+    read_log_every_s: float = PUBLISH_EVERY_S,
 ) -> FastAPI:
     """Wire one service: its own routes, administration, health, metrics and problem details.
 
-    `patience_ms`: how long its callers wait. What takes most of that is late.
+    `patience_ms`: how long its callers wait. What takes most of that is late. `read_log_every_s`:
+    how far behind the document log it may be.
     """
     admission = Admission(settings.service.max_concurrent, LATE * patience_ms / 1e3)
     identities = Identities.open(engine.stores.data, settings.store.address)
@@ -55,7 +57,7 @@ def create(
         lifespan=_lifespan(service),
     )  # fmt: skip
     app.state.service = service
-    service.background.append(LogFollower(engine, service.metrics))
+    service.background.append(LogFollower(engine, service.metrics, read_log_every_s))
     install(app)
     for router in (*routers, admin.router, health.router):
         app.include_router(router)

@@ -11,15 +11,16 @@ from app.online.telemetry import Metrics
 
 log = logging.getLogger(__name__)
 
-READ_EVERY_S = 0.05  # a ranker must have read what a gateway publishes
-PUBLISH_EVERY_S = 0.2  # changes show in groups, for each group costs a few milliseconds
+PUBLISH_EVERY_S = 0.2  # changes show in groups, for each group costs some milliseconds
+RANKER_READS_EVERY_S = 0.05  # so that it has read what a gateway publishes 0.2 s after reading it
 
 
 class LogFollower:
     """Reads what is new, lets searches see it, and says so on the metrics page."""
 
-    def __init__(self, engine: Engine, metrics: Metrics) -> None:
+    def __init__(self, engine: Engine, metrics: Metrics, read_every_s: float) -> None:
         self._engine = engine
+        self._read_every_s = read_every_s
         self._metrics = metrics
         self._is_ending = False
         self._thread = threading.Thread(target=self._run, name="follow", daemon=True)
@@ -36,7 +37,7 @@ class LogFollower:
     def _run(self) -> None:
         wake, publish_at_s = self._engine.reader.wake, time.monotonic()
         while not self._is_ending:
-            wake.wait(READ_EVERY_S)
+            wake.wait(self._read_every_s)
             wake.clear()
             try:
                 self._engine.read_log()

@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from app.corpus.bm25 import idf, length_norm, saturate
+from app.corpus.chains import Chains
 from app.domain.arrays import F32, F64, I32, I64, Rows
 from app.domain.filters import RowMask
 from app.recall.best_rows import Matches
@@ -25,14 +26,14 @@ from app.recall.postings import GRAIN, Postings
 class NewerText:
     """The searched fields of rows newer than the postings."""
 
-    rows: Rows  # ascending
+    chains: Chains
     fields: Sequence[WeightedField]  # their columns reach to the newest row
     k1: float
 
     def find(self, postings: Postings, terms: I32, at_least: int, mask: RowMask | None) -> Matches:
         """Return all rows that hold at least `at_least` of the distinct terms, by row."""
-        rows = allowed_rows(self.rows, mask)
-        if not rows.size or not terms.size:
+        rows = allowed_rows(self.chains.holding(terms), mask)
+        if not rows.size:
             return Matches(np.empty(0, np.int32), np.empty(0, np.float32), 0)
         earned = np.zeros((rows.size, terms.size), np.float32)
         for field in self.fields:

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from app.bootstrap import Engine
 from app.online import application
+from app.online.following import RANKER_READS_EVERY_S
 from app.online.ranker import routes
 from app.settings import Settings
 
@@ -16,5 +17,6 @@ def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
     """Wire one ranker. `key` guards everything but health; None leaves it open."""
     patience_ms = min(settings.rank.timeout_ms, settings.service.timeout_ms)
     return application.create(
-        engine, settings, key, [routes.router], "Duolu ranker", DESCRIPTION, patience_ms
-    )
+        engine, settings, key, [routes.router], "Duolu ranker", DESCRIPTION, patience_ms,
+        RANKER_READS_EVERY_S,
+    )  # fmt: skip

@@ -140,9 +140,18 @@ class NewerPlaces:
             rows, points = rows[allowed], points[allowed]
         if rows.size <= k:
             return rows
-        chords: F64 = np.linalg.norm(points - _unit_vector(origin.lat, origin.lon), axis=1)
+        chords: F64 = _chords(points, *_unit_vector(origin.lat, origin.lon))
         near: Rows = rows[chords <= _no_nearer_than(float(np.partition(chords, k - 1)[k - 1]))]
         return near
+
+
+@njit(cache=True, nogil=True)
+def _chords(points: F64, x: float, y: float, z: float) -> F64:
+    out = np.empty(len(points), np.float64)
+    for i in range(len(points)):
+        a, b, c = points[i, 0] - x, points[i, 1] - y, points[i, 2] - z
+        out[i] = math.sqrt(a * a + b * b + c * c)
+    return out
 
 
 def _unit_vector(lat: float, lon: float) -> tuple[float, float, float]:

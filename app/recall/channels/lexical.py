@@ -82,9 +82,9 @@ class LexicalChannel:
 
     def follow(self, view: Snapshot, tables: Tables) -> Self:
         newer = None
-        if view.overlay is not None and view.overlay.rows.size:
+        if view.documents.newer is not None:
             fields = _weighted_fields(view.documents, self.options)
-            newer = NewerText(view.overlay.rows, fields, self.options.k1)
+            newer = NewerText(view.documents.newer, fields, self.options.k1)
         return replace(self, documents=view.documents, newer=newer)
 
     def accepts(self, ctx: SearchContext) -> bool:
