@@ -30,7 +30,8 @@ from app.offline.reindex import reindex
 from app.offline.timeline import Timeline
 from app.offline.train import Trained, train
 from app.offline.used import open_used
-from app.offline.workflow import Workplace, import_log, refresh_tables
+from app.offline.workflow import import_log, refresh_tables
+from app.offline.workplace import Workplace
 from app.rank.factorization import OBJECTIVES, FactorizationModel, Places, Shape, Weights
 from app.rank.local import LocalRanker
 from app.rank.release import open_release

@@ -16,7 +16,7 @@ from app.offline.recipe import Negatives
 from app.offline.reindex import reindex
 from app.offline.timeline import Timeline
 from app.offline.trec import read_qrels, read_queries
-from app.offline.workflow import Workplace
+from app.offline.workplace import Workplace
 from app.settings import Settings
 
 ROOT = Path(__file__).parents[1]

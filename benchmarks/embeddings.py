@@ -52,7 +52,8 @@ from app.offline.reindex import reindex
 from app.offline.replay import Replay
 from app.offline.timeline import Timeline
 from app.offline.trec import Qrels, Topic, read_qrels, read_queries
-from app.offline.workflow import Workplace, import_log, refresh_tables
+from app.offline.workflow import import_log, refresh_tables
+from app.offline.workplace import Workplace
 from app.query.understand import SearchRequest
 from app.rank.lightgbm_model import LightGbmModel
 from app.rank.local import LocalRanker

@@ -38,7 +38,7 @@ from app.offline.backfill import Backfill
 from app.offline.labelled import labelled_from_log
 from app.offline.logged import with_tables
 from app.offline.recipe import Recipe
-from app.offline.workflow import Workplace
+from app.offline.workplace import Workplace
 from app.settings import Settings
 
 SEED = 7

@@ -18,7 +18,8 @@ from app.offline.labelled import JudgedBy
 from app.offline.reindex import reindex
 from app.offline.replay import Replay
 from app.offline.trec import read_qrels, read_queries
-from app.offline.workflow import Workplace, import_log, refresh_tables, train_model
+from app.offline.workflow import import_log, refresh_tables, train_model
+from app.offline.workplace import Workplace
 from app.rank.local import LocalRanker
 from app.rank.release import open_release
 from app.settings import Settings

@@ -33,7 +33,8 @@ from app.offline.datasets.dataset import Dataset
 from app.offline.reindex import reindex
 from app.offline.replay import Replay
 from app.offline.trec import read_qrels, read_queries
-from app.offline.workflow import Workplace, import_log, refresh_tables
+from app.offline.workflow import import_log, refresh_tables
+from app.offline.workplace import Workplace
 from app.query.understand import SearchRequest
 from app.recall.channel import RecallChannel
 from app.snapshot.context import SearchContext

@@ -34,7 +34,8 @@ from app.offline.recipe import Recipe
 from app.offline.reindex import reindex
 from app.offline.timeline import Timeline
 from app.offline.train import train
-from app.offline.workflow import Workplace, import_log, refresh_tables
+from app.offline.workflow import import_log, refresh_tables
+from app.offline.workplace import Workplace
 from app.rank.local import LocalRanker
 from app.rank.release import open_release
 from app.settings import Settings

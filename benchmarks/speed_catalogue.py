@@ -13,7 +13,7 @@ from typing import Any
 from speed_process import Spent, run
 
 from app.offline.trec import read_queries
-from app.offline.workflow import Workplace
+from app.offline.workplace import Workplace
 from app.query.understand import SearchRequest, place
 from app.settings import Settings
 

@@ -11,7 +11,7 @@ import typer
 
 from app.commands import options as o
 from app.offline.doctor import diagnose
-from app.offline.workflow import Workplace
+from app.offline.workplace import Workplace
 from app.rank.click_release import KIND, ClickRelease, open_click_release
 from app.rank.proofs import Proofs
 from app.rank.release import Release, open_release, publish_by_hand

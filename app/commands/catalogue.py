@@ -12,7 +12,8 @@ from app.commands import options as o
 from app.offline.compaction import compact
 from app.offline.reindex import reindex
 from app.offline.upsert import upsert
-from app.offline.workflow import Workplace, import_log, refresh_tables
+from app.offline.workflow import import_log, refresh_tables
+from app.offline.workplace import Workplace
 
 
 def register(app: typer.Typer) -> None:

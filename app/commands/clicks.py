@@ -9,7 +9,7 @@ from app.commands import options as o
 from app.offline.ctr.report import click_lines
 from app.offline.ctr.workflow import ClickTraining, train_click_model
 from app.offline.labelled import JudgedBy
-from app.offline.workflow import Workplace
+from app.offline.workplace import Workplace
 
 
 def train_clicks_and_show(

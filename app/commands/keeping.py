@@ -11,7 +11,9 @@ import typer
 
 from app.commands import options as o
 from app.corpus.impression_log import expired, forget, start_ms
+from app.domain.user import user_alias
 from app.offline.exclusive import exclusive
+from app.offline.forgetting import Swept, sweep
 from app.offline.retention import (
     DAY_MS,
     Fate,
@@ -22,13 +24,31 @@ from app.offline.retention import (
     release_stores,
     remove,
 )
-from app.offline.workflow import Workplace
+from app.offline.workplace import Workplace
 
 MIB = 1 << 20
 
 
 def register(app: typer.Typer) -> None:
     app.command("gc")(gc_command)
+    app.command("forget")(forget_command)
+
+
+def forget_command(
+    user: Annotated[str, typer.Argument(help="The user_id that you send.")],
+    data: o.Data = o.DATA,
+    models: o.Models = o.MODELS,
+    config: o.Config = o.CONFIG,
+    overrides: o.Override = None,
+    as_json: o.Json = False,
+) -> None:
+    """Forget somebody for good: who they are at once, then everything that was written of them."""
+    place, now_ms = o.workplace(data, models, config, overrides), int(time.time() * 1e3)
+    with place.identities() as identities:
+        is_known = bool(identities.forget([user_alias(user)], now_ms))
+    swept = sweep(place, now_ms)
+    lines = ["forgotten" if is_known else "nobody is known by that id", *_swept_lines(swept)]
+    o.show({"known": is_known, **swept.to_json()}, as_json, lines)
 
 
 def gc_command(
@@ -39,9 +59,13 @@ def gc_command(
     overrides: o.Override = None,
     as_json: o.Json = False,
 ) -> None:
-    """Delete old impressions, and artifacts that nothing needs; what impressions name stays."""
+    """Delete what is left of the forgotten, old impressions, and artifacts that nothing needs.
+
+    What impressions name stays.
+    """
     place = o.workplace(data, models, config, overrides)
     now_ms, log = int(time.time() * 1e3), place.stores.impressions
+    swept = Swept() if dry_run else sweep(place, now_ms)
     days = expired(log, now_ms, place.settings.impressions.retention_days)
     with exclusive(place.stores.snapshots.root / ".reindex.lock", "reindex"):
         judged = judge(place, now_ms, days)
@@ -53,9 +77,10 @@ def gc_command(
     lines = [*_lines(judged), f"{len(going)} of {len(judged)} {verb}: {freed / MIB:,.1f} MiB"]
     if days:
         lines.append(f"impressions of {len(days)} days {verb}: {days[0]} to {days[-1]}")
+    lines += _swept_lines(swept)
     result = {
-        "dry_run": dry_run, "bytes": freed, "artifacts": [f.to_json() for f in judged],
-        "days": [str(day) for day in days],
+        "dry_run": dry_run, "forgotten": swept.to_json(), "bytes": freed,
+        "artifacts": [f.to_json() for f in judged], "days": [str(day) for day in days],
     }  # fmt: skip
     o.show(result, as_json, lines)
 
@@ -69,6 +94,15 @@ def judge(place: Workplace, now_ms: int, expired_days: Sequence[date]) -> list[F
         *judge_snapshots(stores.snapshots, place.settings.reindex.keep_snapshots, named),
         *judge_tables(stores.tables, retention.tables, named),
         *judge_releases(release_stores(place.models), retention, named, now_ms),
+    ]
+
+
+def _swept_lines(swept: Swept) -> list[str]:
+    if not swept.people:
+        return []
+    return [
+        f"of the forgotten: {swept.events:,} events and {swept.impressions:,} impressions "
+        f"deleted, {swept.tables} tables redacted"
     ]
 
 

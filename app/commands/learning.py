@@ -18,7 +18,8 @@ from app.offline.labelled import JudgedBy
 from app.offline.report import metric_lines, verdict_lines
 from app.offline.runs import Pipeline, evaluate_run, write_topics_run
 from app.offline.train import Trained
-from app.offline.workflow import Workplace, train_model
+from app.offline.workflow import train_model
+from app.offline.workplace import Workplace
 from app.rank.golden_leaves import golden_line
 
 Queries = Annotated[Path, typer.Option(help="Queries, JSONL: qid, text, user_id?, lat?, lon?.")]

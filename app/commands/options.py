@@ -12,7 +12,7 @@ import orjson
 import typer
 
 from app.offline.progress import Progress, progress_on
-from app.offline.workflow import Workplace
+from app.offline.workplace import Workplace
 from app.settings import Settings
 
 Data: TypeAlias = Annotated[

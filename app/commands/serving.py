@@ -14,7 +14,7 @@ from app.bootstrap import Engine
 from app.commands import options as o
 from app.domain.errors import InvalidInput
 from app.offline.indexer import Indexer
-from app.offline.workflow import Workplace
+from app.offline.workplace import Workplace
 from app.online.access import refuse_open_host
 from app.online.application import run
 from app.online.workers import supervise

@@ -40,10 +40,10 @@ TELLING = (*GAINS, LINK_IDENTITY, UNLINK_IDENTITY)
 """Actions that say something of a person at once; tables learn from the others too, later."""
 
 _APPENDING = 0x6475_6F65  # names the advisory lock that gives out numbers in order of commits
-_METADATA = MetaData()
-_events = Table(
+METADATA = MetaData()
+EVENTS = Table(
     "events",
-    _METADATA,
+    METADATA,
     Column("seq", BIG, primary_key=True),
     Column("event_id", String, nullable=False, unique=True),
     Column("action_name", String, nullable=False),
@@ -61,15 +61,15 @@ _events = Table(
     Column("attributes", String),  # JSON object, NULL where empty
     sqlite_autoincrement=True,  # a deleted event's number is never given again
 )
-_WHOLE = tuple(c.name for c in _events.columns if c.name != "seq")
+_WHOLE = tuple(c.name for c in EVENTS.columns if c.name != "seq")
 _FROM_ATTRIBUTES = ("dwell_ms", "is_random")
-_PLAIN = tuple(c.name for c in _events.columns if c.name not in ("event_id", "attributes"))
+_PLAIN = tuple(c.name for c in EVENTS.columns if c.name not in ("event_id", "attributes"))
 HOT = (*_PLAIN, *_FROM_ATTRIBUTES)
 """What learning reads; the rest stays on disk."""
 
 _some_attributes = case(
-    (or_(*(_events.c.attributes.contains(f'"{n}"') for n in _FROM_ATTRIBUTES)),
-     _events.c.attributes)
+    (or_(*(EVENTS.c.attributes.contains(f'"{n}"') for n in _FROM_ATTRIBUTES)),
+     EVENTS.c.attributes)
 )  # fmt: skip
 
 
@@ -92,7 +92,7 @@ class EventLog:
 
         Every method raises StoreUnavailable, `append` also StoreFull.
         """
-        return cls(Database.choose(url, file, _METADATA))
+        return cls(Database.choose(url, file, METADATA))
 
     def close(self) -> None:
         self._database.close()
@@ -115,9 +115,9 @@ class EventLog:
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_APPENDING})"))
             before = _last_seq(connection)
             if rows:
-                add = self._database.insert(_events)
+                add = self._database.insert(EVENTS)
                 connection.execute(add.on_conflict_do_nothing(index_elements=["event_id"]), rows)
-            added = select(_events.c.event_id, _events.c.seq).where(_events.c.seq > before)
+            added = select(EVENTS.c.event_id, EVENTS.c.seq).where(EVENTS.c.seq > before)
             new = {event_id: seq for event_id, seq in connection.execute(added)}
         return [_taken(post, new, before) for post in posts]
 
@@ -171,14 +171,14 @@ def _chosen(
     before_ts: int | None,
     actions: Sequence[str] | None,
 ) -> Select[Any]:
-    query = select(*(_events.c[n] for n in names)).where(_events.c.seq > after_seq)
+    query = select(*(EVENTS.c[n] for n in names)).where(EVENTS.c.seq > after_seq)
     if up_to_seq is not None:
-        query = query.where(_events.c.seq <= up_to_seq)
+        query = query.where(EVENTS.c.seq <= up_to_seq)
     if before_ts is not None:
-        query = query.where(_events.c.ts_ms < before_ts)
+        query = query.where(EVENTS.c.ts_ms < before_ts)
     if actions is not None:
-        query = query.where(_events.c.action_name.in_(actions))
-    return query.order_by(_events.c.seq)
+        query = query.where(EVENTS.c.action_name.in_(actions))
+    return query.order_by(EVENTS.c.seq)
 
 
 def _batched(events: Iterable[Event], size: int) -> Iterator[list[Event]]:
@@ -195,7 +195,7 @@ def _taken(post: Sequence[Event], new: dict[str, int], before: int) -> Appended:
 
 
 def _last_seq(connection: Connection) -> int:
-    return int(connection.execute(select(func.max(_events.c.seq))).scalar() or 0)
+    return int(connection.execute(select(func.max(EVENTS.c.seq))).scalar() or 0)
 
 
 def _row(e: Event) -> dict[str, Any]:

@@ -42,11 +42,14 @@ def requests_of(root: Path, is_gone: IsGone, broken: Broken = warn) -> set[str]:
 def erase_impressions(
     root: Path, is_gone: IsGone, requests: Collection[str], broken: Broken = warn
 ) -> Erased:
-    """Delete every record of the forgotten and of these requests. Raises OSError."""
+    """Delete every record of the forgotten, and of these requests where it names nobody.
+
+    Raises OSError.
+    """
     records = files = 0
     asked = pa.array(sorted(requests), pa.string())
     for file, table in _tables(root, broken):
-        theirs = pc.or_(_of_persons(table, is_gone), pc.is_in(table["request_id"], asked))
+        theirs = pc.or_(_of_persons(table, is_gone), _of_nobody(table, asked))
         count = pc.sum(theirs).as_py() or 0
         if not count:
             continue
@@ -71,12 +74,22 @@ def _tables(
 
 
 def _of_persons(table: Any, is_gone: IsGone) -> Any:
-    """Tell which records name a forgotten one. (n,)"""
-    masks = []
-    for column in PERSONS:
-        names = [n for n in pc.unique(table[column]).to_pylist() if n is not None and is_gone(n)]
-        masks.append(pc.is_in(table[column], pa.array(names, pa.string())))
-    return pc.or_(*masks)
+    """Tell which records a forgotten one made: the user before the device, as everywhere. (n,)"""
+    is_nobodys = pc.is_null(table["user_id"])
+    by_device = pc.and_(is_nobodys, _names(table["client_id"], is_gone))
+    return pc.or_(_names(table["user_id"], is_gone), by_device)
+
+
+def _of_nobody(table: Any, requests: Any) -> Any:
+    """Tell which records name nobody and are of these requests. (n,)"""
+    is_nameless = pc.and_(pc.is_null(table["user_id"]), pc.is_null(table["client_id"]))
+    return pc.and_(is_nameless, pc.is_in(table["request_id"], requests))
+
+
+def _names(column: Any, is_gone: IsGone) -> Any:
+    """Tell which records name a forgotten one in this column. (n,)"""
+    gone = [n for n in pc.unique(column).to_pylist() if n is not None and is_gone(n)]
+    return pc.is_in(column, pa.array(gone, pa.string()))
 
 
 def _replace(file: Path, rest: Any) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar, cast
 
@@ -50,6 +50,7 @@ class Pseudonyms:
         self._writing = threading.Lock()  # what is being forgotten is not made durable meanwhile
         self._known: dict[str, str] = {}  # name → pseudonym, oldest first
         self._drawn: dict[str, str] = {}  # of the known, those that the store does not hold yet
+        self._second: dict[str, str] = {}  # drawn here → the first of the name, drawn elsewhere
         self._gone: set[str] = set()  # digests that this process heard of
         self._era = 0  # what was read in an earlier one may be forgotten since
         self._heard_seq = 0
@@ -136,12 +137,19 @@ class Pseudonyms:
         except ServerError as error:
             log.warning("impressions of strangers are logged of nobody: %s", error)
         with self._lock:
-            drawn = set(self._drawn.values())
-        stay = (i for i in impressions if not self._is_gone(i))
-        return [
-            replace(i, user_id=None, client_id=None) if drawn & {i.user_id, i.client_id} else i
-            for i in stay
-        ]
+            unsettled = set(self._drawn.values())
+        stay = (self._settled(i, unsettled) for i in impressions if not self._is_gone(i))
+        return [i for i in stay if not self._is_gone(i)]
+
+    def _settled(self, impression: Impression, unsettled: Collection[str]) -> Impression:
+        """Name somebody who was met in two places at once as all others do."""
+        user, client = impression.user_id, impression.client_id
+        if user in unsettled or client in unsettled:
+            return replace(impression, user_id=None, client_id=None)
+        first = self._second.get(user or "", user), self._second.get(client or "", client)
+        if first == (user, client):
+            return impression
+        return replace(impression, user_id=first[0], client_id=first[1])
 
     def settle(self) -> None:
         """Make the pseudonyms drawn here durable. Raises StoreUnavailable or StoreFull."""
@@ -153,6 +161,7 @@ class Pseudonyms:
             stored = self._identities.find(drawn)
             with self._lock:
                 self._drawn = {n: p for n, p in self._drawn.items() if drawn.get(n) != p}
+                self._second |= {p: stored[n] for n, p in drawn.items() if stored.get(n, p) != p}
             self._remember(stored, era)
 
     def forget(

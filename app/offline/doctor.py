@@ -13,7 +13,7 @@ import numpy as np
 
 from app.domain.errors import DuoluError
 from app.offline.behaviour.showings import LEFT_OUT
-from app.offline.workflow import Workplace
+from app.offline.workplace import Workplace
 from app.rank.proofs import Proofs
 from app.rank.release import open_release, refuse_if_foreign
 from app.snapshot.snapshot import Snapshot

@@ -17,7 +17,7 @@ from app.offline.metrics import evaluate
 from app.offline.progress import Progress
 from app.offline.replay import Replay
 from app.offline.trec import Topic, read_qrels, read_queries, write_run
-from app.offline.workflow import Workplace
+from app.offline.workplace import Workplace
 from app.pipeline.search import SearchResult
 from app.query.understand import SearchRequest
 from app.rank.local import LocalRanker

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from app.corpus.event_columns import EventColumns
-from app.corpus.event_log import FILE, EventLog
-from app.corpus.identity import Identities
-from app.corpus.pseudonyms import Pseudonyms
 from app.domain.errors import InvalidInput
 from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.publish import publish_tables
-from app.offline.behaviour.rebuild import Rebuilder
+from app.offline.forgetting import sweep
 from app.offline.import_events import Imported, import_events, import_sessions
 from app.offline.impression_events import tell
 from app.offline.join import JoinCounts
 from app.offline.judged import Judged
 from app.offline.labelled import JudgedBy, Labelled, read_labelled
 from app.offline.parity import Parity, chosen, compare
-from app.offline.past import Past
-from app.offline.past_people import PastPeople
 from app.offline.progress import Progress, Silent
 from app.offline.recipe import Recipe
 from app.offline.retention import release_stores
@@ -32,81 +24,8 @@ from app.offline.timeline import Logged, Timeline
 from app.offline.train import Trained, train
 from app.offline.tune import require_optuna
 from app.offline.used import open_used
-from app.settings import Settings
-from app.snapshot.opening import open_snapshot, open_tables
+from app.offline.workplace import Workplace
 from app.snapshot.snapshot import Snapshot
-from app.snapshot.store import ArtifactStore
-from app.snapshot.stores import Stores
-from app.snapshot.tables import Tables
-
-
-@dataclass(frozen=True, slots=True)
-class Workplace:
-    """Where everything is, and what is configured."""
-
-    settings: Settings
-    data: Path
-    models: Path
-
-    @property
-    def stores(self) -> Stores:
-        return Stores.under(self.data, self.models, self.settings.rank.model)
-
-    @property
-    def events_file(self) -> Path:
-        return self.data / FILE
-
-    @property
-    def has_event_log(self) -> bool:
-        """Whether there may be events: a server is not asked."""
-        return self.settings.store.url is not None or self.events_file.exists()
-
-    def open_events(self) -> EventLog:
-        """The event log of the configured store."""
-        return EventLog.open(self.events_file, self.settings.store.address)
-
-    def releases_of(self, model: str) -> ArtifactStore:
-        """Return where the releases of one model live."""
-        return ArtifactStore(self.models / model, "release")
-
-    def snapshot(self) -> Snapshot:
-        """Open the published snapshot. Raises NothingServes with the remedy if there is none."""
-        store = self.stores.snapshots
-        return open_snapshot(store.path(store.require_current()))
-
-    def tables(self, snapshot: Snapshot) -> Tables:
-        store = self.stores.tables
-        current = store.current_id()
-        if current is None:
-            return Tables.empty(len(snapshot))
-        return open_tables(store.path(current), snapshot.documents)
-
-    def past(self, events: EventColumns | None, current: Snapshot | None = None) -> Past:
-        """Open what impressions name; `current` stands in for snapshots that are gone."""
-        stores = self.stores
-        rebuilder = Rebuilder(stores.tables, events)
-        newest = self.settings.state.newest
-        people = None if events is None else PastPeople(events, newest)
-        return Past(self.settings, stores.snapshots, stores.tables, rebuilder, current, people)
-
-    @contextmanager
-    def door(self) -> Iterator[Pseudonyms]:
-        """Open the way from ids to the pseudonyms by which all logs and tables know people."""
-        identities = Identities.open(self.data, self.settings.store.address)
-        try:
-            yield Pseudonyms(identities, time.monotonic)
-        finally:
-            identities.close()
-
-    def events(self) -> EventColumns | None:
-        """Read the whole event log. None where there is none, or nothing in it."""
-        if not self.has_event_log:
-            return None
-        log = self.open_events()
-        try:
-            return EventColumns.load(log) if log.last_seq() else None
-        finally:
-            log.close()
 
 
 def import_log(
@@ -145,8 +64,9 @@ def refresh_tables(
 ) -> str | None:
     """Build and publish tables from the whole event log. None where there is no event.
 
-    The log is first told what our own service showed.
+    The log is first told what our own service showed, and rid of whoever asked to be forgotten.
     """
+    sweep(place, now_ms)
     impressions = place.stores.impressions
     if not place.has_event_log and not impressions.is_dir():
         return None
@@ -185,6 +105,7 @@ def train_model(
 ) -> Trained:
     """Train from the labels and write a release. Publishing is a step of its own: offline.gate."""
     labels.check()
+    sweep(place, now_ms)
     if trials:
         require_optuna()  # before anything that takes long
     recipe = Recipe.load(recipe_file).limited(max_groups)

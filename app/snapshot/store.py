@@ -109,6 +109,12 @@ class ArtifactStore:
         write_pointer(self.root / "HISTORY", "\n".join(lines))
         write_pointer(self.root / "CURRENT", artifact_id)
 
+    def remove(self, artifact_id: str) -> None:
+        """Delete an artifact. Where it served, nothing is published until the next is."""
+        if self.current_id() == artifact_id:
+            (self.root / "CURRENT").unlink()
+        remove_directory(self.root / artifact_id)
+
     def history(self) -> list[str]:
         """Return ids that served and still exist, oldest first."""
         return list(self.notes())

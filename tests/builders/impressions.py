@@ -17,7 +17,7 @@ from app.features.inputs import gather
 from app.offline.behaviour.publish import publish_tables
 from app.offline.replay import Replay
 from app.offline.sessions import events_of
-from app.offline.workflow import Workplace
+from app.offline.workplace import Workplace
 from app.pipeline.select import pick
 from app.query.understand import SearchRequest
 from app.rank.lightgbm_model import LightGbmModel

@@ -10,7 +10,8 @@ from app.corpus.event_log import EventLog
 from app.domain.events import Event
 from app.features.catalog import CATALOG
 from app.offline.recipe import Recipe
-from app.offline.workflow import Workplace, check_parity, refresh_tables
+from app.offline.workflow import check_parity, refresh_tables
+from app.offline.workplace import Workplace
 from app.settings import Settings
 from app.snapshot.opening import open_snapshot
 from app.snapshot.store import ArtifactStore

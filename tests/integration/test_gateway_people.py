@@ -10,7 +10,8 @@ import pytest
 
 from app.corpus.identity import FILE, Identities
 from app.corpus.impression_log import read_impressions
-from app.offline.workflow import Workplace, import_log, refresh_tables
+from app.offline.workflow import import_log, refresh_tables
+from app.offline.workplace import Workplace
 from app.settings import Settings
 from tests.builders import city_rows
 from tests.builders.databases import PostgreSQL
@@ -56,7 +57,7 @@ def test_a_history_is_found_by_the_id_and_kept_by_the_pseudonym(place: Workplace
         for who in ({"user_id": ANN}, {"client_id": PHONE}):
             body = {"channels": ["behaviour", "profile"], "limit": 50, **who}
             answer = client.post("/v1/search", json=body).json()
-            assert answer["degraded"] == []
+            assert "identity:unavailable" not in answer["degraded"]
             assert answer["results"], who
         stranger = client.post("/v1/search", json={**body, "client_id": ANN}).json()
         assert stranger["results"] == []
@@ -66,10 +67,11 @@ def test_a_history_is_found_by_the_id_and_kept_by_the_pseudonym(place: Workplace
 
 def test_a_stranger_is_logged_by_a_pseudonym_that_leads_back_to_them(place: Workplace) -> None:
     with gateway(place.data) as client:
-        for query in ("火锅", "tea"):
+        for query in ("火锅", "tea", "garden"):
             client.post("/v1/search", json={"query": query, "user_id": ANN, "client_id": PHONE})
     logged = list(read_impressions(place.data / "impressions"))
-    [user], [device] = {i.user_id for i in logged}, {i.client_id for i in logged}
+    [user] = {i.user_id for i in logged} - {None}  # nobody, where the machine was too busy to ask
+    [device] = {i.client_id for i in logged} - {None}
     identities = Identities.open(place.data)
     assert identities.find([f"user:{ANN}", f"client:{PHONE}"]) == {
         f"user:{ANN}": user,
@@ -101,8 +103,9 @@ def test_a_store_that_is_no_store_costs_the_name_and_not_the_search(place: Workp
     with gateway(place.data) as client:
         answer = client.post("/v1/search", json={"query": "火锅", "user_id": ANN}).json()
         nobody = client.post("/v1/search", json={"query": "火锅"}).json()
-    assert answer["results"] == nobody["results"]
-    assert (answer["degraded"], nobody["degraded"]) == (["identity:unavailable"], [])
+    assert answer["results"]
+    assert "identity:unavailable" in answer["degraded"]
+    assert "identity:unavailable" not in nobody["degraded"]
     logged = read_impressions(place.data / "impressions")
     assert {i.user_id for i in logged} == {None}
 
@@ -115,11 +118,10 @@ def test_a_server_that_stops_costs_the_name_until_it_is_back(
     with gateway(place.data, f"store.url={url}") as client:
         assert client.post("/v1/search", json=body).json()["degraded"] == []
         postgresql.stop()
-        degraded = []
-        while not degraded:
-            degraded = client.post("/v1/search", json=body).json()["degraded"]
-        assert degraded == ["identity:unavailable"]
+        while "identity:unavailable" not in client.post("/v1/search", json=body).json()["degraded"]:
+            pass
+        assert client.post("/v1/search", json=body).json()["results"]
         postgresql.start()
-        while degraded:
-            degraded = client.post("/v1/search", json=body).json()["degraded"]
+        while client.post("/v1/search", json=body).json()["degraded"]:
+            pass
     assert not (place.data / FILE).exists()

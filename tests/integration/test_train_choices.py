@@ -11,7 +11,8 @@ import tomllib
 
 import pytest
 
-from app.offline.workflow import JudgedBy, Workplace, train_model
+from app.offline.workflow import JudgedBy, train_model
+from app.offline.workplace import Workplace
 from app.rank.release import open_release
 from app.settings import Settings
 from tests.builders.behaviour import make_sessions

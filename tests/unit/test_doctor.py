@@ -5,7 +5,8 @@ from pathlib import Path
 from app.corpus.event_log import EventLog
 from app.domain.events import Event
 from app.offline.doctor import diagnose
-from app.offline.workflow import Workplace, refresh_tables
+from app.offline.workflow import refresh_tables
+from app.offline.workplace import Workplace
 from app.settings import Settings
 from tests.builders import NOW_MS, city_rows
 from tests.builders.servers import publish_snapshot

@@ -124,7 +124,11 @@ def test_who_was_met_by_two_at_once_is_forgotten_under_both_pseudonyms(opened: O
     here.settle()
     there.settle()
     assert here.recall(["user:ann"]) == there.recall(["user:ann"]) == {"user:ann": mine}
+    shown = replace(make_impression("r"), user_id=theirs, client_id="phone")
+    [logged] = there.loggable([shown])
+    assert (logged.user_id, logged.client_id) == (mine, "phone")
     assert set(there.forget(["user:ann"], NOW_MS)) == {mine, theirs}
+    assert there.loggable([shown, replace(shown, user_id=mine)]) == []
 
 
 def test_the_forgotten_are_forgotten_in_every_process(opened: Opened) -> None:

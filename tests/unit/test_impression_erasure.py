@@ -32,9 +32,11 @@ def make_log(root: Path, days: int = 3) -> None:
         at = NOW_MS + k * 86_400_000 // 4
         those = [
             replace(make_impression(f"ann{k}", at), user_id=ANN, text=SECRET),
-            replace(make_impression(f"phone{k}", at + 1), client_id=PHONE, text=SECRET),
+            replace(
+                make_impression(f"phone{k}", at + 1), user_id=None, client_id=PHONE, text=SECRET
+            ),
             replace(make_impression(f"bob{k}", at + 2), user_id=BOB),
-            make_impression(f"nobody{k}", at + 3),
+            replace(make_impression(f"nobody{k}", at + 3), user_id=None, client_id=None),
         ]
         write_impressions(root, those)
 
@@ -74,7 +76,7 @@ def test_no_byte_of_the_forgotten_stays(tmp_path):
     make_log(tmp_path)
     before = held(tmp_path)
     assert requests_of(tmp_path, is_ann) == {r for r in before if r.startswith(("ann", "phone"))}
-    assert erase_impressions(tmp_path, is_ann, {"nobody3"}) == Erased(25, 12)
+    assert erase_impressions(tmp_path, is_ann, {"nobody3", "bob3"}) == Erased(25, 12)
     assert held(tmp_path) == {
         r: one for r, one in before.items() if r.startswith(("bob", "nobody")) and r != "nobody3"
     }

@@ -10,8 +10,12 @@ from app.corpus.event_columns import EventColumns
 from app.corpus.event_log import EventLog
 from app.offline.behaviour.build import DEFAULT, build_tables
 from app.offline.behaviour.config import TableConfig
+from app.offline.exclusive import exclusive
 from app.snapshot.artifact import seal
 from app.snapshot.store import ArtifactStore, new_id
+
+LOCK = ".lock"
+"""Under the tables: who builds or replaces any holds it."""
 
 
 def tables_store(data: Path) -> ArtifactStore:
@@ -30,10 +34,11 @@ def publish_tables(
 ) -> str:
     """Build tables of the events before as_of_ms, publish them, and return their id."""
     store, tables_id = tables_store(data), new_id(now_ms)
-    directory = store.building(tables_id)
-    events = EventColumns.load(log)
-    facts = build_tables(events, directory, as_of_ms, analyzer, analyzers, config)
-    seal(directory, "tables", {"id": tables_id, **facts})
-    store.finish(directory, tables_id)
-    store.publish(tables_id)
+    with exclusive(store.root / LOCK, "build of tables", waits=True):
+        directory = store.building(tables_id)
+        events = EventColumns.load(log)
+        facts = build_tables(events, directory, as_of_ms, analyzer, analyzers, config)
+        seal(directory, "tables", {"id": tables_id, **facts})
+        store.finish(directory, tables_id)
+        store.publish(tables_id)
     return tables_id

@@ -19,6 +19,9 @@ from app.snapshot.snapshot import Snapshot
 from app.snapshot.store import ArtifactStore
 from app.snapshot.tables import Learned, Tables
 
+REDACTED = "redacted_seq"
+"""Of a manifest: the last forgotten one whom the tables know nothing of; their events are gone."""
+
 KEPT = 2
 """Tables held at once: files of a log may overlap where one set of tables followed another."""
 
@@ -40,7 +43,7 @@ class Rebuilder:
         if tables_id is None:
             return Tables.empty(len(snapshot))
         manifest = self._store.manifest(tables_id)
-        learned = self._learned.pop(tables_id, None) or self._learn(manifest, snapshot)
+        learned = self._learned.pop(tables_id, None) or self._restore(manifest, snapshot)
         self._learned = dict([*list(self._learned.items())[-KEPT + 1 :], (tables_id, learned)])
         return Tables.of(learned, manifest, snapshot.documents)
 
@@ -52,6 +55,13 @@ class Rebuilder:
         learned = learn(self._events, self._terms(analyzers, snapshot), moment_ms, DEFAULT)
         facts = {"id": f"before-{moment_ms}", **facts_of(self._events, moment_ms, DEFAULT)}
         return Tables.of(learned, facts, snapshot.documents)
+
+    def _restore(self, manifest: Mapping[str, Any], snapshot: Snapshot) -> Learned:
+        """Build tables again; read those that the log cannot give any more."""
+        if REDACTED not in manifest:
+            return self._learn(manifest, snapshot)
+        self._store.verify(manifest["id"])
+        return Learned.open(self._store.path(manifest["id"]))
 
     def _learn(self, manifest: Mapping[str, Any], snapshot: Snapshot) -> Learned:
         if self._events is None:

@@ -9,10 +9,12 @@ from app.domain.errors import InvalidInput
 from app.offline.ctr.recipe import ClickRecipe
 from app.offline.ctr.release import write_click_release
 from app.offline.ctr.train import TrainedClicks, publish_clicks, train_clicks
+from app.offline.forgetting import sweep
 from app.offline.labelled import JudgedBy
 from app.offline.progress import Progress
 from app.offline.sessions import sessions_of
-from app.offline.workflow import Workplace, follow_log, import_log, refresh_tables
+from app.offline.workflow import follow_log, import_log, refresh_tables
+from app.offline.workplace import Workplace
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ def train_click_model(
             "give --sessions F, or nothing to learn from the event log"
         )
     recipe = ClickRecipe.load(recipe_file).limited(max_lists)
+    sweep(place, now_ms)
     snapshot = place.snapshot()
     if labels.sessions is not None:
         import_log(place, (), (str(labels.sessions),), now_ms, progress)
