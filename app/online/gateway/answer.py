@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import orjson
 
+from app.corpus.documents import Documents
 from app.corpus.geometry import haversine_km
 from app.domain.arrays import F64
 from app.domain.candidates import ChannelHits
 from app.domain.query import Query
 from app.pipeline.explain import told
 from app.pipeline.facets import Facet
+from app.pipeline.reasons import Reason, language_of, reasons_of
 from app.pipeline.serving import Answer
 
 
@@ -78,6 +80,8 @@ def _results(answer: Answer) -> Iterator[dict[str, Any]]:
     result, documents = answer.result, answer.ctx.snapshot.documents
     first = answer.ctx.query.offset + 1
     distances = _distances_km(answer)
+    ctx, picked = answer.ctx, result.picked
+    why = reasons_of(ctx, result.candidates, picked, distances)
     for i, row in enumerate(result.rows.tolist()):
         entry = {
             "id": result.ids[i],
@@ -85,7 +89,7 @@ def _results(answer: Answer) -> Iterator[dict[str, Any]]:
             "score": result.scores[i],
             "document": orjson.Fragment(documents.shown(row)),
             "channels": _channels(answer, int(result.picked[i])),
-            "reasons": [],
+            "reasons": _told(ctx.query.text, documents, row, why[i]),
         }
         if distances is not None and np.isfinite(distances[i]):
             entry["distance_km"] = round(float(distances[i]), 4)
@@ -95,6 +99,15 @@ def _results(answer: Answer) -> Iterator[dict[str, Any]]:
         if answer.explanation is not None and i < answer.explanation.places.size:
             entry["explain"] = told(answer.explanation, i)
         yield entry
+
+
+def _told(text: str, documents: Documents, row: int, reasons: Sequence[Reason]) -> list[str]:
+    """Say the reasons in the query's language, or without words in the document's."""
+    if not reasons:
+        return []
+    title = "" if text else documents.payload[row]
+    language = language_of(text, title)
+    return [reason.told(language) for reason in reasons]
 
 
 def _channels(answer: Answer, at: int) -> dict[str, Any]:
