@@ -14,7 +14,7 @@ PORT ?= 8000
 PARITY_DIR ?= data/parity
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-prerank bench-relevance bench-documents lock test-compose clean bench-peers bench-freshness bench-service
+.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-prerank bench-relevance bench-documents lock test-compose clean bench-peers bench-freshness bench-service bench-durability
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ bench-relevance: setup ## nDCG, recall and intervals on real data: DUOLU_DATASET
 
 bench-documents: setup ## How fast changes of documents are on disk and acknowledged: some minutes
 	$(BIN)/python benchmarks/documents.py $(ARGS)
+
+bench-durability: setup ## Kill whole services a hundred times and look for what they had promised: half an hour
+	$(BIN)/python benchmarks/durability.py $(ARGS)
 
 lock: setup ## Pin what pyproject.toml asks for. Newer versions: make lock ARGS=--upgrade
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

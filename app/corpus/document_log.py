@@ -123,7 +123,7 @@ class DocumentLog:
             take = self._database.insert(LEASES).values(name=lease, **mine)
             is_free = (LEASES.c.holder == holder) | (LEASES.c.until_ms <= now)
             upsert = take.on_conflict_do_update(index_elements=["name"], set_=mine, where=is_free)
-            return connection.execute(upsert).rowcount > 0
+            return connection.execute(upsert.returning(LEASES.c.name)).first() is not None
 
     def release(self, lease: str, holder: str) -> None:
         """Let others have it at once."""

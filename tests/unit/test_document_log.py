@@ -187,6 +187,30 @@ def test_a_lost_log_does_not_give_numbers_again_that_a_snapshot_knows(
         log.read(40)
 
 
+def test_one_at_a_time_holds_a_lease_and_another_follows(
+    opened: Callable[[], DocumentLog],
+) -> None:
+    first, second = opened(), opened()
+    assert first.hold("indexer", "a", 60)
+    assert not second.hold("indexer", "b", 60)
+    assert first.hold("indexer", "a", 0)  # kept, and over at once: as of one who died
+    assert second.hold("indexer", "b", 60)
+    assert not first.hold("indexer", "a", 60)
+    second.release("indexer", "a")  # not theirs to give up
+    assert not first.hold("indexer", "a", 60)
+    second.release("indexer", "b")
+    assert first.hold("indexer", "a", 60)
+    assert second.hold("another", "b", 60)
+
+
+def test_what_a_snapshot_does_not_hold_is_counted(opened: Callable[[], DocumentLog]) -> None:
+    log = opened()
+    assert log.pending(0) == (0, 0, None)
+    log.append([put("a"), patch("a"), patch("a"), drop("a")])
+    assert log.pending(0) == (2, 2, NOW_MS)
+    assert log.pending(2) == (1, 1, NOW_MS)
+
+
 def test_a_store_that_is_down_is_named_and_comes_back(
     postgresql: PostgreSQL, database_url: str, tmp_path: Path
 ) -> None:
