@@ -43,13 +43,14 @@ def main(
     size: Annotated[int, typer.Option(help="Documents.")] = 100_000,
     queries: Annotated[int, typer.Option(help="Of the city's own.")] = 300,
     rounds: Annotated[int, typer.Option(help="Times that each query is asked.")] = 5,
+    rebuild: Annotated[bool, typer.Option(help="Draw, index and train again.")] = False,
     work: Annotated[Path, typer.Option(help="Where cities are kept.")] = Path("data/bench/speed"),
     indexes: Annotated[Path, typer.Option(help="Where peers build.")] = Path("data/bench/peers"),
 ) -> None:
     """Measure, print the table, keep the samples."""
     faiss.omp_set_num_threads(1)
     size, queries, rounds = (20_000, 60, 3) if quick else (size, queries, rounds)
-    city = prepare(size, work, rebuild=False)
+    city = prepare(size, work, rebuild)
     engine = Engine(patient(city.settings), city.place.data, city.place.models)
     engine.refresh()
     try:

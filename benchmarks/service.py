@@ -38,12 +38,13 @@ def main(
     limit_ms: Annotated[float, typer.Option(help="p99 that capacity must keep.")] = 100.0,
     keep: Annotated[bool, typer.Option(help="Keep the file's other parts.")] = False,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="For the services.")] = None,
+    rebuild: Annotated[bool, typer.Option(help="Draw, index and train again.")] = False,
     work: Annotated[Path, typer.Option(help="Where cities are kept.")] = Path("data/bench/speed"),
     site: Annotated[Path, typer.Option(help="Where services run.")] = Path("data/bench/service"),
 ) -> None:
     """Measure, print the table, keep the samples."""
     plan = (parts.QUICK if quick else parts.WHOLE).at(rate, swap_rate, limit_ms)
-    city = prepare(size, work, rebuild=False)
+    city = prepare(size, work, rebuild)
     asked = city.queries(1_000)
     rows: list[dict[str, Any]] = []
     samples: dict[str, Any] = {}

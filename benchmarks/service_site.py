@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from speed_catalogue import CONFIG, DUOLU, ROOT, City
@@ -79,12 +80,15 @@ def _started(command: Sequence[str], log: int) -> subprocess.Popen[bytes]:
 
 
 def _await_health(port: int, log: Path) -> None:
-    until = time.monotonic() + START_S
+    until, problem = time.monotonic() + START_S, ""
     while time.monotonic() < until:
         try:
             with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
                 if answer.status == 200:
                     return
-        except OSError:
-            time.sleep(0.2)
-    raise TimeoutError(f"nothing ready on port {port} after {START_S:.0f} s; see {log}")
+        except HTTPError as error:
+            problem = error.read().decode()
+        except OSError as error:
+            problem = str(error)
+        time.sleep(0.2)
+    raise TimeoutError(f"not ready after {START_S:.0f} s: {problem}; see {log}, or --rebuild")
