@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from datetime import date
@@ -53,6 +54,9 @@ def forget_command(
 
 def gc_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    forgotten: Annotated[
+        bool, typer.Option("--forgotten", help="Only what is left of the forgotten, gently.")
+    ] = False,
     data: o.Data = o.DATA,
     models: o.Models = o.MODELS,
     config: o.Config = o.CONFIG,
@@ -65,7 +69,12 @@ def gc_command(
     """
     place = o.workplace(data, models, config, overrides)
     now_ms, log = int(time.time() * 1e3), place.stores.impressions
+    if forgotten:
+        os.nice(19)
     swept = Swept() if dry_run else sweep(place, now_ms)
+    if forgotten:
+        o.show(swept.to_json(), as_json, _swept_lines(swept))
+        return
     days = expired(log, now_ms, place.settings.impressions.retention_days)
     with exclusive(place.stores.snapshots.root / ".reindex.lock", "reindex"):
         judged = judge(place, now_ms, days)

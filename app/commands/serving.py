@@ -14,6 +14,7 @@ from app.bootstrap import Engine
 from app.commands import options as o
 from app.domain.errors import InvalidInput
 from app.offline.indexer import Indexer
+from app.offline.sweeper import Sweeper
 from app.offline.workplace import Workplace
 from app.online.access import refuse_open_host
 from app.online.application import run
@@ -54,11 +55,11 @@ def serve_command(
     typer.echo(f"{role} on http://{host}:{port}; Ctrl-C ends it", err=True)
     if workers > 1:
         raise typer.Exit(supervise(sys.argv[1:], host, port, workers))
-    indexer = _indexer(place, config, overrides) if role in (Role.ALL, Role.INDEXER) else None
-    if indexer is not None and role == Role.INDEXER:
+    if role == Role.INDEXER:
         from app.online.indexer.main import create_app as create_indexer
 
-        run(create_indexer(indexer, lambda: indexer.status), host, port, key, fd)
+        indexer, sweeper = _indexer(place, config, overrides), _sweeper(place, config, overrides)
+        run(create_indexer((indexer, sweeper), lambda: indexer.status), host, port, key, fd)
         return
     engine = Engine(place.settings, data, models, key)
     engine.refresh()
@@ -67,14 +68,23 @@ def serve_command(
     else:
         from app.online.gateway.main import create_app as create
     app = create(engine, place.settings, key)
-    if indexer is not None:
-        app.state.service.background.append(indexer)
+    if role == Role.ALL:
+        background = app.state.service.background
+        background += [_indexer(place, config, overrides), _sweeper(place, config, overrides)]
     run(app, host, port, key, fd)
 
 
 def _indexer(place: Workplace, config: Path, overrides: list[str] | None) -> Indexer:
-    """Make the indexer; what it runs is told where things are as this command was."""
+    command = _command(place, config, overrides, "compact", "--gently")
+    return Indexer(place.settings, place.data, command)
+
+
+def _sweeper(place: Workplace, config: Path, overrides: list[str] | None) -> Sweeper:
+    return Sweeper(place, _command(place, config, overrides, "gc", "--forgotten"))
+
+
+def _command(place: Workplace, config: Path, overrides: list[str] | None, *what: str) -> list[str]:
+    """Say a command to be run beside, told where things are as this one was."""
     where = ("--data", str(place.data), "--models", str(place.models), "--config", str(config))
     settings = [word for override in overrides or () for word in ("--set", override)]
-    command = [sys.executable, "-m", "app.cli", "compact", "--gently", *where, *settings]
-    return Indexer(place.settings, place.data, command)
+    return [sys.executable, "-m", "app.cli", *what, *where, *settings]

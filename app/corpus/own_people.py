@@ -66,6 +66,10 @@ class OwnPeople:
             for alias in aliases:
                 self._told.pop(alias, None)
 
+    def aliases(self) -> list[str]:
+        """Return everybody who is held in this process."""
+        return list(self._told)
+
     async def tell(self, asker: Asker) -> Position:
         """Answer everything that is asked, as of one position."""
         with self._lock:

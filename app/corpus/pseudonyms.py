@@ -56,6 +56,8 @@ class Pseudonyms:
         self._heard_seq = 0
         self._heard_at = float("-inf")
         self._is_deaf = False
+        self.heard: Callable[[Collection[str]], None] = lambda digests: None
+        """Told the digests of whoever is forgotten, here or elsewhere."""
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pseudonyms", daemon=True)
 
@@ -201,6 +203,7 @@ class Pseudonyms:
             self._known.clear()
             for name in [n for n, p in self._drawn.items() if digest_of(p) in digests]:
                 del self._drawn[name]
+        self.heard(digests)
 
     def _is_gone(self, impression: Impression) -> bool:
         ids = (impression.user_id, impression.client_id)

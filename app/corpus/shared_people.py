@@ -110,6 +110,10 @@ class SharedPeople:
         if keys:
             self._calmly(lambda: self._writer.unlink(*keys))
 
+    def aliases(self) -> list[str]:
+        """Return nobody: what is in Redis is held for all, and dropped there once."""
+        return []
+
     def clear(self) -> None:
         """Forget everybody, and how far the log was followed. Raises StateUnavailable."""
         self._calmly(lambda: self._writer.delete(self._key("position")))

@@ -13,6 +13,7 @@ import numpy as np
 
 from app.domain.errors import DuoluError
 from app.offline.behaviour.showings import LEFT_OUT
+from app.offline.forgetting import waiting
 from app.offline.workplace import Workplace
 from app.rank.proofs import Proofs
 from app.rank.release import open_release, refuse_if_foreign
@@ -56,7 +57,8 @@ def diagnose(place: Workplace, port: int, now_ms: int) -> list[Finding]:
     if snapshot is not None:
         findings.append(_checked("tables", partial(_tables, place, snapshot)))
         findings.append(_checked("release", partial(_release, place, snapshot)))
-    return [*findings, _disk(place), _port(port)]
+    people = _checked("people", partial(_people, place, now_ms))
+    return [*findings, people, _disk(place), _port(port)]
 
 
 def _checked(what: str, look: Callable[[], Finding]) -> Finding:
@@ -100,6 +102,19 @@ def _release(place: Workplace, snapshot: Snapshot) -> Finding:
     refuse_if_foreign(release, snapshot)
     facts = f"{current}, {len(release.features.names)} features, golden rows agree"
     return Finding("release", "ok", f"{facts}, scored by {release.model.scored_by}")
+
+
+def _people(place: Workplace, now_ms: int) -> Finding:
+    """Say how many are known, and whether somebody asked to be forgotten and was not yet."""
+    if not place.has_identities:
+        return Finding("people", "note", "nobody is known yet")
+    with place.identities() as identities:
+        known, left = identities.count(), waiting(place, identities)
+    overdue = [one for one in left if one.asked_ms < now_ms - DAY_MS]
+    if overdue:
+        detail = f"{len(overdue)} asked to be forgotten more than a day ago and are not yet"
+        return Finding("people", "wrong", detail, "run: duolu gc")
+    return Finding("people", "ok", f"{known:,} known, {len(left)} waiting to be forgotten")
 
 
 def _disk(place: Workplace) -> Finding:

@@ -8,6 +8,8 @@ A sweep that finds nothing changes nothing.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
@@ -21,7 +23,8 @@ from app.corpus.event_log import FILE
 from app.corpus.identity import Forgotten, Identities, digest_of
 from app.corpus.impression_erasure import erase_impressions, requests_of
 from app.domain.arrays import I64, Bools
-from app.domain.errors import DuoluError
+from app.domain.errors import DuoluError, StateUnavailable
+from app.domain.user import client_alias, user_alias
 from app.offline.behaviour.people import identify
 from app.offline.behaviour.publish import LOCK
 from app.offline.behaviour.rebuild import REDACTED
@@ -31,6 +34,9 @@ from app.offline.impression_events import tell
 from app.offline.workplace import Workplace
 from app.snapshot.artifact import write_pointer
 from app.snapshot.opening import open_snapshot
+from app.wiring import make_people
+
+log = logging.getLogger(__name__)
 
 SWEPT = "FORGOTTEN"
 """File under DATA, one line: the number up to which nothing here holds anybody who was forgotten,
@@ -87,7 +93,8 @@ def _sweep(place: Workplace, identities: Identities, now_ms: int) -> Swept:
     tables = _redact(place, events.take(~chosen), told, is_news=bool(chosen.any()))
     (place.data / "errors" / "events.jsonl").unlink(missing_ok=True)  # refused lines quote values
     identities.scrub()
-    _note(place, told, now_ms)
+    if _drop_state(place, events, gone.holds):
+        _note(place, told, now_ms)
     return Swept(len(told), int(chosen.sum()), erased.records, tables)
 
 
@@ -179,6 +186,22 @@ def _delete(place: Workplace, seqs: I64) -> None:
         erasure.scrub()
     finally:
         erasure.close()
+
+
+def _drop_state(place: Workplace, events: EventColumns, is_gone: Callable[[str], bool]) -> bool:
+    """Drop last moments that somebody followed again meanwhile; False where Redis is down."""
+    if place.settings.state.address is None:
+        return True
+    users, clients = (list(filter(is_gone, c.names)) for c in (events.user, events.client))
+    people = make_people(place.settings)
+    try:
+        people.drop([*map(user_alias, users), *map(client_alias, clients)])
+    except StateUnavailable as error:
+        log.warning("%s; the next sweep tries again", error)
+        return False
+    finally:
+        asyncio.run(people.close())
+    return True
 
 
 def _redact(

@@ -55,9 +55,13 @@ class Asking:
         self._apart = {device for alias in self._told for device in self._taken_out(alias)}
         self.wanted = self._missing(self._root())
 
+    def aliases(self) -> list[str]:
+        """Return every id of theirs, the one that was asked about first."""
+        return self._reached(self._root())
+
     def person(self, newest: int) -> Person:
         """Return who it is, with the `newest` interactions over all ids."""
-        aliases = self._reached(self._root())
+        aliases = self.aliases()
         known = dict.fromkeys(self._of(alias)[0] for alias in aliases)
         lately = sorted(chain.from_iterable(self._said(a).interactions for a in aliases))
         return Person(
@@ -140,6 +144,23 @@ async def who_asks(
     if position.since > tables.whole_seq:
         return long_term(tables, user_id, client_id), (BEHIND,)
     return asking.person(newest), ()
+
+
+async def devices_of(live: LivePeople | None, tables: Tables, user_id: str) -> list[str]:
+    """Return the devices that are known as this user's alone; none where others share them."""
+    asking = Asking(tables, user_id, None)
+    try:
+        if live is None:
+            asking.take({}, 0)
+        else:
+            await live.tell(asking)
+    except StateUnavailable:
+        asking.take({}, 0)
+    mine, prefix = user_alias(user_id), client_alias("")
+    others = [alias for alias in asking.aliases() if alias != mine]
+    if not all(alias.startswith(prefix) for alias in others):
+        return []
+    return [alias.removeprefix(prefix) for alias in others]
 
 
 def long_term(tables: Tables, user_id: str | None, client_id: str | None) -> Person:

@@ -13,6 +13,7 @@ from prometheus_client import Counter, Gauge
 from app.corpus.event_log import APPEND_BATCH, FILE, Appended, EventLog
 from app.corpus.following import Follower
 from app.corpus.group_commit import GroupCommit
+from app.corpus.people_store import PeopleStore
 from app.domain.errors import StoreUnavailable
 from app.domain.events import Event
 from app.online.admission import Budget
@@ -34,6 +35,7 @@ class Behaviour:
     """The event log as this process writes it, and the follower that reads it."""
 
     log: EventLog
+    people: PeopleStore
     follower: Follower
     commits: GroupCommit[Sequence[Event], Appended]
     counts: Counts
@@ -100,7 +102,9 @@ def attach(service: Service) -> Behaviour:
     counts = Counts(service)
     names = service.door.pseudonyms.of_events
     threads = ThreadPoolExecutor(THREADS, "events")
-    behaviour = Behaviour(log, Follower(log, store, engine.held), commits, counts, names, threads)
+    behaviour = Behaviour(
+        log, store, Follower(log, store, engine.held), commits, counts, names, threads
+    )
     counts.position.set_function(lambda: behaviour.follower.seq)
     service.background.append(behaviour)
     return behaviour

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Protocol
@@ -35,7 +35,7 @@ class Status(Protocol):
     def problem(self) -> str | None: ...
 
 
-def create_app(work: Background, status: Callable[[], Status]) -> FastAPI:
+def create_app(work: Sequence[Background], status: Callable[[], Status]) -> FastAPI:
     """Serve health, and run the work meanwhile."""
     app = FastAPI(
         title="Duolu indexer", version="1", description=DESCRIPTION, lifespan=_lifespan(work)
@@ -87,13 +87,15 @@ def _as_number(claim: Callable[[], bool]) -> float:
     return float(claim())
 
 
-def _lifespan(work: Background) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(work: Sequence[Background]) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        work.start()
+        for one in work:
+            one.start()
         try:
             yield
         finally:
-            await asyncio.to_thread(work.close)
+            for one in reversed(work):
+                await asyncio.to_thread(one.close)
 
     return lifespan
