@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
-from app.domain.errors import CorruptArtifact, DuoluError, UnknownName
+from app.corpus.document_log import DocumentLog
+from app.domain.changes import Entry
+from app.domain.errors import (
+    CorruptArtifact,
+    DuoluError,
+    LogTrimmed,
+    StoreUnavailable,
+    UnknownName,
+)
 from app.domain.impressions import Impression
 from app.offline.behaviour.config import DAY_MS
 from app.offline.behaviour.rebuild import Rebuilder
@@ -26,8 +34,9 @@ class Past:
     """Snapshots and tables by id. A context manager: replays hold threads.
 
     With a `current` snapshot nothing is missing: it stands in for one that is gone, tables as of
-    that day for tables that are gone; `stand_ins` counts the impressions of each. Without one,
-    what is gone is an error, and tables are rebuilt from the event log though they may be there.
+    that day for tables that are gone, the snapshot alone for what the document log told since and
+    no longer holds; `stand_ins` counts the impressions of each. Without one, what is gone is an
+    error, and tables are rebuilt from the event log though they may be there.
     """
 
     def __init__(
@@ -38,14 +47,16 @@ class Past:
         rebuilder: Rebuilder,
         current: Snapshot | None = None,
         people: PastPeople | None = None,
+        documents: DocumentLog | None = None,
     ) -> None:
-        self.stand_ins = {"snapshot": 0, "tables": 0}
+        self.stand_ins = {"snapshot": 0, "tables": 0, "view": 0}
         self._settings = settings
         self._snapshots = snapshots
         self._tables = tables
         self._rebuilder = rebuilder
         self._current = current
         self._people = people
+        self._documents = documents
         self._opened: dict[str, Snapshot] = {}
         self._lost: dict[str, DuoluError] = {}
         self._replays: dict[tuple[str, str | None], Replay] = {}  # the last used comes last
@@ -62,12 +73,31 @@ class Past:
         for replay in self._replays.values():
             replay.__exit__(kind, error, trace)
         self._replays.clear()
+        if self._documents is not None:
+            self._documents.close()
 
     def replay_of(self, impression: Impression) -> Replay:
-        """Return the versions of an impression, ready to replay.
+        """Return the versions of an impression, ready to replay, with what was newer than they.
 
-        Raises UnknownName, CorruptArtifact or InvalidInput where there is no `current` snapshot.
+        Raises UnknownName, CorruptArtifact, InvalidInput or LogTrimmed where there is no `current`
+        snapshot; with one, what the document log no longer holds is left out.
         """
+        replay = self._versions(impression)
+        seq = impression.log_seq if replay.snapshot_id == impression.snapshot_id else 0
+        try:
+            replay.show(seq, self._entries)
+        except (LogTrimmed, StoreUnavailable):
+            if self._current is None:
+                raise
+            self.stand_ins["view"] += 1
+        return replay
+
+    def _entries(self, after_seq: int, up_to_seq: int) -> Iterable[Entry]:
+        if self._documents is None or not self._documents.has_begun():
+            raise LogTrimmed(f"there is no document log, which went up to {up_to_seq}")
+        return self._documents.entries(after_seq, up_to_seq)
+
+    def _versions(self, impression: Impression) -> Replay:
         snapshot = self._snapshot(impression.snapshot_id)
         key = (snapshot.id, impression.tables_id)
         if self._current is not None and not self._is_there(impression.tables_id):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -12,9 +12,12 @@ import numpy as np
 
 from app.domain.arrays import F32, Rows
 from app.domain.candidates import CandidateSet
+from app.domain.changes import Entry
+from app.domain.errors import LogTrimmed
 from app.domain.query import Deadline, Query
 from app.features.lookup import PairModel
 from app.offline.past_people import PastPeople
+from app.pipeline.rehearsal import follow
 from app.pipeline.search import Search, SearchResult
 from app.pipeline.serving import Serving, make_context
 from app.query.understand import SearchRequest, understand
@@ -24,8 +27,10 @@ from app.recall.fanout import Fanout
 from app.settings import Settings
 from app.snapshot.asking import Asking, Person
 from app.snapshot.context import SearchContext
+from app.snapshot.following import Following
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
+from app.snapshot.views import Views
 from app.wiring import make_merger, open_lanes
 
 PATIENCE_MS = 600_000.0
@@ -61,11 +66,16 @@ class Replay:
         self._crew = Crew(dict.fromkeys(names, 1), width=1)
         lanes = open_lanes(settings, snapshot, tables, self._crew.berths, PATIENCE_MS)
         search = Search(Fanout(lanes), make_merger(settings), settings.merge.max_candidates)
-        self.serving = Serving(snapshot, tables, search, None, None)
+        self._views: Views | None = None  # made when a view is shown
+        self._own = self.serving = Serving(snapshot, tables, search, None, None)
         self._window = settings.merge.max_candidates
         self._newest = settings.state.newest
         # Not asyncio.Runner: it installs a signal handler a call, which prints every array: 16 ms.
         self._loop = asyncio.new_event_loop()
+
+    @property
+    def snapshot_id(self) -> str:
+        return self._own.snapshot.id
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +88,21 @@ class Replay:
     ) -> None:
         self._loop.close()
         self._crew.close(wait=True)
+
+    def show(self, seq: int, log: Callable[[int, int], Iterable[Entry]]) -> None:
+        """Go to a point of the document log, whose entries after one number up to another `log`
+        gives. Raises what that raises; then the snapshot alone is shown.
+        """
+        self.serving = own = self._own
+        if seq <= own.snapshot.log_seq:
+            return
+        self._views = self._views or Views(Following(own.snapshot), own.tables)
+        following = self._views.following
+        following.take(list(log(following.seq, seq)))
+        if following.seq < seq:
+            raise LogTrimmed(f"the document log ends at {following.seq}, asked was {seq}")
+        view, tables = self._views.at(seq)
+        self.serving = Serving(view, tables, follow(own.search, view, tables), None, None)
 
     def context(
         self, request: SearchRequest, now_ms: int, event_seq: int | None = None

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.corpus.document_log import DocumentLog
 from app.corpus.event_columns import EventColumns
 from app.corpus.event_log import FILE, EventLog
 from app.corpus.identity import FILE as IDENTITIES
@@ -71,7 +72,8 @@ class Workplace:
         rebuilder = Rebuilder(stores.tables, events)
         newest = self.settings.state.newest
         people = None if events is None else PastPeople(events, newest)
-        return Past(self.settings, stores.snapshots, stores.tables, rebuilder, current, people)
+        return Past(self.settings, stores.snapshots, stores.tables, rebuilder, current, people,
+                    DocumentLog.open(self.data, self.settings.store.address))  # fmt: skip
 
     @property
     def has_identities(self) -> bool:

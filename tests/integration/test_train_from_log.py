@@ -56,7 +56,7 @@ def test_training_from_the_log_takes_impressions_and_imported_lists_together(log
     assert (joined["late"], joined["unknown_request"]) == (1, 1)
     assert rows["values_replayed"] > 0  # doc_ctr and doc_gain_log were in no release
     assert rows["values_logged"] > rows["values_replayed"]
-    assert trained.log["stand_ins"] == {"snapshot": 0, "tables": 0}
+    assert trained.log["stand_ins"] == {"snapshot": 0, "tables": 0, "view": 0}
     released = logged.place.stores.releases.manifest(trained.release_id)
     assert set(released["features"]) <= set(Recipe.load(recipe).features) | {"bm25(title)"}
 

@@ -120,7 +120,7 @@ def test_tables_that_are_gone_are_stood_in_for_by_those_of_the_day(logged, past)
     for one in logged.impressions:
         lost = replace(without(one, ("user_gain_log",)), tables_id="20200101T000000Z-00000000")
         assert backfill.group(judged(lost)) is not None
-    assert past.stand_ins == {"snapshot": 0, "tables": len(logged.impressions)}
+    assert past.stand_ins == {"snapshot": 0, "tables": len(logged.impressions), "view": 0}
 
 
 def test_documents_that_are_gone_are_left_out_and_counted(logged, past):
