@@ -81,6 +81,23 @@ class Analyzer:
                 terms.append(self._word(word))
         return terms
 
+    def spans(self, text: str) -> list[tuple[str, int, int]]:
+        """Return the terms of a text in normal form with where each stands in it: `terms`, placed.
+
+        A term may stand inside another. Of pre-tokenised text use the offsets of its tokens.
+        """
+        found: list[tuple[str, int, int]] = []
+        for match in RUNS.finditer(text):
+            start = match.start()
+            if match[2]:
+                found.append((self._word(match[2]), start, match.end()))
+                continue
+            for word, first, end in self._jieba.tokenize(match[1], "search"):
+                found.append((word, start + first, start + end))
+            for name, end in self._names_in(match[1]):
+                found.append((name, start + end - len(name), start + end))
+        return found
+
     def query_terms(self, text: str, analyzers: Sequence[str]) -> tuple[str, ...]:
         """Return the distinct terms under each analyzer, in order of first appearance."""
         found = dict.fromkeys(term for name in analyzers for term in self.terms(text, name))

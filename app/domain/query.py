@@ -48,6 +48,7 @@ class Query:
     reading: Reading = NOTHING_READ  # what parts of the text name or bound
     facets: tuple[str, ...] = ()  # fields whose values are counted over all matches
     sort: tuple[SortKey, ...] = ()  # empty: by relevance
+    highlights: tuple[str, ...] = ()  # fields whose matches are marked
     group_by: str | None = None  # keyword field of whose values only the best is returned each
     original: str | None = None  # what was typed, in normal form, where `text` is a correction
 

@@ -20,6 +20,18 @@ def parse_facets(asked: Any, schema: Schema) -> tuple[str, ...]:
     return names
 
 
+def parse_highlights(asked: Any, schema: Schema) -> tuple[str, ...]:
+    """Return the fields whose matches shall be marked; true stands for all that are searched."""
+    if asked is None or asked is False:
+        return ()
+    if asked is True:
+        return tuple(f.name for f in schema.searched)
+    names = _texts("highlights", asked, MAX_FACETS)
+    for name in names:
+        _spec("highlights", name, schema, FieldType.TEXT, FieldType.KEYWORD)
+    return names
+
+
 def parse_group(asked: str | None, schema: Schema) -> str | None:
     """Return the keyword field of whose values only the best document is wanted each."""
     if asked is not None:

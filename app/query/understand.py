@@ -14,7 +14,7 @@ from app.domain.query import MAX_QUERY_CHARACTERS, GeoPoint, Query
 from app.domain.reading import Reading
 from app.query.correct import correct
 from app.query.filters import parse_filters
-from app.query.listing import parse_facets, parse_group, parse_sort
+from app.query.listing import parse_facets, parse_group, parse_highlights, parse_sort
 from app.snapshot.snapshot import Snapshot
 
 MAX_LIMIT = 1_000
@@ -43,6 +43,7 @@ class SearchRequest:
     facets: Any = None  # fields to count by; see listing.py
     sort: Any = None
     group_by: str | None = None
+    highlights: Any = None  # true, or fields
     explain: bool = False
     strict: bool = False  # a partial answer is an error
     timeout_ms: float | None = None  # None takes the service's own
@@ -83,6 +84,7 @@ def understand(
         facets=parse_facets(request.facets, schema),
         sort=parse_sort(request.sort, schema, origin),
         group_by=parse_group(request.group_by, schema),
+        highlights=parse_highlights(request.highlights, schema),
         original=original if corrected is not None else None,
     )
 

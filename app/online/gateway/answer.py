@@ -15,8 +15,10 @@ from app.domain.candidates import ChannelHits
 from app.domain.query import Query
 from app.pipeline.explain import told
 from app.pipeline.facets import Facet
+from app.pipeline.highlights import highlights_of
 from app.pipeline.reasons import Reason, language_of, reasons_of
 from app.pipeline.serving import Answer
+from app.snapshot.context import SearchContext
 
 
 def versions(answer: Answer) -> dict[str, Any]:
@@ -96,9 +98,19 @@ def _results(answer: Answer) -> Iterator[dict[str, Any]]:
         if result.counted.groups:
             group = result.counted.groups[i]
             entry["group"] = {"value": group.value, "count": group.count}
+        if ctx.query.highlights and (marked := _highlights(ctx, row)):
+            entry["highlights"] = marked
         if answer.explanation is not None and i < answer.explanation.places.size:
             entry["explain"] = told(answer.explanation, i)
         yield entry
+
+
+def _highlights(ctx: SearchContext, row: int) -> dict[str, Any]:
+    """Mark the query's words in the fields that were asked for."""
+    query, snapshot = ctx.query, ctx.snapshot
+    document = orjson.loads(snapshot.documents.shown(row))
+    found = highlights_of(document, query.highlights, frozenset(query.terms), snapshot.analyzer)
+    return {name: {"text": h.text, "ranges": h.ranges, "html": h.html} for name, h in found.items()}
 
 
 def _told(text: str, documents: Documents, row: int, reasons: Sequence[Reason]) -> list[str]:

@@ -12,7 +12,7 @@ from app.online.forms import json_object, parse
 from app.online.problems import refused_field
 from app.query.understand import SearchRequest, place
 
-NOT_BUILT = ("highlights", "trace")
+NOT_BUILT = ("trace",)
 NOT_ASKED: tuple[Any, ...] = (None, False, "", [], {}, "false")
 
 
@@ -46,6 +46,7 @@ class SearchBody(BaseModel):
     facets: list[str] | None = Field(None, description="fields to count all matches by")
     sort: str | list[str] | None = Field(None, description="price, -price or distance; or several")
     group_by: str | None = Field(None, description="keyword field; only the best of each value")
+    highlights: bool | list[str] = Field(False, description="mark matches: true, or fields")
     correct: bool = Field(True, description="put right what the catalogue does not know")
     explain: bool = Field(False, description="say what each feature adds to a score")
     strict: bool = Field(False, description="a partial answer is 503")
@@ -71,6 +72,7 @@ class SearchParams(BaseModel):
     facets: str | None = Field(None, description="names with commas between")
     sort: str | None = Field(None, description="price, -price or distance, with commas between")
     group_by: str | None = None
+    highlights: str | None = Field(None, description="true, or fields with commas between")
     correct: bool = True
     explain: bool = False
     strict: bool = False
@@ -98,6 +100,7 @@ def request_of_body(body: bytes) -> SearchRequest:
         facets=asked.facets,
         sort=asked.sort,
         group_by=asked.group_by,
+        highlights=asked.highlights or None,
         correct=asked.correct,
         explain=asked.explain,
         strict=asked.strict,
@@ -125,6 +128,7 @@ def request_of_params(pairs: Iterable[tuple[str, str]]) -> SearchRequest:
         facets=_names(asked.facets),
         sort=_names(asked.sort),
         group_by=asked.group_by or None,
+        highlights=asked.highlights == "true" or _names(asked.highlights) or None,
         correct=asked.correct,
         explain=asked.explain,
         strict=asked.strict,
