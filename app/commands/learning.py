@@ -11,10 +11,11 @@ import typer
 
 from app.commands import options as o
 from app.commands.clicks import train_clicks_and_show
+from app.commands.ensembles import train_ensemble_and_show
 from app.domain.errors import GateRefused
-from app.offline.ctr.recipe import is_click_recipe
 from app.offline.gate import publish as publish_passed
 from app.offline.labelled import JudgedBy
+from app.offline.recipe_file import kind_of
 from app.offline.report import metric_lines, verdict_lines
 from app.offline.runs import Pipeline, evaluate_run, write_topics_run
 from app.offline.train import Trained
@@ -71,7 +72,14 @@ def train_command(
     """
     place, now_ms = o.workplace(data, models, config, overrides), int(time.time() * 1e3)
     labels = JudgedBy(sessions, queries, qrels)
-    if is_click_recipe(recipe):
+    kind = kind_of(recipe)
+    if kind == "ensemble":
+        train_ensemble_and_show(
+            place, recipe, labels,
+            now_ms=now_ms, publish=publish, max_groups=max_groups, as_json=as_json,
+        )  # fmt: skip
+        return
+    if kind == "ctr":
         train_clicks_and_show(
             place, recipe, labels,
             now_ms=now_ms, publish=publish, max_lists=max_groups, as_json=as_json,

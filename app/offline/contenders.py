@@ -17,11 +17,10 @@ from app.features.lookup import PairModel
 from app.offline.gate import Baseline
 from app.offline.judged import Judged
 from app.offline.recipe import Gate
-from app.offline.seen import TWIN, Seen, unseen, untouched
+from app.offline.seen import Seen, unseen, untouched
 from app.rank.graph import ReleasedModel, as_inputs
-from app.rank.lightgbm_model import LightGbmModel
 from app.rank.ranker import Model
-from app.rank.release import Release, open_release, refuse_if_foreign
+from app.rank.release import RankingModel, Release, open_release, open_twin, refuse_if_foreign
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.store import ArtifactStore, built_ms
 
@@ -60,7 +59,7 @@ def contenders(
         try:
             release = open_release(releases.path(release_id))
             refuse_if_foreign(release, snapshot)
-            model, may_judge = _fairest(release, releases.path(release_id), test)
+            model, may_judge = fairest(release, releases.path(release_id), test)
         except DuoluError as error:
             left_out.append(Baseline(role, release_id, 0, None, str(error)))
             continue
@@ -87,17 +86,15 @@ def _asked(releases: ArtifactStore, gate: Gate, now_ms: int) -> Iterator[tuple[s
             yield f"best of {gate.best_of_days} days", release_id
 
 
-def _fairest(release: Release, path: Path, test: Sequence[Judged]) -> tuple[Model, Bools]:
+def fairest(release: Release, path: Path, test: Sequence[Judged]) -> tuple[RankingModel, Bools]:
     """The release itself or its twin, whichever has seen fewer of these lists."""
     seen = Seen.open(path)
     if seen is None:
         return release.model, untouched(path, _built_at_ms(release), test)
     itself = unseen(test, seen.released)
     twin = unseen(test, seen.held_out)
-    if twin.sum() <= itself.sum() or not (path / TWIN).is_file():
-        return release.model, itself
-    names = tuple(release.manifest["held_out_features"])
-    return LightGbmModel.open(path / TWIN, names), twin
+    measured = open_twin(path, release.manifest) if twin.sum() > itself.sum() else None
+    return (release.model, itself) if measured is None else (measured, twin)
 
 
 def _built_at_ms(release: Release) -> int:

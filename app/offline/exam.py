@@ -66,9 +66,14 @@ def examine(
     recipe: Recipe,
     now_ms: int,
     advance: Callable[[int], object],
+    beside: Sequence[Contender] = (),
 ) -> Exam:
-    """Measure on `test`, the last of `judged`: what came before says which texts are frequent."""
-    against, left_out = contenders(releases, timeline.snapshot, test, recipe.gate, now_ms)
+    """Measure on `test`, the last of `judged`: what came before says which texts are frequent.
+
+    `beside`: who else the candidate is held against.
+    """
+    found, left_out = contenders(releases, timeline.snapshot, test, recipe.gate, now_ms)
+    against = [*found, *beside]
     sharing = [c for c in against if not c.asks_rankers]
     shared = SharedFeatures(candidate.feature_names, *(c.model.feature_names for c in sharing))
     models = {name: model for c in sharing for name, model in c.models.items()}

@@ -17,6 +17,15 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def kind_of(path: Path) -> str | None:
+    """Return a recipe's `kind`, None for a ranker's, and for what whoever loads it will refuse."""
+    try:
+        kind = read_toml(path).get("kind")
+    except InvalidInput:
+        return None
+    return kind if isinstance(kind, str) else None
+
+
 M = TypeVar("M", bound=Part)
 
 

@@ -19,11 +19,12 @@ from app.offline.gate import Verdict
 from app.offline.plots import draw_all
 from app.offline.recipe import Recipe
 from app.offline.report import report
-from app.offline.seen import TWIN, Seen
+from app.offline.seen import Seen
 from app.offline.timeline import Timeline
 from app.rank.golden import Golden
 from app.rank.golden_leaves import complete, golden_line
 from app.rank.lightgbm_model import LightGbmModel
+from app.rank.release import TWIN, RankingModel
 from app.snapshot.artifact import seal
 from app.snapshot.store import ArtifactStore, new_id
 
@@ -59,7 +60,8 @@ def write_release(
     built = releases.building(release_id)
     (built / "model.txt").write_text(fitted.text(), "utf-8")
     (built / "recipe.toml").write_text(recipe_text, "utf-8")
-    golden = _write_goldens(built, fitted, features, timeline, parts)
+    model = LightGbmModel.of(fitted.booster, features.names, fitted.rounds)
+    golden = write_goldens(built, model, features, timeline, parts)
     _write_twin(built, measured, parts, recipe)
     drawn = draw_all(built, exam, gains, recipe.gate.min_paired_queries, positions)
     (built / "report.md").write_text(
@@ -123,15 +125,14 @@ def _write_twin(built: Path, measured: LightGbmModel, parts: Parts, recipe: Reci
     (built / TWIN).write_text(measured.booster.model_to_string(), "utf-8")
 
 
-def _write_goldens(
-    built: Path, fitted: Fitted, features: FeatureSet, timeline: Timeline, parts: Parts
+def write_goldens(
+    built: Path, model: RankingModel, features: FeatureSet, timeline: Timeline, parts: Parts
 ) -> dict[str, int]:
     """Keep what went in and came out for a few requests of training, and a row for each leaf.
 
     Returns what the manifest says of them.
     """
     (built / "golden").mkdir()
-    model = LightGbmModel.of(fitted.booster, features.names, fitted.rounds)
     some = (parts.test or parts.fitting[0])[:GOLDEN_QUERIES]
     goldens: list[Golden] = []
     for replay, block in timeline.replays(some):

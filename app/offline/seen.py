@@ -1,7 +1,7 @@
 """What a release was trained on, so that a later one can be held against it fairly.
 
 seen.npz in a release
-  held_out   (a,) uint64, keys of the lists that held_out.txt was trained on
+  held_out   (a,) uint64, keys of the lists that the twin was trained on
   released   (b,) uint64, keys of the lists that model.txt was trained on
 
 A key is the hash of the request id for a list from a log, of the text for a judged query, for one
@@ -22,7 +22,6 @@ from app.domain.arrays import U64, Bools
 from app.offline.judged import Judged
 
 FILE = "seen.npz"
-TWIN = "held_out.txt"
 
 
 @dataclass(frozen=True, slots=True)

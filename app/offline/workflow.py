@@ -92,6 +92,31 @@ def follow_log(
         refresh_tables(place, snapshot, now_ms, progress)
 
 
+def take_in(
+    place: Workplace,
+    labels: JudgedBy,
+    snapshot: Snapshot,
+    now_ms: int,
+    progress: Progress | None = None,
+) -> EventColumns | None:
+    """Import sessions, or follow the log, whichever labels come from; return all events."""
+    if labels.sessions is not None:
+        import_log(place, (), (str(labels.sessions),), now_ms, progress)
+        refresh_tables(place, snapshot, now_ms, progress)
+    elif labels.is_the_log:
+        follow_log(place, snapshot, now_ms, progress)
+    return place.events()
+
+
+def read_lists(
+    place: Workplace, labels: JudgedBy, recipe: Recipe, events: EventColumns | None, now_ms: int
+) -> Labelled:
+    """Read judged lists as the recipe grades them."""
+    impressions = place.stores.impressions
+    with place.door() as door:
+        return read_labelled(labels, recipe, events, impressions, door.of_known, now_ms)
+
+
 def train_model(
     place: Workplace,
     recipe_file: Path,
@@ -110,18 +135,10 @@ def train_model(
         require_optuna()  # before anything that takes long
     recipe = Recipe.load(recipe_file).limited(max_groups)
     snapshot = place.snapshot()
-    if labels.sessions is not None:
-        import_log(place, (), (str(labels.sessions),), now_ms, progress)
-        refresh_tables(place, snapshot, now_ms, progress)
-    elif labels.is_the_log:
-        follow_log(place, snapshot, now_ms, progress)
-    events = place.events()
+    events = take_in(place, labels, snapshot, now_ms, progress)
 
     def read(recipe: Recipe) -> Labelled:
-        with place.door() as door:
-            return read_labelled(
-                labels, recipe, events, place.stores.impressions, door.of_known, now_ms
-            )
+        return read_lists(place, labels, recipe, events, now_ms)
 
     found = read(recipe)
 

@@ -8,22 +8,22 @@ from pathlib import Path
 import numpy as np
 
 from app.rank.golden import Golden
-from app.rank.lightgbm_model import LightGbmModel
+from app.rank.release import RankingModel
 from app.rank.trees.reach import count, reached, rows_for_the_rest
-from app.rank.trees.text import NotExpressible, read_trees
+from app.rank.trees.text import NotExpressible
 
 FILE = "leaves.npz"
 MOST = 20_000  # rows, some megabytes: each leaf of a large ensemble has one
 
 
-def complete(goldens: Sequence[Golden], model: LightGbmModel, folder: Path) -> dict[str, int]:
+def complete(goldens: Sequence[Golden], model: RankingModel, folder: Path) -> dict[str, int]:
     """Write what the goldens' requests leave out; return what the manifest says of all.
 
     Of trees that our scorer cannot read nothing is made up, and no leaves are counted.
     """
     facts = {"rows": sum(golden.scores.size for golden in goldens)}
     try:
-        _, trees = read_trees(model.booster.model_to_string())
+        trees = model.trees()
     except NotExpressible:
         return facts
     if not goldens or not trees:

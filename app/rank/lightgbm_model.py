@@ -18,7 +18,7 @@ from app.domain.errors import CorruptArtifact, FeatureMismatch
 from app.rank.trees.paths import Paths, differences, paths_of
 from app.rank.trees.scorer import score
 from app.rank.trees.tables import Tables, build
-from app.rank.trees.text import NotExpressible, read_trees
+from app.rank.trees.text import NotExpressible, Tree, read_trees
 from app.rank.trees.whole import Broken, refuse_broken
 
 log = logging.getLogger(__name__)
@@ -68,6 +68,10 @@ class LightGbmModel:
         scores = self.booster.predict(features, raw_score=True, num_threads=1)
         return np.asarray(scores, np.float32)
 
+    def trees(self) -> list[Tree]:
+        """Return the trees in order. Raises NotExpressible."""
+        return read_trees(self.booster.model_to_string())[1]
+
     def contributions(self, features: F32) -> tuple[float, F64]:
         """Say why: the base score, and what each feature adds to it. (n, d) → (n, d)
 
@@ -100,7 +104,7 @@ class LightGbmModel:
     def _paths_once(self) -> Paths | None:
         """Read the trees for the first difference that is asked for; few models ever are."""
         if self.tables is not None and self._paths is None:
-            self._paths = paths_of(read_trees(self.booster.model_to_string())[1])
+            self._paths = paths_of(self.trees())
         return self._paths
 
 

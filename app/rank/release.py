@@ -23,11 +23,18 @@ from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
 from app.rank.click_release import KIND, ClickRelease, open_click_release
 from app.rank.dependencies import Step, beside, models_read, order, uses_of
+from app.rank.ensemble import HELD_OUT, EnsembleModel, open_ensemble
+from app.rank.ensemble import KIND as ENSEMBLE
 from app.rank.golden import Golden, replay
 from app.rank.lightgbm_model import LightGbmModel
 from app.snapshot.artifact import read_manifest, verify
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.store import ArtifactStore
+
+RankingModel: TypeAlias = LightGbmModel | EnsembleModel
+
+
+TWIN = "held_out.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,7 @@ class Release:
 
     id: str
     features: FeatureSet
-    model: LightGbmModel
+    model: RankingModel
     manifest: Mapping[str, Any]
     uses: Uses = field(default_factory=dict)  # models whose output is a feature of this one
 
@@ -75,7 +82,7 @@ def _open(
         raise CorruptArtifact(f"{path} says that it is {manifest['id']}; copy it under that name")
     names = tuple(manifest["features"])
     features = FeatureSet(CATALOG, names)
-    model = LightGbmModel.open(path / "model.txt", names)
+    model = _open_model(path, manifest, names)
     goldens = [Golden.open(file) for file in sorted((path / "golden").glob("*.npz"))]
     if replay_goldens and not replay(goldens, features, model):
         raise FeatureMismatch(f"{path} has no golden rows to check it by; train again")
@@ -86,6 +93,21 @@ def _open(
                 f"{path} reads model({name}) and names no release of models/{name}; train again"
             )
     return Release(manifest["id"], features, model, manifest, uses)
+
+
+def _open_model(path: Path, manifest: Mapping[str, Any], names: tuple[str, ...]) -> RankingModel:
+    if manifest.get("model_kind") == ENSEMBLE:
+        return open_ensemble(path, manifest)
+    return LightGbmModel.open(path / "model.txt", names)
+
+
+def open_twin(path: Path, manifest: Mapping[str, Any]) -> RankingModel | None:
+    """Load the model that was measured; None where the release kept none. Files were verified."""
+    if manifest.get("model_kind") == ENSEMBLE:
+        return open_ensemble(path, manifest, HELD_OUT)
+    if not (path / TWIN).is_file():
+        return None
+    return LightGbmModel.open(path / TWIN, tuple(manifest["held_out_features"]))
 
 
 def publish_by_hand(

@@ -11,8 +11,9 @@ from app.offline.exam import strongest
 from app.offline.judged import Judged
 from app.offline.metrics import Evaluation
 from app.offline.recipe import Gate
-from app.offline.seen import TWIN, Seen
+from app.offline.seen import Seen
 from app.query.understand import SearchRequest
+from app.rank.release import TWIN
 from app.snapshot.artifact import seal
 from app.snapshot.store import ArtifactStore, built_ms
 from tests.builders import city_rows, make_snapshot

@@ -7,8 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from app.domain.errors import InvalidInput
-from app.offline.recipe_file import Part, read_recipe, read_toml
+from app.offline.recipe_file import Part, read_recipe
 from app.rank.factorization import Objective, Shape
 
 
@@ -85,11 +84,3 @@ class ClickRecipe(Part):
     def sees_what(self, other: ClickRecipe) -> bool:
         """Tell whether both hash the same fields alike and cut the lists alike."""
         return (self.fields, self.bits, self.split) == (other.fields, other.bits, other.split)
-
-
-def is_click_recipe(path: Path) -> bool:
-    """Tell by `kind`. A file that cannot be read is left to whoever loads it."""
-    try:
-        return read_toml(path).get("kind") == "ctr"
-    except InvalidInput:
-        return False

@@ -1,0 +1,1 @@
+"""Ensembles: released models combined, measured and gated like any other release."""
