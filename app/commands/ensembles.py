@@ -10,7 +10,7 @@ from app.offline.ensemble.train import TrainedEnsemble, train_ensemble
 from app.offline.gate import publish as publish_passed
 from app.offline.labelled import JudgedBy
 from app.offline.report import metric_lines, verdict_lines
-from app.offline.workflow import Workplace
+from app.offline.workplace import Workplace
 
 
 def train_ensemble_and_show(

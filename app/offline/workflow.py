@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from app.corpus.event_columns import EventColumns
 from app.domain.errors import InvalidInput
 from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.publish import publish_tables
@@ -99,7 +100,11 @@ def take_in(
     now_ms: int,
     progress: Progress | None = None,
 ) -> EventColumns | None:
-    """Import sessions, or follow the log, whichever labels come from; return all events."""
+    """Import sessions, or follow the log, whichever labels come from; return all events.
+
+    Whoever asked to be forgotten is gone from them first.
+    """
+    sweep(place, now_ms)
     if labels.sessions is not None:
         import_log(place, (), (str(labels.sessions),), now_ms, progress)
         refresh_tables(place, snapshot, now_ms, progress)
@@ -130,7 +135,6 @@ def train_model(
 ) -> Trained:
     """Train from the labels and write a release. Publishing is a step of its own: offline.gate."""
     labels.check()
-    sweep(place, now_ms)
     if trials:
         require_optuna()  # before anything that takes long
     recipe = Recipe.load(recipe_file).limited(max_groups)

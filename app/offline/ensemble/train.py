@@ -24,7 +24,8 @@ from app.offline.labelled import JudgedBy
 from app.offline.progress import Progress, Silent
 from app.offline.timeline import Logged, Timeline
 from app.offline.used import open_used
-from app.offline.workflow import Workplace, read_lists, take_in
+from app.offline.workflow import read_lists, take_in
+from app.offline.workplace import Workplace
 from app.rank.ensemble import union
 from app.rank.lightgbm_model import LightGbmModel
 from app.rank.names import ReleaseNames
