@@ -90,6 +90,11 @@ def train_command(
         now_ms=now_ms, max_groups=max_groups, progress=o.progress(),
         trials=tune, all_families=compare,
     )  # fmt: skip
+    _show_trained(place, trained, publish, as_json)
+
+
+def _show_trained(place: Workplace, trained: Trained, publish: bool, as_json: bool) -> None:
+    """Publish if asked, and print how good it is. Raises GateRefused after the figures."""
     golden = place.stores.releases.manifest(trained.release_id)["golden"]
     refused = publish_if_good(place, trained) if publish else None
     published = publish and refused is None
