@@ -13,9 +13,9 @@ for, so that the recipe's `bm25(title)` reads pair_bm25[title]. Over windows, al
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan, nan
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ import numpy as np
 
 from app.domain.arrays import F32
 from app.domain.errors import InvalidInput
+from app.features.side_by_side import Gathered, Layout, Plan, lay, plan_of
 
 Compute = Callable[..., Any]
 Inputs = Mapping[str, Any]
@@ -141,29 +142,51 @@ class FeatureSet:
         source: dict[str, str] = {}  # feature → the input that it is, where it is one as it stands
         self._steps: list[_Step] = []
         for f in plan:
-            reads = [source.get(i, i) for i in f.inputs]
+            reads = tuple(source.get(i, i) for i in f.inputs)
             if _returns_its_input(f):
                 source[f.name] = reads[0]
             else:
                 self._steps.append(_Step(f.name, f.compute, reads, _scalars(reads, computed)))
-        self._columns = [source.get(name, name) for name in self.names]
+        self._reads = {i for step in self._steps for i in step.reads}
+        self._columns = {j: source.get(name, name) for j, name in enumerate(self.names)}
+        self._unplanned = self._plan_of(None)
+        self._planned: tuple[Layout, Plan] | None = None
 
     def matrix(self, inputs: Inputs, n: int) -> F32:
         """Return (n, d) float32 in C order, columns in the order of `names`, NaN for missing.
 
         A feature that reads a scalar that is missing is missing itself, and is not computed.
         """
-        values: dict[str, Any] = dict(inputs)
+        plan = self._plan(inputs if isinstance(inputs, Gathered) else None)
+        values = {name: inputs[name] for name in plan.inputs}
         with np.errstate(all="ignore"):  # NaN and infinity are answers here
             for name, compute, reads, scalars in self._steps:
-                if scalars and any(math.isnan(values[i]) for i in scalars):
-                    values[name] = np.nan
+                if scalars and any(map(isnan, [values[i] for i in scalars])):
+                    values[name] = nan
                 else:
                     values[name] = compute(*[values[i] for i in reads])
-            missing = np.full(n, np.nan, np.float32)
-            columns = [_column(values[name], missing) for name in self._columns]
-            flat = np.concatenate(columns, dtype=np.float32, casting="same_kind")
-        return np.ascontiguousarray(flat.reshape(len(columns), n).T)
+        out, alone = np.empty((n, len(self.names)), np.float32), plan.alone
+        if isinstance(inputs, Gathered):
+            for copy in plan.copies:
+                lay(inputs.block(copy.block), copy.columns, out, copy.targets)
+        columns = np.empty((len(alone.names), n), np.float32)
+        for j, name in enumerate(alone.names):
+            columns[j] = values[name]
+        lay(columns.T, alone.columns, out, alone.targets)
+        return out
+
+    def _plan(self, gathered: Gathered | None) -> Plan:
+        """Return where columns come from, made once for a snapshot and what channels there are."""
+        if gathered is None:
+            return self._unplanned
+        held = self._planned
+        if held is None or not held[0].is_of(gathered.lookup):
+            layout = Layout.of(gathered.lookup)
+            held = self._planned = layout, self._plan_of(layout)
+        return held[1]
+
+    def _plan_of(self, layout: Layout | None) -> Plan:
+        return plan_of(layout, self._columns, self._reads, self.inputs)
 
 
 class _Step(NamedTuple):
@@ -171,8 +194,8 @@ class _Step(NamedTuple):
 
     name: str
     compute: Compute
-    reads: Sequence[str]
-    scalars: Sequence[str]  # those of `reads` that are one for all candidates
+    reads: tuple[str, ...]
+    scalars: tuple[str, ...]  # those of `reads` that are one for all candidates
 
 
 def _returns_its_input(f: Feature) -> bool:
@@ -184,15 +207,8 @@ def _returns_its_input(f: Feature) -> bool:
         return False
 
 
-def _scalars(names: Iterable[str], computed: Collection[str]) -> list[str]:
-    return [i for i in names if i.startswith(REQUEST_SCOPES) and i not in computed]
-
-
-def _column(value: Any, missing: F32) -> Any:
-    """Return an (n,) column of what may be one scalar for all."""
-    if isinstance(value, np.ndarray) and value.ndim:
-        return value
-    return missing if math.isnan(value) else np.full(missing.size, value)
+def _scalars(names: Iterable[str], computed: Collection[str]) -> tuple[str, ...]:
+    return tuple(i for i in names if i.startswith(REQUEST_SCOPES) and i not in computed)
 
 
 def _doc(fn: Compute) -> str:

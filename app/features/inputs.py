@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, lru_cache
 from typing import Any
 
+import numpy as np
+
 from app.domain.arrays import F32, F64
 from app.domain.candidates import CandidateSet
 from app.features.asked_inputs import ASKED_INPUTS, asked_input
@@ -29,6 +31,7 @@ from app.features.pair_inputs import pair_input
 from app.features.request_inputs import query_input, user_input
 from app.features.row_pass import RowInputs, read_rows
 from app.features.row_slots import index_rows
+from app.features.side_by_side import Gathered
 from app.snapshot.context import SearchContext
 
 Source = Callable[[Inputs, str, str], Any]
@@ -71,6 +74,10 @@ class Lookup:
     def heads(self) -> tuple[F64, F32]:
         return self.records.numbers, self.records.lengths.T
 
+    @cached_property
+    def hit_scores(self) -> F32:
+        return np.ascontiguousarray(self.candidates.scores.T)
+
     def get(self, name: str) -> Any:
         """Return a scalar or an (n,) column; a scalar NaN where no candidate has it."""
         if name not in self.memo:
@@ -93,14 +100,13 @@ def gather(
     candidates: CandidateSet,
     list_values: Mapping[str, Any] | None = None,
     models: Mapping[str, PairModel] | None = None,
-) -> dict[str, Any]:
+) -> Gathered:
     """Look up each named input.
 
     `list_values`: of the whole list, when `candidates` is a slice. `models`: those that
     `pair_model[NAME]` may ask, by name.
     """
-    lookup = Lookup(ctx, candidates, list_values, models)
-    return {name: lookup.get(name) for name in names}
+    return Gathered(tuple(names), Lookup(ctx, candidates, list_values, models))
 
 
 @lru_cache(4096)

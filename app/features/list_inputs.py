@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,9 @@ def list_input(lookup: Inputs, base: str, field: str) -> Any:
         case "list_size":
             return float(lookup.rows.size)
         case "list_best_bm25":
-            return _best(lookup.get(f"pair_bm25[{field}]"))
+            return _best_bm25(lookup, field)
         case "list_best_hit":
-            return _best(lookup.get(f"hit_score[{field}]"))
+            return _best_hit(lookup, field)
         case "list_best_cosine":
             return _best(lookup.get("pair_cosine"))
         case "list_best_coverage":
@@ -28,6 +29,28 @@ def list_input(lookup: Inputs, base: str, field: str) -> Any:
         case "list_nearest_match_km":
             return _nearest_match(lookup)
     raise unknown(base, field)
+
+
+def _best_bm25(lookup: Inputs, field: str) -> float:
+    place = lookup.ctx.snapshot.documents.rows.text_fields.get(field)
+    if place is None or not lookup.ctx.query.terms:
+        return NAN
+    return _bests(lookup, "bests of bm25", lambda: lookup.records.bm25)[place]
+
+
+def _best_hit(lookup: Inputs, field: str) -> float:
+    channels = lookup.candidates.channels
+    if field not in channels:
+        return NAN
+    return _bests(lookup, "bests of hits", lambda: lookup.hit_scores)[channels.index(field)]
+
+
+def _bests(lookup: Inputs, name: str, rows: Callable[[], F32]) -> list[float]:
+    """Find the best of every row of (k, n) once a request. No input has such a name."""
+    found: list[float] | None = lookup.memo.get(name)
+    if found is None:
+        found = lookup.memo[name] = np.fmax.reduce(rows(), axis=1, initial=NAN).tolist()
+    return found
 
 
 def _best(values: Any) -> float:

@@ -30,7 +30,7 @@ def query_input(lookup: Inputs, base: str, field: str) -> Any:
             return np.count_nonzero(ids >= 0) / ids.size if ids.size else NAN
         case "query_idf_mean":
             known = query_idf(lookup)
-            return float(known.mean()) if known.size else NAN
+            return float(np.add.reduce(known) / known.size) if known.size else NAN
         case "query_memory_total":
             gains = lookup.get("query_memory")[1]
             return float(gains.sum()) if gains.size else NAN

@@ -26,6 +26,7 @@ class RowInputs(NamedTuple):
     numbers: F64  # (m, n) numeric columns, NaN where missing
     lengths: F32  # (n, fields) true token counts of the searched fields
     text: F32  # (n, fields, 9) FIELD_MATCHES of each field
+    bm25: F32  # (fields, n) the first of them once more, for features that compute with it
     any_coverage: F32  # (n,) the best coverage of any field, NaN where the row has none
     affinities: F32  # (n, preference fields), NaN where the person has none for the field
 
@@ -58,7 +59,7 @@ def _read(
             codes[i] += min(lengths[i, f], FIRST_TOKENS)
     text = match(values, starts, layout, lengths, asked)
     return RowInputs(
-        numbers, lengths.astype(np.float32), text.fields, text.any_coverage,
+        numbers, lengths.astype(np.float32), text.fields, text.bm25, text.any_coverage,
         affinities(values, starts, layout.counts, codes, tastes),
     )  # fmt: skip
 

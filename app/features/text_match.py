@@ -49,6 +49,7 @@ class TextMatches(NamedTuple):
     """How a query meets each searched field of some rows."""
 
     fields: F32  # (rows, fields, 9) FIELD_MATCHES
+    bm25: F32  # (fields, rows) the first of them once more, for features that compute with it
     any_coverage: F32  # (rows,) the best coverage of any field, NaN where the row has none
 
 
@@ -97,7 +98,7 @@ def match(values: I32, starts: I64, layout: Layout, lengths: I32, asked: Asked) 
     _weigh(lengths, asked, ends, which, out, best)
     _place(read, asked.ids.size, ends, at, which, out)
     _equal(lengths, asked.ids.size, out)
-    return TextMatches(out, best)
+    return TextMatches(out, np.ascontiguousarray(out[:, :, BM25].T), best)
 
 
 @njit(cache=True, nogil=True)

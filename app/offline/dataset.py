@@ -155,4 +155,4 @@ def sample(grades: I32, recalled: int, negatives: Negatives, rng: np.random.Gene
 def _list_values(replayed: Replayed, features: FeatureSet) -> dict[str, object]:
     """list_* of the recalled list alone: serving knows nothing of the extra rows."""
     names = [name for name in features.inputs if name.startswith("list_")]
-    return gather(names, replayed.ctx, replayed.candidates)
+    return dict(gather(names, replayed.ctx, replayed.candidates))

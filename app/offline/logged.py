@@ -105,7 +105,7 @@ def restore(impression: Impression, replay: Replay) -> Restored:
 
 def recalled_lists(restored: Restored, names: list[str], replay: Replay) -> dict[str, Any]:
     """Recall once more for list_* that nobody logged, as of the impression's time."""
-    return gather(names, restored.ctx, replay.recall(restored.ctx))
+    return dict(gather(names, restored.ctx, replay.recall(restored.ctx)))
 
 
 def with_tables(root: Path, judged: Iterable[Judged]) -> Iterator[Judged]:

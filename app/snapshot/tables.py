@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numba import njit
 
 from app.corpus.documents import Documents
 from app.corpus.ragged import Dictionary, Ragged, open_array, save_array
@@ -176,6 +177,14 @@ class Tables:
 
     def rows(self, ordinals: I32, values: F32) -> tuple[Rows, F32]:
         """Translate ordinals to rows, dropping documents that are gone."""
-        rows = self.row_of[ordinals]
-        here = rows >= 0
-        return rows[here], values[here]
+        found: tuple[Rows, F32] = _rows(self.row_of, ordinals, values)
+        return found
+
+
+@njit(cache=True, nogil=True)
+def _rows(row_of: I32, ordinals: I32, values: F32) -> tuple[Rows, F32]:
+    rows, kept, size = np.empty(ordinals.size, np.int32), np.empty(ordinals.size, np.float32), 0
+    for i in range(ordinals.size):
+        rows[size], kept[size] = row_of[ordinals[i]], values[i]
+        size += rows[size] >= 0
+    return rows[:size], kept[:size]

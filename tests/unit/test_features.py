@@ -8,6 +8,10 @@ import pytest
 from app.domain.errors import InvalidInput
 from app.features.catalog import CATALOG
 from app.features.feature import REQUEST_SCOPES, Catalog, FeatureSet, feature, template
+from app.features.inputs import gather
+from tests.builders import city_rows, make_snapshot
+from tests.builders.releases import some_candidates
+from tests.builders.requests import make_context
 
 NOW_MS = 1_700_000_000_000.0
 
@@ -153,3 +157,20 @@ def test_a_rows_value_depends_on_no_other_row(one):
     order = rng.permutation(64)[:20]
     few = {n: v if isinstance(v, float) else v[order] for n, v in inputs.items()}
     np.testing.assert_array_equal(features.matrix(few, 20), whole[order])
+
+
+def test_inputs_that_lie_side_by_side_give_the_same_matrix_as_each_by_its_name(tmp_path):
+    snapshot = make_snapshot(city_rows(120), tmp_path / "s")
+    ctx = make_context(snapshot, "火锅 tea", origin=(31.2, 121.4))
+    candidates = some_candidates(snapshot, np.random.default_rng(3), 90)
+    fields = {"text": ["title", "tags", "no such"], "number": ["price", "rating", "no such"]}
+    names = CATALOG.expand(
+        ["bm25(*)", "bm25_of_best(*)", "length(title)", "equals(tags)", "attr(*)", "cosine",
+         "hit_score(lexical)", "hit_score(nobody)", "hit_rank(vector)", "hit_rank(nobody)",
+         "affinity(tags)", "doc_age_hours", "query_length"], fields,
+    )  # fmt: skip
+    features = FeatureSet(CATALOG, names)
+    gathered = gather(features.inputs, ctx, candidates)
+    whole, single = features.matrix(gathered, 90), features.matrix(dict(gathered), 90)
+    np.testing.assert_array_equal(whole, single)
+    assert np.isfinite(whole).any(axis=0).sum() > 8
