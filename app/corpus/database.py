@@ -201,7 +201,8 @@ class Database:
     def _our_error(self, error: Exception) -> StoreUnavailable | StoreFull | None:
         """Return the outage that this error means; None for a mistake of ours."""
         cause = error.orig if isinstance(error, DBAPIError) else error
-        where = self._engine.url.render_as_string(hide_password=True)
+        url = self._engine.url  # no more of it than a caller of the service may know
+        where = Path(str(url.database)).name if self.is_embedded else f"PostgreSQL at {url.host}"
         why = str(cause).strip().partition("\n")[0]
         if self._is_full(cause):
             return StoreFull(
