@@ -6,7 +6,8 @@ import json
 import re
 import shutil
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class City:
         return dict(json.loads(file.read_text())) if file.exists() else {}
 
     def queries(self, count: int) -> list[Asked]:
-        return read_asked(self.root / "source" / "queries.jsonl", count)
+        return by_pseudonyms(self.place, read_asked(self.root / "source" / "queries.jsonl", count))
 
     def serving_memory(self, count: int) -> dict[str, float]:
         """Peak MiB and seconds to open, of a process that answers `count` queries alone."""
@@ -68,6 +69,13 @@ def read_asked(file: Path, count: int) -> list[Asked]:
         Asked(SearchRequest(t.text, user_id=t.user_id, origin=place(t.lat, t.lon)), t.now_ms or 0)
         for t in read_queries(file)[:count]
     ]
+
+
+def by_pseudonyms(place: Workplace, asked: Sequence[Asked]) -> list[Asked]:
+    """Return the same queries of people by the names that tables have for them, as a gateway's."""
+    with place.door() as door:
+        known = door.of_known([a.request for a in asked])
+    return [replace(a, request=request) for a, request in zip(asked, known, strict=True)]
 
 
 def prepare(size: int, work: Path, rebuild: bool) -> City:

@@ -12,21 +12,23 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from speed_catalogue import CONFIG, read_asked
+from speed_catalogue import CONFIG, Asked, by_pseudonyms, read_asked
 
 from app.bootstrap import Engine
+from app.offline.workplace import Workplace
 from app.online.gateway.answer import answer_body
 from app.online.json_body import to_json
 from app.settings import Settings
 
 
-async def answer_all(engine: Engine, queries: Path, count: int) -> int:
+async def answer_all(engine: Engine, queries: Sequence[Asked]) -> int:
     return sum(
         [
             len(to_json(answer_body(await engine.search(asked.request, asked.now_ms))))
-            for asked in read_asked(queries, count)
+            for asked in queries
         ]
     )
 
@@ -34,10 +36,11 @@ async def answer_all(engine: Engine, queries: Path, count: int) -> int:
 def main() -> None:
     data, models, queries, count = sys.argv[1:]
     started = time.perf_counter()
-    engine = Engine(Settings.load(CONFIG, (), {}), Path(data), Path(models))
+    place = Workplace(Settings.load(CONFIG, (), {}), Path(data), Path(models))
+    engine = Engine(place.settings, place.data, place.models)
     engine.refresh()
     opened_s = time.perf_counter() - started
-    asyncio.run(answer_all(engine, Path(queries), int(count)))
+    asyncio.run(answer_all(engine, by_pseudonyms(place, read_asked(Path(queries), int(count)))))
     engine.close()
     print(json.dumps({"peak_mib": peak_kib() / 1024, "open_s": opened_s}))
 
