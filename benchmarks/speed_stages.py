@@ -33,7 +33,7 @@ from app.domain.candidates import CandidateSet, ChannelHits
 from app.domain.query import Deadline
 from app.online.gateway.answer import answer_body
 from app.online.json_body import to_json
-from app.pipeline.select import pick
+from app.pipeline.select import pick_order
 from app.pipeline.serving import Answer, make_context
 from app.pipeline.totals import count_matches
 from app.query.understand import understand
@@ -172,8 +172,8 @@ class Stages:
 
     def _select(self, request: Request) -> None:
         query, candidates = request.ctx.query, request.candidates
-        picked = pick(candidates.rows, request.scores, query.offset, query.limit)
-        rows = candidates.rows[picked]
+        order = pick_order(request.ctx, candidates.rows, request.scores)
+        rows = candidates.rows[order[: query.limit]]
         count_matches(request.ctx, request.hits, len(candidates))
         strings = request.ctx.snapshot.documents.ids.strings
         tuple(strings[int(row)] for row in rows)

@@ -68,7 +68,9 @@ class Analyzer:
 
         "whitespace" keeps the tokens of pre-tokenised text as they are, but for the normal form.
         """
-        text = normalise(text)
+        return self._cut(normalise(text), analyzer)
+
+    def _cut(self, text: str, analyzer: str) -> list[str]:
         if analyzer == "whitespace":
             return [token[:MAX_TERM_CHARACTERS] for token in text.split()]
         if analyzer != "default":
@@ -100,7 +102,8 @@ class Analyzer:
 
     def query_terms(self, text: str, analyzers: Sequence[str]) -> tuple[str, ...]:
         """Return the distinct terms under each analyzer, in order of first appearance."""
-        found = dict.fromkeys(term for name in analyzers for term in self.terms(text, name))
+        normal = normalise(text)
+        found = dict.fromkeys(term for name in analyzers for term in self._cut(normal, name))
         return tuple(found)[:MAX_QUERY_TERMS]
 
     def save(self, path: Path) -> None:

@@ -30,7 +30,8 @@ def normalise(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).casefold().translate(_PLAIN)
     text = unicodedata.normalize("NFKC", text)  # what marks kept apart composes now
     if HAN_RUN.search(text):
-        text = _SIMPLER.convert(_SIMPLER.convert(text))  # 薴 takes two steps: 苧, 苎
+        simpler = _SIMPLER.convert(text)
+        text = simpler if simpler == text else _SIMPLER.convert(simpler)  # 薴: first 苧, then 苎
     return " ".join(text.split())
 
 

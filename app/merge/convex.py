@@ -34,29 +34,23 @@ class ConvexMerger:
         return union.best(weighed(union.scores, weights), limit)
 
 
-@njit(cache=True, nogil=True)
-def normalised(scores: F32) -> F64:
-    """Map each column of (n, c) scores to [0, 1], 0 where NaN.
-
-    A column whose scores are all equal and at its floor counts in full.
-    """
-    out = np.zeros(scores.shape)
-    for c in range(scores.shape[1]):
-        low, high = 0.0, -np.inf
-        for i in range(scores.shape[0]):
-            score = np.float64(scores[i, c])
-            low, high = min(low, score), max(high, score)  # NaN is never the smaller or larger
-        for i in range(scores.shape[0]):
-            if not np.isnan(scores[i, c]):
-                out[i, c] = (scores[i, c] - low) / (high - low) if high > low else 1.0
-    return out
-
-
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def weighed(scores: F32, weights: F64) -> F64:
-    """Sum each row's normalised scores by weight, channel after channel. (n, c), (c,) to (n,)"""
-    shares, out = normalised(scores), np.zeros(scores.shape[0])
-    for i in range(scores.shape[0]):
-        for c in range(scores.shape[1]):
-            out[i] += shares[i, c] * weights[c]
+    """Sum each row's normalised scores by weight, channel after channel. (n, c), (c,) to (n,)
+
+    Each column of scores is mapped to [0, 1], NaN to nothing; one whose scores are all equal and
+    at its floor counts in full.
+    """
+    n, channels = scores.shape
+    lows, highs, out = np.zeros(channels), np.full(channels, -np.inf), np.zeros(n)
+    for i in range(n):
+        for c in range(channels):
+            score = np.float64(scores[i, c])
+            lows[c], highs[c] = min(lows[c], score), max(highs[c], score)  # NaN is neither
+    for i in range(n):
+        for c in range(channels):
+            if not np.isnan(scores[i, c]):
+                span = highs[c] - lows[c]
+                share = (scores[i, c] - lows[c]) / span if span > 0 else 1.0
+                out[i] += share * weights[c]
     return out

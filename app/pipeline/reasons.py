@@ -81,8 +81,8 @@ class _Evidence:
     ) -> None:
         self.ctx, self.rows, self.km = ctx, rows, km
         self.asked = _asked(ctx, rows)
-        self.remembered = np.isin(rows, _remembered(ctx))
-        self.seen = np.isin(rows, ctx.user.rows)
+        self.remembered = _are_among(rows, _remembered(ctx))
+        self.seen = _are_among(rows, ctx.user.rows)
         ranks = dict(zip(candidates.channels, candidates.ranks[picked].T, strict=True))
         nowhere = np.zeros(rows.size, np.int16)
         self.behaviour = ranks.get("behaviour", nowhere) > 0
@@ -126,11 +126,17 @@ class _Evidence:
                 continue
             column = self.ctx.snapshot.documents.keywords[field]
             for code in column.codes[row].tolist():
-                at = int(np.searchsorted(preference.codes, code))
+                at = int(preference.codes.searchsorted(code))
                 is_held = at < preference.codes.size and preference.codes[at] == code
                 if is_held and preference.weights[at] >= TASTE:
                     yield Reason(field, column.names.strings[code])
                     return
+
+
+def _are_among(rows: Rows, others: Rows) -> Bools:
+    """Tell which rows of a page are among some hundreds of others. (m,)"""
+    among: Bools = (rows[:, np.newaxis] == others).any(axis=1)
+    return among
 
 
 def _asked(ctx: SearchContext, rows: Rows) -> list[list[str]]:

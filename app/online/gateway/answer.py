@@ -16,7 +16,7 @@ from app.domain.query import Query
 from app.pipeline.explain import told
 from app.pipeline.facets import Facet
 from app.pipeline.highlights import highlights_of
-from app.pipeline.reasons import Reason, language_of, reasons_of
+from app.pipeline.reasons import Language, Reason, language_of, reasons_of
 from app.pipeline.serving import Answer
 from app.snapshot.context import SearchContext
 
@@ -84,6 +84,8 @@ def _results(answer: Answer) -> Iterator[dict[str, Any]]:
     distances = _distances_km(answer)
     ctx, picked = answer.ctx, result.picked
     why = reasons_of(ctx, result.candidates, picked, distances)
+    text = ctx.query.text
+    language = language_of(text) if any(c.isalpha() for c in text) else None
     for i, row in enumerate(result.rows.tolist()):
         entry = {
             "id": result.ids[i],
@@ -91,7 +93,7 @@ def _results(answer: Answer) -> Iterator[dict[str, Any]]:
             "score": result.scores[i],
             "document": orjson.Fragment(documents.shown(row)),
             "channels": _channels(answer, int(result.picked[i])),
-            "reasons": _told(ctx.query.text, documents, row, why[i]),
+            "reasons": _told(language, documents, row, why[i]),
         }
         if distances is not None and np.isfinite(distances[i]):
             entry["distance_km"] = round(float(distances[i]), 4)
@@ -113,13 +115,14 @@ def _highlights(ctx: SearchContext, row: int) -> dict[str, Any]:
     return {name: {"text": h.text, "ranges": h.ranges, "html": h.html} for name, h in found.items()}
 
 
-def _told(text: str, documents: Documents, row: int, reasons: Sequence[Reason]) -> list[str]:
+def _told(
+    language: Language | None, documents: Documents, row: int, reasons: Sequence[Reason]
+) -> list[str]:
     """Say the reasons in the query's language, or without words in the document's."""
     if not reasons:
         return []
-    title = "" if text else documents.payload[row]
-    language = language_of(text, title)
-    return [reason.told(language) for reason in reasons]
+    spoken = language or language_of("", documents.payload[row])
+    return [reason.told(spoken) for reason in reasons]
 
 
 def _channels(answer: Answer, at: int) -> dict[str, Any]:
