@@ -19,6 +19,7 @@ BATCH = 10
 
 PROBE_EVERY_S = 0.25
 GIVE_UP_S = 20.0
+WHOLE = 500  # results: the model may place a word that it never saw behind its neighbours
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ class Load:
                 time.sleep(0.1)
         return self.first + count
 
-    def change(self, rate: int, seconds: float) -> tuple[int, list[float]]:
-        """Write at the rate for so long, and now and then a document that is then searched for.
+    def change(self, rate: int, seconds: float, probes: bool) -> tuple[int, list[float]]:
+        """Write at the rate for so long; with `probes` also documents that are then searched for.
 
         Returns how many were written in all, and the milliseconds until each probe was found.
         """
@@ -48,7 +49,9 @@ class Load:
         thread = threading.Thread(target=self._keep_writing, args=(rate, ended, written))
         thread.start()
         try:
-            seen = _probe(Service(self.url), time.monotonic() + seconds)
+            end = time.monotonic() + seconds
+            seen = _probe(Service(self.url), end) if probes else []
+            time.sleep(max(0.0, end - time.monotonic()))
         finally:
             ended.set()
             thread.join()
@@ -97,7 +100,7 @@ def _seconds_until_found(client: httpx.Client, word: str) -> float:
     client.put(f"/v1/documents/{word}", content=body).raise_for_status()
     started = time.perf_counter()
     while time.perf_counter() - started < GIVE_UP_S:
-        answer = client.get("/v1/search", params={"q": word})
+        answer = client.get("/v1/search", params={"q": word, "limit": WHOLE})
         found = answer.raise_for_status().json()["results"]
         if any(result["id"] == word for result in found):
             break

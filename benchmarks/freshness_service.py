@@ -33,12 +33,13 @@ class Service:
 
 
 @contextmanager
-def serving(data: Path, models: Path) -> Iterator[Service]:
-    """Serve until the end of the block; ready at its beginning."""
+def serving(data: Path, models: Path, *settings: str) -> Iterator[Service]:
+    """Serve until the end of the block; ready at its beginning. Settings are KEY=VALUE."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     where = ("--data", str(data), "--models", str(models), "--config", str(CONFIG))
-    command = [*DUOLU, "serve", "--port", str(port), *where]
+    told = [word for setting in settings for word in ("--set", setting)]
+    command = [*DUOLU, "serve", "--port", str(port), *where, *told]
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     service = Service(f"http://127.0.0.1:{port}")
     try:
