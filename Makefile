@@ -60,7 +60,8 @@ docs: setup ## Write docs/configuration.md and docs/features.md from the code
 bench: setup ## Speed and memory, stage by stage, up to a million documents: an hour (docs/performance.md)
 	$(BIN)/python benchmarks/speed.py $(ARGS)
 
-bench-rank: setup ## The tree scorer beside LightGBM and other scorers (docs/performance.md): half an hour
+bench-rank: setup ## Ranking as served beside LightGBM alone, and the tree scorer beside others: half an hour
+	$(BIN)/python benchmarks/ranking.py
 	$(BIN)/python benchmarks/rank.py $(ARGS)
 
 bench-split: setup ## From how many candidates scoring pays on two threads: a minute

@@ -2,55 +2,55 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TypeAlias
 
 import numpy as np
 from numba import njit
 
 from app.corpus.row_store import RowStore
 from app.domain.arrays import F32, I32, I64
-from app.domain.user import UserState
+from app.domain.user import Preference, UserState
 
 _NOBODY = -1
-_NONE = np.empty(0, np.int32)
-_NOTHING = np.empty(0, np.float32)
+_NOTHING = Preference(np.empty(0, np.int32), np.empty(0, np.float32))
 
 
-class Tastes(NamedTuple):
-    """What a person likes of all preference fields, by a hash table at most a quarter full."""
+Tastes: TypeAlias = tuple[I64, I64, F32]
+"""What a person likes of all preference fields, by a hash table at most a quarter full.
 
-    ends: I64  # (fields,) how many codes are liked of this field and those before it
-    keys: I64  # (slots,) field << 32 | code, or -1
-    weights: F32  # (slots,)
+ends (fields,)    how many codes are liked of this field and those before it
+keys (slots,)     field << 32 | code, or -1
+weights (slots,)
+"""
 
 
 def tastes_of(store: RowStore, user: UserState) -> Tastes:
-    held = [user.preferences.get(field) for field in store.code_fields]
-    ends = np.array([0 if h is None else h.codes.size for h in held], np.int64).cumsum()
+    held = [user.preferences.get(field, _NOTHING) for field in store.code_fields]
     tastes: Tastes = _index(
-        ends,
-        np.concatenate([_NONE, *(h.codes for h in held if h is not None)]),
-        np.concatenate([_NOTHING, *(h.weights for h in held if h is not None)]),
+        np.array([h.codes.size for h in held], np.int64),
+        np.concatenate([_NOTHING.codes, *[h.codes for h in held]]),
+        np.concatenate([_NOTHING.weights, *[h.weights for h in held]]),
     )
     return tastes
 
 
 @njit(cache=True, nogil=True)
-def _index(ends: I64, codes: I32, weights: F32) -> Tastes:
-    size = 16
-    while size < 4 * codes.size:
-        size *= 2
-    keys, worths = np.full(size, _NOBODY, np.int64), np.zeros(size, np.float32)
-    field = 0
-    for i in range(codes.size):
-        while i >= ends[field]:
-            field += 1
-        key = np.int64(field) << 32 | np.int64(codes[i])
-        at = _slot(key, size)
-        while keys[at] != _NOBODY:
-            at = (at + 1) & (size - 1)
-        keys[at], worths[at] = key, weights[i]
-    return Tastes(ends, keys, worths)
+def _index(sizes: I64, codes: I32, weights: F32) -> Tastes:
+    slots = 16
+    while slots < 4 * codes.size:
+        slots *= 2
+    keys, worths, ends = np.full(slots, _NOBODY, np.int64), np.zeros(slots, np.float32), sizes
+    i = 0
+    for field in range(sizes.size):
+        for _ in range(sizes[field]):
+            key = np.int64(field) << 32 | np.int64(codes[i])
+            at = _slot(key, slots)
+            while keys[at] != _NOBODY:
+                at = (at + 1) & (slots - 1)
+            keys[at], worths[at] = key, weights[i]
+            i += 1
+        ends[field] = i
+    return ends, keys, worths
 
 
 @njit(cache=True, nogil=True)

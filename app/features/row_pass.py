@@ -17,7 +17,7 @@ from app.domain.user import UserState
 from app.features.affinity import Tastes, affinities, tastes_of
 from app.features.text_match import Asked, asked_of, match
 
-TOUCHED = 16  # words from one touch to the next: a cache line
+LINE, MOST = 16, 160  # words of a cache line, and of a record that are touched
 
 
 class RowInputs(NamedTuple):
@@ -36,20 +36,21 @@ def read_rows(store: RowStore, rows: Rows, ids: I32, n: int, user: UserState) ->
 
     `ids` are the query's distinct terms in order, -1 where unknown; `n` the rows that df counts.
     """
-    read: RowInputs = _read(
-        store.records.offsets, store.records.values, store.layout, rows,
-        asked_of(store, ids, n), tastes_of(store, user),
+    return RowInputs(
+        *_read(
+            store.records.offsets, store.records.values, store.layout, rows,
+            asked_of(store, ids, n), tastes_of(store, user),
+        )
     )  # fmt: skip
-    return read
 
 
 @njit(cache=True, nogil=True)
 def _read(
     offsets: I64, values: I32, layout: Layout, rows: Rows, asked: Asked, tastes: Tastes
-) -> RowInputs:
+) -> tuple[F64, F32, F32, F32, F32, F32]:
     n, wide = rows.size, values.view(np.float64)
     numbers, lengths = np.empty((layout.numbers, n)), np.empty((n, layout.fields), np.int32)
-    starts, codes = _touch(offsets, values, layout, rows), np.empty(n, np.int64)
+    starts, codes = _touch(offsets, values, rows), np.empty(n, np.int64)
     for i in range(n):
         for j in range(layout.numbers):
             numbers[j, i] = wide[np.uintp(starts[i] // 2 + j)]
@@ -58,24 +59,25 @@ def _read(
             lengths[i, f] = values[np.uintp(starts[i] + layout.lengths + f)]
             codes[i] += min(lengths[i, f], FIRST_TOKENS)
     text = match(values, starts, layout, lengths, asked)
-    return RowInputs(
+    return (
         numbers, lengths.astype(np.float32), text.fields, text.bm25, text.any_coverage,
         affinities(values, starts, layout.counts, codes, tastes),
     )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _touch(offsets: I64, values: I32, layout: Layout, rows: Rows) -> I64:
-    """Return where each row's record starts, with the beginnings of all on their way to the cache.
+def _touch(offsets: I64, values: I32, rows: Rows) -> I64:
+    """Return where each row's record starts, with all records on their way to the cache.
 
-    Nothing here waits for what another line brings.
+    Nothing here waits for what another line brings. What lies behind `MOST` words is read later.
     """
     starts, touched = np.empty(rows.size, np.int64), 0
     for i in range(rows.size):
         starts[i] = offsets[rows[i]]
-    for i in range(rows.size if values.size else 0):
-        for word in range(0, layout.header + TOUCHED, TOUCHED):
-            touched ^= values[min(starts[i] + word, values.size - 1)]
+    for i in range(rows.size):
+        size = min(offsets[rows[i] + 1] - starts[i], MOST)
+        for word in range(0, size, LINE):
+            touched ^= values[np.uintp(starts[i] + word)]
     if touched == 1 << 40:  # never, but so the compiler keeps the touching
         starts[0] = -1
     return starts

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
-from app.domain.arrays import F32, I64, Array
+from app.domain.arrays import F32, Array
 from app.features.lookup import Inputs
 from app.features.text_match import FIELD_MATCHES
 from app.snapshot.tables import COUNTERS
+
+Places: TypeAlias = npt.NDArray[np.uintp]
+"""Places without a sign: a kernel need not ask whether they count from the end."""
 
 
 class Layout(NamedTuple):
@@ -103,16 +107,16 @@ class Copy(NamedTuple):
     """Columns of one block, and the columns of the matrix that they become."""
 
     block: str
-    columns: I64
-    targets: I64
+    columns: Places
+    targets: Places
 
 
 class Alone(NamedTuple):
     """Inputs and features that no block holds, and the columns of the matrix that they become."""
 
     names: tuple[str, ...]
-    columns: I64  # 0, 1, 2 …
-    targets: I64
+    columns: Places  # 0, 1, 2 …
+    targets: Places
 
 
 class Plan(NamedTuple):
@@ -139,17 +143,21 @@ def plan_of(
         else:
             blocks.setdefault(found[0], []).append((found[1], target))
     copies = tuple(Copy(block, *_columns(pairs)) for block, pairs in blocks.items())
-    places = Alone(tuple(alone.values()), np.arange(len(alone)), np.array([*alone], np.int64))
+    places = Alone(tuple(alone.values()), _places(range(len(alone))), _places(alone))
     wanted = {*reads, *alone.values()}
     return Plan(copies, places, tuple(name for name in inputs if name in wanted))
 
 
-def _columns(pairs: Sequence[tuple[int, int]]) -> tuple[I64, I64]:
-    return np.array([c for c, _ in pairs], np.int64), np.array([t for _, t in pairs], np.int64)
+def _columns(pairs: Sequence[tuple[int, int]]) -> tuple[Places, Places]:
+    return _places(c for c, _ in pairs), _places(t for _, t in pairs)
+
+
+def _places(of: Iterable[int]) -> Places:
+    return np.array([*of], np.uintp)
 
 
 @njit(cache=True, nogil=True)
-def lay(block: Any, columns: I64, out: F32, targets: I64) -> None:
+def lay(block: Any, columns: Places, out: F32, targets: Places) -> None:
     """Copy columns of a block to columns of the matrix, a row at a time."""
     for i in range(out.shape[0]):
         for j in range(columns.size):

@@ -24,7 +24,7 @@ from numba import njit
 
 from app.corpus.bm25 import K1, B, idf, length_norm, saturate
 from app.corpus.row_store import FIRST_TOKENS, Layout, RowStore
-from app.domain.arrays import F32, F64, I32, I64
+from app.domain.arrays import F32, F64, I32, I64, U8
 
 FIELD_MATCHES = (
     "bm25",
@@ -82,6 +82,15 @@ def _asked(df: I32, averages: F64, ids: I32, n: int) -> Asked:
     return Asked(ids, sieve, worth, whole, averages)
 
 
+class Found(NamedTuple):
+    """The places of the query's terms in g fields that hold some, a field after another."""
+
+    groups: I64  # (g,) row · fields + field
+    ends: I64  # (g,) where the group's places end; they begin where those of the one before end
+    at: U8  # places in the field, ascending
+    which: U8  # and which term stands there
+
+
 @njit(cache=True, nogil=True)
 def match(values: I32, starts: I64, layout: Layout, lengths: I32, asked: Asked) -> TextMatches:
     """Meet the query with each row, each computed from that row alone.
@@ -89,43 +98,49 @@ def match(values: I32, starts: I64, layout: Layout, lengths: I32, asked: Asked) 
     Row i's record is at values[starts[i]], and lengths (n, fields) are the true ones. Each step
     goes over all rows: a function for each field of each row would cost more than what it does.
     """
-    n, fields = lengths.shape
     read = np.minimum(lengths, FIRST_TOKENS)
-    at, which = np.empty(read.sum() + 1, np.int32), np.empty(read.sum() + 1, np.int32)
-    ends = _find(values, starts + layout.header, read, asked.ids, asked.sieve, at, which)
-    out = np.empty((n, fields, len(FIELD_MATCHES)), np.float32)
+    found = _find(values, starts + layout.header, read, asked.ids, asked.sieve)
+    out = np.empty((*lengths.shape, len(FIELD_MATCHES)), np.float32)
     best = _blank(lengths, asked.ids.size, out)
-    _weigh(lengths, asked, ends, which, out, best)
-    _place(read, asked.ids.size, ends, at, which, out)
-    _equal(lengths, asked.ids.size, out)
+    _weigh(lengths, asked, found, out, best)
+    _place(read, lengths, asked.ids.size, found, out)
     return TextMatches(out, np.ascontiguousarray(out[:, :, BM25].T), best)
 
 
 @njit(cache=True, nogil=True)
-def _find(values: I32, starts: I64, read: I32, ids: I32, sieve: int, at: I32, which: I32) -> I64:
-    """List each field's query terms in reading order: where, and which. Returns their ends.
+def _find(values: I32, starts: I64, read: I32, ids: I32, sieve: int) -> Found:
+    """List each field's query terms in reading order.
 
-    First without a branch, by one bit for each residue of 64, which few other tokens pass.
+    First without a branch, by one bit for each residue of 64, which few other tokens pass, and
+    without a look at where fields end: a processor foresees neither.
     """
-    ends, hits = np.zeros(read.size, np.int64), np.int64(0)
-    for i in range(read.shape[0] if ids.size else 0):
-        place = np.uintp(starts[i])
-        for f in range(read.shape[1]):
-            passed = hits
-            for position in range(read[i, f]):
-                at[np.uintp(passed)] = position
-                token = values[place + np.uintp(position)]
-                passed += (sieve >> np.int64(token & 63)) & 1
-            for k in range(hits, passed):
-                term, j = values[place + np.uintp(at[k])], 0
-                while j < ids.size and ids[j] != term:
-                    j += 1
-                if j < ids.size:
-                    at[hits], which[hits] = at[k], j
-                    hits += 1
-            place += np.uintp(read[i, f])
-            ends[i * read.shape[1] + f] = hits
-    return ends
+    n, fields = read.shape
+    at, which = np.empty(read.sum() + 1, np.uint8), np.empty(read.sum() + 1, np.uint8)
+    groups, ends = np.empty(n * fields, np.int64), np.empty(n * fields, np.int64)
+    passed, size, hits = np.empty(fields * FIRST_TOKENS + 1, np.int32), 0, 0
+    for i in range(n if ids.size else 0):
+        place, tokens, many = np.uintp(starts[i]), 0, np.int64(0)
+        for f in range(fields):
+            tokens += read[i, f]
+        for position in range(tokens):
+            passed[np.uintp(many)] = position
+            many += (sieve >> np.int64(values[place + np.uintp(position)] & 63)) & 1
+        f, first, end = -1, 0, 0
+        for k in range(many):
+            term, j = values[place + np.uintp(passed[k])], 0
+            while j < ids.size and ids[j] != term:
+                j += 1
+            if j < ids.size:
+                while passed[k] >= end:
+                    f, first = f + 1, end
+                    end += read[i, f]
+                if size == 0 or groups[size - 1] != i * fields + f:
+                    groups[size] = i * fields + f
+                    size += 1
+                at[hits], which[hits] = passed[k] - first, j
+                hits += 1
+                ends[size - 1] = hits
+    return Found(groups[:size], ends[:size], at, which)
 
 
 @njit(cache=True, nogil=True)
@@ -135,75 +150,67 @@ def _blank(lengths: I32, terms: int, out: F32) -> F32:
     for i in range(lengths.shape[0]):
         for f in range(lengths.shape[1]):
             is_missing = lengths[i, f] == 0 or terms == 0
+            nothing = np.float32(np.nan) if is_missing else np.float32(0)
             for m in range(out.shape[2]):
-                out[i, f, m] = np.nan if is_missing else 0
+                out[i, f, m] = nothing
             if not is_missing:
                 best[i] = 0
     return best
 
 
-@njit(cache=True, nogil=True)
-def _weigh(lengths: I32, asked: Asked, ends: I64, which: I32, out: F32, best: F32) -> None:
+@njit(cache=True, nogil=True, error_model="numpy")
+def _weigh(lengths: I32, asked: Asked, found: Found, out: F32, best: F32) -> None:
     """Set bm25, coverage and idf_coverage where a field holds terms, and each row's best."""
     worth, whole, averages, terms = asked.worth, asked.whole, asked.averages, asked.ids.size
+    groups, ends, which = found.groups, found.ends, found.which
     tf, first = np.zeros(terms, np.int32), np.int64(0)
-    for i in range(lengths.shape[0]):
-        for f in range(lengths.shape[1]):
-            end = ends[i * lengths.shape[1] + f]
-            if end > first:
-                for h in range(first, end):
-                    tf[which[h]] += 1
-                norm = length_norm(lengths[i, f], averages[f], B)
-                matched, score, found = 0, 0.0, 0.0
-                for j in range(terms):
-                    if tf[j] > 0:
-                        matched += 1
-                        found += worth[f, j]
-                        score += worth[f, j] * saturate(tf[j] / norm, K1)
-                        tf[j] = 0
-                out[i, f, BM25], out[i, f, COVERAGE] = score, matched / terms
-                out[i, f, IDF_COVERAGE] = found / whole[f]
-                best[i] = max(best[i], out[i, f, COVERAGE])
-            first = end
+    for g in range(groups.size):
+        i, f, end = groups[g] // lengths.shape[1], groups[g] % lengths.shape[1], ends[g]
+        for h in range(first, end):
+            tf[which[h]] += 1
+        norm = length_norm(lengths[i, f], averages[f], B)
+        matched, score, held = 0, 0.0, 0.0
+        for j in range(terms):
+            if tf[j] > 0:
+                matched += 1
+                held += worth[f, j]
+                score += worth[f, j] * saturate(tf[j] / norm, K1)
+                tf[j] = 0
+        out[i, f, BM25], out[i, f, COVERAGE] = score, matched / terms
+        out[i, f, IDF_COVERAGE] = held / whole[f]
+        best[i] = max(best[i], out[i, f, COVERAGE])
+        first = end
 
 
-@njit(cache=True, nogil=True)
-def _place(read: I32, terms: int, ends: I64, at: I32, which: I32, out: F32) -> None:
+@njit(cache=True, nogil=True, error_model="numpy")
+def _place(read: I32, lengths: I32, terms: int, found: Found, out: F32) -> None:
     """Set what depends on where the terms stand: runs, and the shortest stretch with all of them.
 
     A stretch widens to the right, and gives up on the left what stands again further right.
     """
+    groups, ends, at, which = found.groups, found.ends, found.at, found.which
     inside, first = np.zeros(terms, np.int32), np.int64(0)
-    for i in range(read.shape[0]):
-        for f in range(read.shape[1]):
-            end = ends[i * read.shape[1] + f]
-            if end > first:
-                longest = run = 1
-                for h in range(first + 1, end):
-                    follows = at[h] == at[h - 1] + 1 and which[h] == which[h - 1] + 1
-                    run = run + 1 if follows else 1
-                    longest = max(longest, run)
-                held, shortest, left = 0, np.int64(read[i, f]), first
-                for right in range(first, end):
-                    held_before, held = held, held + (inside[which[right]] == 0)
-                    inside[which[right]] += 1
-                    while inside[which[left]] > 1:
-                        inside[which[left]] -= 1
-                        left += 1
-                    stretch = np.int64(at[right] - at[left]) + 1
-                    shortest = stretch if held > held_before else min(shortest, stretch)
-                for h in range(first, end):
-                    inside[which[h]] = 0
-                out[i, f, FIELD_COVERAGE] = (end - first) / read[i, f]
-                out[i, f, STARTS_WITH] = at[first] == 0 and which[first] == 0
-                out[i, f, FIRST_POSITION], out[i, f, LONGEST_RUN] = 1 / (1 + at[first]), longest
-                out[i, f, PROXIMITY] = held / shortest
-            first = end
-
-
-@njit(cache=True, nogil=True)
-def _equal(lengths: I32, terms: int, out: F32) -> None:
-    for i in range(lengths.shape[0]):
-        for f in range(lengths.shape[1]):
-            if lengths[i, f] == terms and out[i, f, LONGEST_RUN] == terms:
-                out[i, f, EQUALS] = 1
+    for g in range(groups.size):
+        i, f, end = groups[g] // read.shape[1], groups[g] % read.shape[1], ends[g]
+        longest = run = 1
+        for h in range(first + 1, end):
+            follows = at[h] == at[h - 1] + 1 and which[h] == which[h - 1] + 1
+            run = run + 1 if follows else 1
+            longest = max(longest, run)
+        held, shortest, left = 0, np.int64(read[i, f]), first
+        for right in range(first, end):
+            held_before, held = held, held + (inside[which[right]] == 0)
+            inside[which[right]] += 1
+            while inside[which[left]] > 1:
+                inside[which[left]] -= 1
+                left += 1
+            stretch = np.int64(at[right] - at[left]) + 1
+            shortest = stretch if held > held_before else min(shortest, stretch)
+        for h in range(first, end):
+            inside[which[h]] = 0
+        out[i, f, FIELD_COVERAGE] = (end - first) / read[i, f]
+        out[i, f, STARTS_WITH] = at[first] == 0 and which[first] == 0
+        out[i, f, FIRST_POSITION], out[i, f, LONGEST_RUN] = 1 / (1 + at[first]), longest
+        out[i, f, PROXIMITY] = held / shortest
+        out[i, f, EQUALS] = lengths[i, f] == terms and longest == terms
+        first = end
