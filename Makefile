@@ -14,7 +14,7 @@ PORT ?= 8000
 PARITY_DIR ?= data/parity
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-prerank bench-relevance bench-documents lock test-compose clean bench-peers bench-freshness bench-service bench-durability
+.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-prerank bench-relevance bench-documents bench-events lock test-compose clean bench-peers bench-freshness bench-service bench-durability
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ bench-documents: setup ## How fast changes of documents are on disk and acknowle
 
 bench-durability: setup ## Kill whole services a hundred times and look for what they had promised: half an hour
 	$(BIN)/python benchmarks/durability.py $(ARGS)
+
+bench-events: setup ## How fast events are on disk and acknowledged, how soon they count: some minutes
+	$(BIN)/python benchmarks/events.py $(ARGS)
 
 lock: setup ## Pin what pyproject.toml asks for. Newer versions: make lock ARGS=--upgrade
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -41,15 +41,15 @@ def main(
     work: Annotated[Path, typer.Option()] = Path("data/bench/documents"),
 ) -> None:
     """Measure and write results/documents.json."""
-    rows = _catalogue(work, max(documents, singles))
+    rows = catalogue(work, max(documents, singles))
     bulks = [b"\n".join(rows[i : i + BULK]) for i in range(0, documents, BULK)]
     samples: dict[str, list[float]] = {}
-    with _serving(work / "data") as url, httpx.Client(base_url=url, timeout=120) as client:
+    with serving(work / "data") as url, httpx.Client(base_url=url, timeout=120) as client:
         cases = _cases(client, bulks, rows[:singles])
         for case, (count, ours, bare) in cases.items():
             for _ in range(rounds):
-                samples.setdefault(case, []).append(count / _seconds(ours))
-                peer = _seconds(lambda bare=bare: bare(work / "bare.db"))
+                samples.setdefault(case, []).append(count / seconds(ours))
+                peer = seconds(lambda bare=bare: bare(work / "bare.db"))
                 samples.setdefault(f"{case}, bare", []).append(count / peer)
     table = [_row(case, samples) for case in cases]
     for row in table:
@@ -78,14 +78,14 @@ def _cases(client: httpx.Client, bulks: list[bytes], singles: list[bytes]) -> di
             list(pool.map(send, bodies))
 
     return {
-        "bulk, 1 client": (len(lines), lambda: by(1, post, bulks), _bare(lines, 1_000)),
-        "bulk, 4 clients": (len(lines), lambda: by(4, post, bulks), _bare(lines, 1_000)),
-        "single, 1 client": (len(singles), lambda: by(1, put, singles), _bare(singles, 1)),
-        "single, 32 clients": (len(singles), lambda: by(32, put, singles), _bare(singles, 1)),
+        "bulk, 1 client": (len(lines), lambda: by(1, post, bulks), bare_writer(lines, 1_000)),
+        "bulk, 4 clients": (len(lines), lambda: by(4, post, bulks), bare_writer(lines, 1_000)),
+        "single, 1 client": (len(singles), lambda: by(1, put, singles), bare_writer(singles, 1)),
+        "single, 32 clients": (len(singles), lambda: by(32, put, singles), bare_writer(singles, 1)),
     }
 
 
-def _bare(lines: list[bytes], at_once: int) -> Callable[[Path], None]:
+def bare_writer(lines: list[bytes], at_once: int) -> Callable[[Path], None]:
     def write_all(file: Path) -> None:
         for old in file.parent.glob(f"{file.name}*"):
             old.unlink()
@@ -103,7 +103,7 @@ def _bare(lines: list[bytes], at_once: int) -> Callable[[Path], None]:
     return write_all
 
 
-def _catalogue(work: Path, count: int) -> list[bytes]:
+def catalogue(work: Path, count: int) -> list[bytes]:
     """Index a small city and return documents to write: of the same kind, with new ids."""
     shutil.rmtree(work / "data", ignore_errors=True)
     source = work / f"source-{count}"
@@ -119,7 +119,7 @@ def _catalogue(work: Path, count: int) -> list[bytes]:
 
 
 @contextmanager
-def _serving(data: Path) -> Iterator[str]:
+def serving(data: Path) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [*DUOLU, "serve", "--port", str(port), "--data", str(data), "--config", str(CONFIG)]
@@ -141,7 +141,7 @@ def _is_ready(url: str) -> bool:
         return False
 
 
-def _seconds(work: Callable[[], None]) -> float:
+def seconds(work: Callable[[], None]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started

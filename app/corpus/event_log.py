@@ -118,7 +118,7 @@ class EventLog:
                 add = self._database.insert(EVENTS)
                 connection.execute(add.on_conflict_do_nothing(index_elements=["event_id"]), rows)
             added = select(EVENTS.c.event_id, EVENTS.c.seq).where(EVENTS.c.seq > before)
-            new = {event_id: seq for event_id, seq in connection.execute(added)}
+            new: dict[str, int] = dict(connection.execute(added).all())
         return [_taken(post, new, before) for post in posts]
 
     def last_seq(self) -> int:

@@ -14,8 +14,8 @@ from app.domain.live import Position
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 500
-"""Actions that a store takes at once: a search may have to wait for it."""
+AT_ONCE = 2_000
+"""Actions that are read at once."""
 
 EVERY_S = 0.05
 PATIENCE_S = 0.5  # between attempts while a store does not answer

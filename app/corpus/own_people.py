@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Sequence
 
-from app.domain.live import NOTHING, Action, Asker, Position, Told, said_by
+from app.domain.live import NOTHING, NOWHERE, Action, Asker, Position, Told, said_by
 
-FORGOTTEN_AT_ONCE = 1_000  # ids looked through while searches wait
+ADDED_AT_ONCE = 50  # actions taken in while searches wait
+FORGOTTEN_AT_ONCE = 500  # ids looked through meanwhile
 
 
 class OwnPeople:
@@ -39,14 +39,22 @@ class OwnPeople:
 
     def add(self, actions: Sequence[Action], after: int, seq: int) -> None:
         """Take in what was done after one event and up to another."""
-        with self._lock:
-            if self._position is None or self._position.seq != after:
-                return  # restarted meanwhile
-            for action in actions:
-                for alias, one in said_by(_interned(action)):
-                    told = self._told.get(alias, NOTHING)
-                    self._told[alias] = told.with_(one, self._newest)
-            self._position = Position(self._position.since, seq)
+        for start in range(0, max(len(actions), 1), ADDED_AT_ONCE):
+            some = actions[start : start + ADDED_AT_ONCE]
+            is_last = start + ADDED_AT_ONCE >= len(actions)
+            up_to = seq if is_last else some[-1].seq
+            with self._lock:
+                if self._position is None or self._position.seq != after:
+                    return  # restarted meanwhile
+                self._take(some)
+                self._position = Position(self._position.since, up_to)
+            after = up_to
+
+    def _take(self, actions: Sequence[Action]) -> None:
+        for action in actions:
+            for alias, one in said_by(action):
+                told = self._told.get(alias, NOTHING)
+                self._told[alias] = told.with_(one, self._newest)
 
     def forget(self, up_to: int) -> None:
         """Let go of what every set of tables in use holds."""
@@ -73,7 +81,7 @@ class OwnPeople:
     async def tell(self, asker: Asker) -> Position:
         """Answer everything that is asked, as of one position."""
         with self._lock:
-            position = self._position or Position(sys.maxsize, 0)
+            position = self._position or NOWHERE
             while wanted := asker.wanted:
                 asker.take({a: self._told.get(a, NOTHING) for a in wanted}, position.seq)
         return position
@@ -93,9 +101,3 @@ class OwnPeople:
             del self._told[alias]
         else:
             self._told[alias] = kept
-
-
-def _interned(action: Action) -> Action:
-    """Many people act on one document: its id is held once."""
-    document = action.object_id
-    return action if document is None else action._replace(object_id=sys.intern(document))

@@ -24,6 +24,7 @@ from redis.exceptions import RedisError
 from app.domain.errors import InvalidInput, StateUnavailable
 from app.domain.live import (
     MOST_LINKS,
+    NOWHERE,
     Action,
     Asker,
     Interaction,
@@ -149,7 +150,7 @@ class SharedPeople:
         position, *found = await pipe.execute()
         pairs = zip(found[::2], found[1::2], strict=True)
         told = {alias: _told(*pair) for alias, pair in zip(aliases, pairs, strict=True)}
-        return _position(position) or _nowhere(), told
+        return _position(position) or NOWHERE, told
 
     @asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:
@@ -173,10 +174,6 @@ class SharedPeople:
 
 def _goes_beyond(position: Position, told: Mapping[str, Told]) -> bool:
     return any(t.interactions and t.interactions[-1].seq > position.seq for t in told.values())
-
-
-def _nowhere() -> Position:
-    return Position(2**62, 0)
 
 
 def _position(held: Mapping[str, str]) -> Position | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -55,7 +56,8 @@ class Told:
     def with_(self, one: Interaction | Link, newest: int) -> Told:
         """Return the same and one more, at most so many interactions."""
         if isinstance(one, Interaction):
-            return Told((*self.interactions, one)[-newest:], self.links)
+            dropped = max(len(self.interactions) + 1 - newest, 0)
+            return Told((*self.interactions[dropped:], one), self.links)
         return Told(self.interactions, (*self.links, one)[-MOST_LINKS:])
 
 
@@ -67,6 +69,10 @@ class Position(NamedTuple):
 
     since: int  # events after it were followed
     seq: int  # up to here
+
+
+NOWHERE = Position(2**62, 0)
+"""Nothing was followed."""
 
 
 class Asker(Protocol):
@@ -103,7 +109,8 @@ def said_by(action: Action) -> Iterable[tuple[str, Interaction | Link]]:
     if name in GAINS:
         alias = user_alias(user_id) if user_id else client_alias(client_id) if client_id else None
         if alias and document:
-            yield alias, Interaction(seq, ts_ms, GAINS[name], document)
+            # Many people act on one document: its id is held once.
+            yield alias, Interaction(seq, ts_ms, GAINS[name], sys.intern(document))
     elif name in (LINK_IDENTITY, UNLINK_IDENTITY) and user_id and client_id:
         user, client = user_alias(user_id), client_alias(client_id)
         is_joined = name == LINK_IDENTITY

@@ -34,6 +34,9 @@ class Person:
     seq: int = 0  # the event log up to which `lately` speaks
 
 
+NOBODY_ASKS = Person(None)
+
+
 class Asking:
     """Finds the ids of who asks, as an Asker. The user counts before the device, others' too."""
 
@@ -52,7 +55,8 @@ class Asking:
         """Learn what the event log says of aliases, up to and with `seq`."""
         self._seq = seq
         self._told |= {alias: self._news(all_of_it) for alias, all_of_it in told.items()}
-        self._apart = {device for alias in self._told for device in self._taken_out(alias)}
+        if any(news.links for news in self._told.values()):
+            self._apart = {device for alias in self._told for device in self._taken_out(alias)}
         self.wanted = self._missing(self._root())
 
     def aliases(self) -> list[str]:
@@ -63,19 +67,20 @@ class Asking:
         """Return who it is, with the `newest` interactions over all ids."""
         aliases = self.aliases()
         known = dict.fromkeys(self._of(alias)[0] for alias in aliases)
-        lately = sorted(chain.from_iterable(self._said(a).interactions for a in aliases))
+        told = [acts for alias in aliases if (acts := self._said(alias).interactions)]
+        lately = told[0] if len(told) == 1 else tuple(sorted(chain.from_iterable(told)))
         return Person(
-            self._name, tuple(p for p in known if p != NOBODY), tuple(lately[-newest:]), self._seq
+            self._name, tuple(p for p in known if p != NOBODY), lately[-newest:], self._seq
         )
 
     def _news(self, told: Told) -> Told:
         """Leave out what tables hold, or what came later than the moment that is asked about."""
-        if told is NOTHING:
-            return told
-        return Told(
-            tuple(i for i in told.interactions if self._is_news(i.seq, i.ts_ms)),
-            tuple(sorted(k for k in told.links if self._is_news(k.seq, k.ts_ms))),
-        )
+        acts, links = told.interactions, told.links
+        if acts and not (acts[0].seq > self._tables.event_seq and acts[-1].seq <= self._seq):
+            acts = tuple(i for i in acts if self._is_news(i.seq, i.ts_ms))
+        if links:
+            links = tuple(sorted(k for k in links if self._is_news(k.seq, k.ts_ms)))
+        return Told(acts, links) if acts or links else NOTHING
 
     def _is_news(self, seq: int, ts_ms: int) -> bool:
         return seq <= self._seq and not self._tables.holds(seq, ts_ms)
@@ -134,7 +139,9 @@ async def who_asks(
     live: LivePeople | None, tables: Tables, user_id: str | None, client_id: str | None, newest: int
 ) -> tuple[Person, tuple[str, ...]]:
     """Return who it is, and what could not be found out, as an answer's `degraded` says it."""
-    if live is None or not (user_id or client_id):
+    if not (user_id or client_id):
+        return NOBODY_ASKS, ()
+    if live is None:
         return long_term(tables, user_id, client_id), ()
     asking = Asking(tables, user_id, client_id)
     try:

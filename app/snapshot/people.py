@@ -63,12 +63,12 @@ def _long_ago(tables: Tables, person: int, before_ms: int) -> Acts:
 
 def _lately(interactions: Sequence[Interaction], documents: Documents, now_ms: int) -> Acts:
     """Look the documents up, the newest first; those that the catalogue lacks are left out."""
-    newest_first = interactions[::-1]
-    rows = documents.ids.find_all([i.document for i in newest_first])
-    times = np.array([min(i.ts_ms, now_ms) for i in newest_first], np.int64)
-    gains = np.array([i.gain for i in newest_first], np.float32)
+    _, times_ms, worth, names = zip(*interactions[::-1], strict=True)
+    rows = documents.ids.find_all(names)
+    times = np.minimum(np.array(times_ms, np.int64), now_ms)
+    gains = np.array(worth, np.float32)
     keep = rows >= 0
-    return rows[keep], times[keep], gains[keep]
+    return (rows, times, gains) if keep.all() else (rows[keep], times[keep], gains[keep])
 
 
 def _together(past: Sequence[Acts]) -> Acts:
