@@ -21,29 +21,42 @@ from tests.builders.servers import gateway, make_engine, publish_snapshot, runni
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 JSON = {"Content-Type": "application/json"}
-KNOWN = city_rows(5)[0]["id"]
+ROWS = city_rows(60)
+UNTOUCHED = iter(ROWS[1:])
+KNOWN = ROWS[0]["id"]  # only read, and written where it is refused
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of the gateway that most tests share; each has documents of its own."""
+    data = tmp_path_factory.mktemp("data")
+    publish_snapshot(ROWS, data)
+    return data
+
+
+@pytest.fixture(scope="module")
+def client(shared: Path) -> Iterator[httpx.Client]:
+    with gateway(shared) as client:
+        yield client
+
+
+@pytest.fixture
+def since(shared: Path) -> int:
+    """The last number given before the test."""
+    return DocumentLog.open(shared).last_seq()
+
+
+@pytest.fixture
+def known() -> str:
+    """A document of the snapshot that no other test touches."""
+    return str(next(UNTOUCHED)["id"])
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    publish_snapshot(city_rows(5), tmp_path)
+    """A folder for a gateway of one's own."""
+    publish_snapshot(ROWS[:5], tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def client(data: Path) -> Iterator[httpx.Client]:
-    with gateway(data) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """For calls that write nothing."""
-    data = tmp_path_factory.mktemp("data")
-    publish_snapshot(city_rows(5), data)
-    with gateway(data) as client:
-        yield client
-        assert logged(data) == []
 
 
 def doc(id_: str, **more: Any) -> dict[str, Any]:
@@ -54,35 +67,38 @@ def lines(*rows: object) -> bytes:
     return b"\n".join(row if isinstance(row, bytes) else orjson.dumps(row) for row in rows)
 
 
-def logged(data: Path) -> list[tuple[int, str, str]]:
-    return [(e.seq, str(e.op), e.id) for e in DocumentLog.open(data).read()]
+def logged(data: Path, since: int) -> list[tuple[int, str, str]]:
+    """What was written since, numbered from 1."""
+    return [(e.seq - since, str(e.op), e.id) for e in DocumentLog.open(data).read(since)]
 
 
-def test_a_document_is_in_the_log_before_the_answer(client: httpx.Client, data: Path) -> None:
+def test_a_document_is_in_the_log_before_the_answer(
+    client: httpx.Client, shared: Path, since: int
+) -> None:
     answer = client.put("/v1/documents/x", json={"title": "new", "price": 5})
-    assert (answer.status_code, answer.json()) == (200, {"id": "x", "seq": 1})
-    assert answer.headers["etag"] == '"1"'
-    assert logged(data) == [(1, "put", "x")]
+    assert (answer.status_code, answer.json()) == (200, {"id": "x", "seq": since + 1})
+    assert answer.headers["etag"] == f'"{since + 1}"'
+    assert logged(shared, since) == [(1, "put", "x")]
     shown = client.get("/v1/documents/x")
     assert shown.json()["document"] == doc("x", price=5)
-    assert shown.headers["etag"] == '"1"'
+    assert shown.headers["etag"] == answer.headers["etag"]
 
 
-def test_what_is_written_can_be_read_at_once(client: httpx.Client) -> None:
-    url = f"/v1/documents/{KNOWN}"
+def test_what_is_written_can_be_read_at_once(client: httpx.Client, known: str, since: int) -> None:
+    url = f"/v1/documents/{known}"
     before = client.get(url).json()["document"]
     assert client.patch(url, json={"price": 3, "title": "other", "brand": None}).status_code == 200
     after = client.get(url).json()["document"]
     kept = {k: v for k, v in before.items() if k != "brand"}
     assert after == kept | {"price": 3, "title": "other"}
-    assert client.delete(url).json()["seq"] == 2
+    assert client.delete(url).json()["seq"] == since + 2
     assert client.get(url).status_code == 404
     assert client.delete(url).status_code == 404
     assert client.patch(url, json={"price": 3}).status_code == 404
 
 
 def test_a_bulk_takes_good_lines_and_says_what_is_wrong_with_each_bad_one(
-    client: httpx.Client, data: Path
+    client: httpx.Client, shared: Path, since: int
 ) -> None:
     body = lines(
         doc("a"), doc("b", lat=91.0, lon=0), b"", b'{"id": "c", "title": "x", "price": NaN}',
@@ -91,9 +107,17 @@ def test_a_bulk_takes_good_lines_and_says_what_is_wrong_with_each_bad_one(
     )  # fmt: skip
     answer = client.post("/v1/documents", content=body, headers=NDJSON)
     told = answer.json()
-    assert (answer.status_code, told["accepted"], told["refused"], told["seq"]) == (200, 2, 7, 2)
+    assert (answer.status_code, told["accepted"], told["refused"], told["seq"]) == (
+        200,
+        2,
+        7,
+        since + 2,
+    )
     taken = [r for r in told["results"] if "seq" in r]
-    assert taken == [{"line": 1, "id": "a", "seq": 1}, {"line": 9, "id": "h", "seq": 2}]
+    assert taken == [
+        {"line": 1, "id": "a", "seq": since + 1},
+        {"line": 9, "id": "h", "seq": since + 2},
+    ]
     bad = {r["line"]: r["error"] for r in told["results"] if "error" in r}
     assert {line: e["field"] for line, e in bad.items()} == {
         2: "lat", 4: "", 5: "title", 6: "text", 7: "", 8: "id", 10: "",
@@ -102,18 +126,20 @@ def test_a_bulk_takes_good_lines_and_says_what_is_wrong_with_each_bad_one(
     assert bad[2]["value"] == "91.0"
     assert "NaN" in bad[4]["reason"]
     assert "UTF-8" in bad[7]["reason"]
-    assert logged(data) == [(1, "put", "a"), (2, "put", "h")]
+    assert logged(shared, since) == [(1, "put", "a"), (2, "put", "h")]
 
 
-def test_a_bulk_may_be_an_array_and_longer_than_a_part(client: httpx.Client, data: Path) -> None:
+def test_a_bulk_may_be_an_array_and_longer_than_a_part(
+    client: httpx.Client, shared: Path, since: int
+) -> None:
     answer = client.post("/v1/documents", json=[doc(str(i)) for i in range(2_500)] + [{}])
-    assert (answer.json()["accepted"], answer.json()["seq"]) == (2500, 2500)
+    assert (answer.json()["accepted"], answer.json()["seq"]) == (2500, since + 2500)
     assert answer.json()["results"][-1]["line"] == 2501
-    assert DocumentLog.open(data).last_seq() == 2500
+    assert DocumentLog.open(shared).last_seq() == since + 2500
 
 
 def test_the_parts_of_a_bulk_do_not_depend_on_how_it_arrives(
-    client: httpx.Client, data: Path
+    client: httpx.Client, shared: Path, since: int
 ) -> None:
     body = lines(*(doc(f"茶{i}", text="x" * (i % 50)) for i in range(1_500)))
     headers = NDJSON | {"Idempotency-Key": "k"}
@@ -124,11 +150,11 @@ def test_the_parts_of_a_bulk_do_not_depend_on_how_it_arrives(
     first = client.post("/v1/documents", content=pieces(7), headers=headers).json()
     again = client.post("/v1/documents", content=pieces(9_973), headers=headers).json()
     assert first == again
-    assert (first["accepted"], DocumentLog.open(data).last_seq()) == (1500, 1500)
+    assert (first["accepted"], DocumentLog.open(shared).last_seq()) == (1500, since + 1500)
 
 
 def test_a_repeated_key_writes_once_and_another_body_is_refused(
-    client: httpx.Client, data: Path
+    client: httpx.Client, shared: Path, since: int
 ) -> None:
     for method, url, body, other in (
         ("PUT", "/v1/documents/a", doc("a"), doc("a", price=1)),
@@ -142,29 +168,29 @@ def test_a_repeated_key_writes_once_and_another_body_is_refused(
         assert first.json() == again.json()
         refused = client.request(method, url, json=other, headers=headers)
         assert (refused.status_code, refused.json()["type"][-10:]) == (422, "key-reused")
-    assert [seq for seq, _, _ in logged(data)] == [1, 2, 3, 4]
+    assert [seq for seq, _, _ in logged(shared, since)] == [1, 2, 3, 4]
     assert client.put("/v1/documents/a", json=doc("a"), headers={"Idempotency-Key": ""}
                       ).status_code == 400  # fmt: skip
 
 
-def test_a_write_upon_an_old_version_is_refused(client: httpx.Client) -> None:
-    url = f"/v1/documents/{KNOWN}"
+def test_a_write_upon_an_old_version_is_refused(client: httpx.Client, known: str) -> None:
+    url = f"/v1/documents/{known}"
     for change in ({"price": 1}, {"price": 2}):  # of the snapshot, then of the log
         tag = client.get(url).headers["etag"]
         assert client.patch(url, json=change, headers={"If-Match": tag}).status_code == 200
         stale = client.patch(url, json=change, headers={"If-Match": tag})
         assert (stale.status_code, stale.json()["type"]) == (412, "urn:duolu:problem:stale-write")
-    assert client.put("/v1/documents/x", json=doc("x"), headers={"If-Match": "*"}
+    assert client.put("/v1/documents/y", json=doc("y"), headers={"If-Match": "*"}
                       ).status_code == 404  # fmt: skip
     for expected in (200, 412):
-        made = client.put("/v1/documents/x", json=doc("x"), headers={"If-None-Match": "*"})
+        made = client.put("/v1/documents/y", json=doc("y"), headers={"If-None-Match": "*"})
         assert made.status_code == expected
     for header, value in (("If-Match", "1"), ("If-Match", '"1", "2"'), ("If-None-Match", '"1"')):
         assert client.patch(url, json={"price": 1}, headers={header: value}).status_code == 400
 
 
-def test_of_two_who_write_upon_one_version_one_wins(client: httpx.Client) -> None:
-    url, start = f"/v1/documents/{KNOWN}", threading.Barrier(8)
+def test_of_two_who_write_upon_one_version_one_wins(client: httpx.Client, known: str) -> None:
+    url, start = f"/v1/documents/{known}", threading.Barrier(8)
     tag = client.get(url).headers["etag"]
 
     def write(price: int) -> int:
@@ -191,9 +217,9 @@ def test_of_two_who_write_upon_one_version_one_wins(client: httpx.Client) -> Non
     ],
 )
 def test_a_bad_patch_is_a_400_that_names_the_field(
-    shared: httpx.Client, body: dict[str, Any], field: str
+    client: httpx.Client, body: dict[str, Any], field: str
 ) -> None:
-    answer = shared.patch(f"/v1/documents/{KNOWN}", json=body)
+    answer = client.patch(f"/v1/documents/{KNOWN}", json=body)
     told = answer.json()
     assert (answer.status_code, told["type"]) == (400, "urn:duolu:problem:invalid-document")
     assert told["field"] == field
@@ -207,9 +233,9 @@ def test_a_key_that_only_this_document_has_may_be_patched(client: httpx.Client) 
 
 
 @pytest.mark.parametrize("method", ["PUT", "GET", "DELETE", "PATCH"])
-def test_an_endless_id_is_refused(shared: httpx.Client, method: str) -> None:
+def test_an_endless_id_is_refused(client: httpx.Client, method: str) -> None:
     body = {"json": {"title": "x"}} if method in ("PUT", "PATCH") else {}
-    answer = shared.request(method, f"/v1/documents/{'x' * 2048}", **body)
+    answer = client.request(method, f"/v1/documents/{'x' * 2048}", **body)
     assert (answer.status_code, answer.json()["field"]) == (400, "id")
 
 
@@ -231,12 +257,17 @@ def test_an_endless_id_is_refused(shared: httpx.Client, method: str) -> None:
     ],
 )
 def test_a_bad_write_is_refused_and_writes_nothing(
-    shared: httpx.Client, call: tuple[str, str, bytes, dict[str, str]], status: int
+    client: httpx.Client,
+    shared: Path,
+    since: int,
+    call: tuple[str, str, bytes, dict[str, str]],
+    status: int,
 ) -> None:
     method, url, body, headers = call
-    answer = shared.request(method, url, content=body, headers=headers)
+    answer = client.request(method, url, content=body, headers=headers)
     assert answer.status_code == status, answer.text
     assert answer.json()["type"].startswith("urn:duolu:problem:")
+    assert logged(shared, since) == []
 
 
 def test_with_a_key_set_only_who_has_it_writes(data: Path) -> None:
