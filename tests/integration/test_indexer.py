@@ -126,7 +126,7 @@ def test_an_indexer_says_how_it_is(
 ) -> None:
     indexer = start(f"store.url={database_url}")
     quiet = Indexer(Settings.load(CONFIG, [], environment={}), data, ["true"])
-    with running(create_app(quiet, lambda: indexer.status)) as client:
+    with running(create_app([quiet], lambda: indexer.status)) as client:
         until(lambda: client.get("/readyz").json().get("holds_lease", False))
         assert client.get("/livez").status_code == 200
         assert "duolu_indexer_holds_lease 1.0" in client.get("/metrics").text
