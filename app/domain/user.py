@@ -13,6 +13,9 @@ PREFERENCE_FIELDS = ("category", "tags", "brand")
 """Keyword fields in which people have tastes."""
 
 
+SESSION_GAP_MS = 1_800_000
+"""Half an hour without an action ends a session, as web analytics has it."""
+
 MAX_HISTORY = 1000
 """Newest documents that are kept of a person."""
 
@@ -52,3 +55,11 @@ class UserState:
     @property
     def is_known(self) -> bool:
         return self.rows.size > 0
+
+    def in_session(self, now_ms: int) -> int:
+        """Return how many of the newest rows belong to the session that is going on at `now_ms`."""
+        if not self.times_ms.size:
+            return 0
+        pauses = np.diff(self.times_ms[::-1], append=now_ms)[::-1]  # after each action
+        ends = np.flatnonzero(pauses > SESSION_GAP_MS)
+        return int(ends[0]) if ends.size else int(self.times_ms.size)

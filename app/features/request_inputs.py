@@ -50,6 +50,8 @@ def user_input(lookup: Inputs, base: str, field: str) -> Any:
     match base:
         case "user_actions":
             return float(user.rows.size)
+        case "user_session_actions":
+            return float(user.in_session(lookup.ctx.query.now_ms))
         case "user_log_price_mean":
             return float(user.log_price[0])
         case "user_log_price_std":

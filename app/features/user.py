@@ -19,6 +19,12 @@ def user_actions_log(user_actions: Any) -> Any:
     return np.log1p(user_actions)
 
 
+@feature(unit="log actions")
+def user_session_actions_log(user_session_actions: Any) -> Any:
+    """log(1 + documents acted on in this sitting): no half hour without an action until now."""
+    return np.log1p(user_session_actions)
+
+
 @feature(unit="deviations")
 def price_away_from_usual(doc_price: Any, user_log_price_mean: Any, user_log_price_std: Any) -> Any:
     """How unusual the price is for this person: |log price − mean| ÷ (deviation + 0.2)."""
