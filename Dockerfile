@@ -5,9 +5,12 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/duolu
 
 # Libraries first: this layer is built again only when one of these two files changes. The lock
-# constrains, pyproject.toml chooses: what only tests and benchmarks need stays out.
+# constrains, pyproject.toml chooses: what only tests and benchmarks need stays out, the clients of
+# PostgreSQL and Redis come along.
 COPY pyproject.toml requirements.lock ./
-RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > runtime.txt \
+RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+    more = p['optional-dependencies']; \
+    print(*p['dependencies'], *more['postgres'], *more['redis'], sep='\n')" > runtime.txt \
  && /opt/duolu/bin/pip install --constraint requirements.lock --requirement runtime.txt
 
 COPY README.md LICENSE ./
@@ -40,6 +43,6 @@ ENV PATH=/opt/duolu/bin:$PATH \
     PORT=8000
 USER duolu
 EXPOSE 8000
-HEALTHCHECK --interval=5s --timeout=3s --start-period=60s CMD ["python", "scripts/healthy.py"]
+HEALTHCHECK --interval=5s --timeout=3s --start-period=240s CMD ["python", "scripts/healthy.py"]
 ENTRYPOINT ["sh", "scripts/container.sh"]
 CMD ["duolu", "serve", "--host", "0.0.0.0"]

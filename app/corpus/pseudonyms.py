@@ -66,11 +66,13 @@ class Pseudonyms:
         self._try(self.listen)
         self._thread.start()
 
-    def close(self) -> None:
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Settle what is not durable yet. A store that hangs is left behind after `timeout_s`."""
         self._closing.set()
         if self._thread.ident is not None:
-            self._thread.join()
-        self._try(self.settle)
+            self._thread.join(timeout_s)
+        if not self._thread.is_alive():
+            self._try(self.settle)
         self._identities.close()
 
     @property
