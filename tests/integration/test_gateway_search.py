@@ -34,7 +34,7 @@ def test_an_answer_has_everything_that_was_promised(client):
     answer = search(client, query="火锅", user_id="u1")
     assert set(answer) == {
         "request_id", "took_ms", "snapshot_id", "log_seq", "tables_id", "release_id", "degraded",
-        "query", "total", "total_relation", "results", "channels", "timings_ms",
+        "query", "total", "total_relation", "results", "channels", "timings_ms", "next_cursor",
     }  # fmt: skip
     assert answer["snapshot_id"] == SNAPSHOT_ID
     assert answer["release_id"] is None
@@ -137,5 +137,6 @@ def test_the_description_lists_every_call(client):
     assert set(paths) == {
         "/v1/search", "/v1/documents", "/v1/documents/{document_id}", "/v1/snapshots",
         "/v1/releases", "/v1/releases/{release_id}/activate", "/livez", "/readyz", "/metrics",
+        "/v1/events", "/v1/users/{user_id}",
     }  # fmt: skip
     assert client.get("/docs").status_code == 200
