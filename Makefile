@@ -14,7 +14,7 @@ PORT ?= 8000
 PARITY_DIR ?= data/parity
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-prerank bench-relevance bench-documents bench-events lock test-compose clean bench-peers bench-freshness bench-service bench-durability
+.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-explain bench-prerank bench-relevance bench-documents bench-events lock test-compose clean bench-peers bench-freshness bench-service bench-durability
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench-rank: setup ## Ranking as served beside LightGBM alone, and the tree score
 
 bench-split: setup ## From how many candidates scoring pays on two threads: a minute
 	$(BIN)/python benchmarks/split.py $(ARGS)
+
+bench-explain: setup ## What it takes to say why a page stands as it does, beside LightGBM: a minute
+	$(BIN)/python benchmarks/explain.py $(ARGS)
 
 bench-prerank: setup ## What cutting the candidates before ranking would save: ten minutes, twice the first time
 	$(BIN)/python benchmarks/prerank.py $(ARGS)

@@ -25,7 +25,6 @@ from app.pipeline.turning import Pages
 from app.pipeline.warm import warm_ranker
 from app.query.understand import SearchRequest, understand
 from app.rank.choosing import Choosing, Chosen
-from app.rank.experiments import arms_of
 from app.rank.local import LocalRanker
 from app.rank.names import ReleaseNames
 from app.rank.ranker import Keep, Ranker
@@ -42,7 +41,7 @@ from app.snapshot.recent import Recent
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.stores import Stores
 from app.snapshot.tables import Tables
-from app.wiring import Opened, Opener, experiments_of, view_at
+from app.wiring import Opened, Opener, experiments_of, standing_by, view_at
 
 LAG_S = 0.005
 """How long a rank call waits for a point of the log that was not read yet."""
@@ -73,7 +72,7 @@ class Engine:
         self._threads = {name: self._crew.berths[name] for name in enabled}
         self.rank_threads = self._crew.berths[""]
         names, experiments = ReleaseNames(models, settings.rank.model), experiments_of(settings)
-        beside = [*arms_of(experiments), *filter(None, [settings.rank.shadow])]
+        beside = standing_by(settings)
         self.shelf = RankerShelf(
             names, self.attempts, self.rank_threads,
             partial(warm_ranker, channels=[*self._threads]),

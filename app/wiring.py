@@ -12,7 +12,7 @@ from app.merge.merger import Merger
 from app.pipeline.rehearsal import follow, rehearse
 from app.pipeline.search import Search
 from app.pipeline.warm import warm
-from app.rank.experiments import Experiment
+from app.rank.experiments import Experiment, arms_of
 from app.recall.crew import Berth
 from app.recall.fanout import Fanout, Lane
 from app.settings import Settings
@@ -130,6 +130,12 @@ def make_merger(settings: Settings) -> Merger:
     weights = {name: c.weight for name, c in settings.channels.items()}
     merger: Merger = load(settings.merge.kind)(weights=weights, **settings.merge.options)
     return merger
+
+
+def standing_by(settings: Settings) -> tuple[str, ...]:
+    """Name the releases that experiments and the shadow rank by, beside what serves."""
+    shadow = settings.rank.shadow
+    return (*arms_of(experiments_of(settings)), *(() if shadow is None else (shadow,)))
 
 
 def experiments_of(settings: Settings) -> tuple[Experiment, ...]:

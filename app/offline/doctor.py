@@ -15,10 +15,12 @@ from app.domain.errors import DuoluError
 from app.offline.behaviour.showings import LEFT_OUT
 from app.offline.forgetting import waiting
 from app.offline.workplace import Workplace
+from app.rank.names import ReleaseNames
 from app.rank.proofs import Proofs
 from app.rank.release import open_release, refuse_if_foreign
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
+from app.wiring import standing_by
 
 LOW_DISK_BYTES = 2 << 30
 DAY_MS = 86_400_000
@@ -57,6 +59,10 @@ def diagnose(place: Workplace, port: int, now_ms: int) -> list[Finding]:
     if snapshot is not None:
         findings.append(_checked("tables", partial(_tables, place, snapshot)))
         findings.append(_checked("release", partial(_release, place, snapshot)))
+        findings += [
+            _checked(f"release {name}", partial(_standing_by, place, snapshot, name))
+            for name in standing_by(place.settings)
+        ]
     people = _checked("people", partial(_people, place, now_ms))
     return [*findings, people, _disk(place), _port(port)]
 
@@ -102,6 +108,17 @@ def _release(place: Workplace, snapshot: Snapshot) -> Finding:
     refuse_if_foreign(release, snapshot)
     facts = f"{current}, {len(release.features.names)} features, golden rows agree"
     return Finding("release", "ok", f"{facts}, scored by {release.model.scored_by}")
+
+
+def _standing_by(place: Workplace, snapshot: Snapshot, name: str) -> Finding:
+    """Check a release that an experiment or the shadow names."""
+    names = ReleaseNames(place.models, place.settings.rank.model)
+    release_id = names.resolve(name)
+    store = names.owner(release_id)
+    Proofs(store).require(release_id)
+    release = open_release(store.path(release_id))
+    refuse_if_foreign(release, snapshot)
+    return Finding(f"release {name}", "ok", f"{release_id}, scored by {release.model.scored_by}")
 
 
 def _people(place: Workplace, now_ms: int) -> Finding:

@@ -21,6 +21,7 @@ from app.offline.workplace import Workplace
 from app.pipeline.search import SearchResult
 from app.query.understand import SearchRequest
 from app.rank.local import LocalRanker
+from app.rank.names import ReleaseNames
 from app.rank.release import open_release, refuse_if_foreign
 from app.snapshot.snapshot import Snapshot
 
@@ -76,7 +77,9 @@ class Pipeline:
         snapshot = place.snapshot()
         only = _channels(place, channels)
         threads = ThreadPoolExecutor(1, "rank")
-        wanted = (release_id or place.stores.releases.current_id()) if rank else None
+        names = ReleaseNames(place.models, place.settings.rank.model)
+        named = names.resolve(release_id) if release_id else place.stores.releases.current_id()
+        wanted = named if rank else None
         ranker = _ranker(place, wanted, snapshot, threads) if wanted else None
         replay = Replay(place.settings, snapshot, place.tables(snapshot))
         return cls(place, replay, ranker, wanted, only, threads)
@@ -157,6 +160,7 @@ def _channels(place: Workplace, names: str | None) -> tuple[str, ...] | None:
 def _ranker(
     place: Workplace, release_id: str, snapshot: Snapshot, threads: ThreadPoolExecutor
 ) -> LocalRanker:
-    release = open_release(place.stores.releases.path(release_id))
+    names = ReleaseNames(place.models, place.settings.rank.model)
+    release = open_release(names.owner(release_id).path(release_id))
     refuse_if_foreign(release, snapshot)
     return LocalRanker.of(release, threads)

@@ -20,6 +20,7 @@ from app.domain.user import UserState
 from app.pipeline.search import Search
 from app.rank.local import LocalRanker
 from app.rank.trees.paths import warm as warm_differences
+from app.rank.trees.shapley import warm as warm_contributions
 from app.recall.fanout import Lane
 from app.snapshot.asking import long_term
 from app.snapshot.context import SearchContext
@@ -73,6 +74,7 @@ def warm_ranker(
     for ctx in _samples(snapshot, tables):
         ranker.score(ctx, candidates)
     warm_differences()
+    warm_contributions()
 
 
 def _await(lane: Lane, call: Future[ChannelHits], ctx: SearchContext) -> ChannelHits:

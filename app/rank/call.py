@@ -161,7 +161,7 @@ def call_of(header: dict[str, Any], arrays: Mapping[str, Array]) -> RankCall:
 
 
 def _why(fields: Fields) -> dict[str, Any]:
-    """Read what shall be explained: each of those rows takes about a millisecond."""
+    """Read what shall be explained: each of those rows takes its time."""
     explain = fields.values.get("explain", False)
     if type(explain) is not bool:
         raise fields.wrong("explain", "true or false")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 
 import numpy as np
@@ -149,6 +150,21 @@ def test_an_arm_that_cannot_rank_has_nobody_in_it_and_says_why(serve):
     assert not standby["nobody"]["ready"]
     assert "unknown release" in standby["nobody"]["problem"]
     assert "unknown release" in standby["nobody/x"]["problem"]
+
+
+def test_an_arm_waits_until_the_ranker_service_has_it_too(data, tmp_path):
+    shutil.copytree(data, tmp_path / "there")
+    shutil.rmtree(tmp_path / "there" / "models" / "lambdarank" / CHEAP)
+    arm = experiment(all={CHEAP: 1.0})
+    with (
+        ranker(tmp_path / "there", *PATIENT) as service,
+        gateway(data, *PATIENT, *arm, f"rank.url={service.base_url}") as client,
+    ):
+        told = search(client, user_id="u1")
+        (standby,) = client.get("/v1/releases").json()["standby"]
+        assert told["release_id"] == DEAR
+        assert "experiment" not in told
+        assert "does not have it" in standby["problem"]
 
 
 def test_an_arm_named_by_its_model_follows_what_is_published(tmp_path):

@@ -1,7 +1,8 @@
-"""Contributions against LightGBM's, and differences against every mixture of two documents."""
+"""Contributions against LightGBM's own, and differences against every mixture of two documents."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from math import factorial
 from typing import Any
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from app.domain.arrays import F32, F64
 from app.rank.lightgbm_model import LightGbmModel
 from app.rank.trees.paths import differences, paths_of
-from app.rank.trees.text import read_trees
+from app.rank.trees.shapley import contributions, edges_of
+from app.rank.trees.text import NotExpressible, read_trees
 from tests.oracles.test_tree_scorer_oracle import OBJECTIVES, awkward, draw, train
 
 drawn_models = given(
@@ -75,13 +77,35 @@ def test_contributions_and_differences_sum_to_scores(seed, objective, features, 
     assert not apart[alike].any()
 
 
-def test_contributions_are_lightgbms_own():
-    booster = train(5, "lambdarank", 6, 31, 20)
-    x = draw(5, 6)[0][:50]
-    base, told = LightGbmModel(booster, tuple("abcdef")).contributions(x)
-    theirs = booster.predict(x, pred_contrib=True)
-    assert np.array_equal(told, theirs[:, :-1])
-    assert np.unique(theirs[:, -1]).tolist() == [base]
+@settings(max_examples=25, deadline=None)
+@drawn_models
+def test_contributions_are_lightgbms_own(seed, objective, features, leaves, rounds):
+    booster = train(seed, objective, features, leaves, rounds)
+    trees = read_trees(booster.model_to_string())[1]
+    x = np.concatenate([awkward(trees, features, 40, seed), draw(seed, features)[0][:20]])
+    base, told = LightGbmModel(booster, tuple(f"f{j}" for j in range(features))).contributions(x)
+    theirs = booster.predict(x, pred_contrib=True, num_threads=1)
+    np.testing.assert_allclose(told, theirs[:, :-1], rtol=0, atol=1e-10)
+    np.testing.assert_allclose(base, theirs[:, -1], rtol=0, atol=1e-10)
+
+
+def test_long_paths_take_more_points_and_stay_exact():
+    booster = train(3, "regression", 40, 64, 6)
+    edges = edges_of(read_trees(booster.model_to_string())[1])
+    x = draw(3, 40)[0][:30]
+    assert edges.points.size >= 8
+    theirs = booster.predict(x, pred_contrib=True, num_threads=1)
+    np.testing.assert_allclose(contributions(edges, x), theirs[:, :-1], rtol=0, atol=1e-10)
+
+
+def test_trees_that_do_not_count_their_rows_are_explained_by_lightgbm():
+    text = train(5, "regression", 3, 8, 4).model_to_string()
+    trees = read_trees(text)[1]
+    with pytest.raises(NotExpressible, match="do not count"):
+        edges_of([replace(trees[0], counts=np.empty(0), leaf_counts=np.empty(0))])
+    with pytest.raises(NotExpressible, match="no training row"):
+        edges_of([replace(trees[0], leaf_counts=trees[0].leaf_counts * 0)])
+    assert edges_of([]).base == 0.0
 
 
 @pytest.mark.parametrize("n", [0, 1])

@@ -8,8 +8,12 @@ from app.offline.doctor import diagnose
 from app.offline.workflow import refresh_tables
 from app.offline.workplace import Workplace
 from app.settings import Settings
+from app.snapshot.opening import open_snapshot
+from app.snapshot.store import ArtifactStore
 from tests.builders import NOW_MS, city_rows
-from tests.builders.servers import publish_snapshot
+from tests.builders.releases import make_release
+from tests.builders.servers import SNAPSHOT_ID, publish_snapshot
+from tests.builders.snapshots import CONFIG
 
 EVENTS = (
     Event("0", "impression", NOW_MS - 9, "r", shown=("d0", "d1", "gone")),
@@ -40,3 +44,16 @@ def test_the_doctor_says_what_the_counters_left_out(tmp_path):
         "1 events after the tables' moment",
         "1 documents that the catalogue lacks",
     ]
+
+
+def test_releases_that_experiments_and_the_shadow_name_are_checked_as_well(tmp_path):
+    publish_snapshot(city_rows(20), tmp_path)
+    snapshot = open_snapshot(tmp_path / "snapshots" / SNAPSHOT_ID)
+    store = ArtifactStore(tmp_path / "models" / "other", "release")
+    make_release(snapshot, store, "20260101T000001Z-other", "price")
+    arms = 'experiments.one={"releases": {"other/20260101T000001Z-other": 0.5, "current": 0.1}}'
+    settings = Settings.load(CONFIG, (arms, "rank.shadow=nobody"), environment={})
+    found = {f.what: f for f in diagnose(Workplace(settings, tmp_path, tmp_path / "models"), 0, 1)}
+    assert found["release other/20260101T000001Z-other"].state == "ok"
+    assert found["release nobody"].state == "wrong"
+    assert "unknown release" in found["release nobody"].detail

@@ -20,6 +20,9 @@ def names(tmp_path):
     for release_id in ("a", "c", "b"):
         ArtifactStore(tmp_path / "lambdarank", "release").publish(release_id)
     (tmp_path / "empty").mkdir()
+    hidden = tmp_path / "lambdarank" / ".building-z"
+    hidden.mkdir()
+    seal(hidden, "release", {"id": "z"})
     return ReleaseNames(tmp_path, "lambdarank")
 
 
@@ -43,7 +46,8 @@ def test_a_version_that_two_models_have_is_that_of_the_model_that_serves(names):
     "name",
     ["", "x", "lambdarank/e", "nobody/a", "ensemble", "ensemble~1", "lambdarank~3", "lambdarank~x",
      "lambdarank~-1", "empty", "..", "../lambdarank/a", "lambdarank/..", "lambdarank/../ensemble/e",
-     "/etc", "lambdarank/", "/a", ".", "CURRENT", "lambdarank/CURRENT", "a\0", "x" * 300],
+     "/etc", "lambdarank/", "/a", ".", "CURRENT", "lambdarank/CURRENT",
+     ".building-z", "lambdarank/.building-z", "a\0", "x" * 300],
 )  # fmt: skip
 def test_an_unknown_name_is_told_what_exists(names, name):
     with pytest.raises(UnknownName, match=r"newest of models/lambdarank: a, b, c, d; models: ens"):

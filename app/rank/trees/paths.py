@@ -108,15 +108,24 @@ _WEIGHTS = _weights()
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _goes_left(paths: Paths, step: int, value: np.float32) -> bool:
+def goes_left(
+    value: np.float32, threshold: float, default_left: bool, nan_is_missing: bool
+) -> bool:
     """LightGBM's decision (tree.h, NumericalDecision)."""
     if np.isnan(value):
-        if paths.nan_is_missing[step]:
-            return bool(paths.default_left[step])
-        return bool(paths.thresholds[step] >= 0.0)
+        return default_left if nan_is_missing else threshold >= 0.0
     if abs(np.float64(value)) <= ZERO:
-        return bool(paths.thresholds[step] >= 0.0)
-    return bool(np.float64(value) <= paths.thresholds[step])
+        return threshold >= 0.0
+    return bool(np.float64(value) <= threshold)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _goes_left(paths: Paths, step: int, value: np.float32) -> bool:
+    return bool(
+        goes_left(
+            value, paths.thresholds[step], paths.default_left[step], paths.nan_is_missing[step]
+        )
+    )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

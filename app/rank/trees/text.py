@@ -6,7 +6,7 @@ The text and not `dump_model()`: the dump clips infinite thresholds to 1e300.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,6 +20,10 @@ class NotExpressible(ValueError):
     """The model has something that only LightGBM can score; the message says what."""
 
 
+def _unknown() -> F64:
+    return np.empty(0, np.float64)
+
+
 @dataclass(frozen=True, slots=True)
 class Tree:
     """Splits in LightGBM's order; a child below 0 is leaf ~child."""
@@ -31,6 +35,8 @@ class Tree:
     left: I32  # (s,)
     right: I32  # (s,)
     leaves: F64  # (s + 1,)
+    counts: F64 = field(default_factory=_unknown)  # (s,) training rows, empty where not told
+    leaf_counts: F64 = field(default_factory=_unknown)  # (s + 1,)
 
 
 def read_trees(text: str) -> tuple[int, list[Tree]]:
@@ -65,6 +71,8 @@ def _tree(facts: Mapping[str, str]) -> Tree:
         np.array(splits["left_child"], np.int32),
         np.array(splits["right_child"], np.int32),
         leaves,
+        np.array(facts.get("internal_count", "").split() if leaves.size > 1 else [], np.float64),
+        np.array(facts.get("leaf_count", "").split(), np.float64),
     )
 
 
