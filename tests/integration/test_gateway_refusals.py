@@ -126,7 +126,7 @@ def test_a_body_of_exactly_a_mebibyte_is_read(client):
 def test_unknown_paths_and_methods_are_problems_too(client):
     problem(client.get("/v1/nothing"), 404)
     problem(client.get("/v1/search/"), 404)
-    problem(client.post("/v1/events", json={}), 404)
+    problem(client.post("/v1/nothing", json={}), 404)
     answer = client.delete("/v1/search")
     problem(answer, 405)
     assert answer.headers["allow"] == "GET, POST"

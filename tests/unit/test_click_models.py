@@ -12,9 +12,10 @@ from app.domain.errors import GateRefused, InvalidInput
 from app.offline.ctr.descent import Learner, logit_and_slope
 from app.offline.ctr.fit import fit_clicks, log_loss, predict_rows
 from app.offline.ctr.measure import Resamples, auc, measure
-from app.offline.ctr.recipe import ClickRecipe, is_click_recipe
+from app.offline.ctr.recipe import ClickRecipe
 from app.offline.ctr.rows import hash_catalogue, query_of, rows_of
 from app.offline.ctr.train import publish_clicks, train_clicks
+from app.offline.recipe_file import kind_of
 from app.rank.factorization import OBJECTIVES
 from app.snapshot.store import ArtifactStore
 from tests.builders import city_rows, make_snapshot
@@ -186,10 +187,10 @@ def test_a_recipe_that_is_wrong_names_the_key(text, said, tmp_path):
 
 def test_recipes_are_told_apart_by_their_kind(tmp_path):
     (tmp_path / "r.toml").write_text('kind = "ctr"')
-    assert is_click_recipe(tmp_path / "r.toml")
+    assert kind_of(tmp_path / "r.toml") == "ctr"
     (tmp_path / "r.toml").write_text("seed = 1")
-    assert not is_click_recipe(tmp_path / "r.toml")
-    assert not is_click_recipe(tmp_path / "none.toml")
+    assert kind_of(tmp_path / "r.toml") is None
+    assert kind_of(tmp_path / "none.toml") is None
 
 
 def test_the_gate_names_each_reason_and_leaves_the_candidate_unpublished(snapshot, sessions, store):

@@ -159,8 +159,8 @@ class Fixed:
     def __init__(self, value):
         self.value = value
 
-    def predict(self, ctx, rows):
-        return np.full(rows.size, self.value, np.float32)
+    def predict(self, lookup):
+        return np.full(lookup.rows.size, self.value, np.float32)
 
 
 def test_rankers_ask_models_as_old_as_the_tables_and_not_the_released_ones(snapshot):

@@ -23,7 +23,7 @@ from app.offline.fit import fit, refit
 from app.offline.recipe import Recipe
 from app.offline.row_file import RowFile
 
-GROUPS, SIZE, D, CHUNKS = 400, 20, 128, 128
+GROUPS, SIZE, D, CHUNKS = 400, 20, 128, 160
 log_bytes = CHUNKS * GROUPS * SIZE * D * 4
 cap = int(0.9 * log_bytes)
 resource.setrlimit(resource.RLIMIT_DATA, (cap, cap))
