@@ -14,6 +14,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar, cast
 
+import numpy as np
+
 from app.corpus.identity import Identities, digest_of, draw
 from app.domain.errors import ServerError
 from app.domain.events import Event
@@ -153,7 +155,7 @@ class Pseudonyms:
         first = self._second.get(user or "", user), self._second.get(client or "", client)
         if first == (user, client):
             return impression
-        return replace(impression, user_id=first[0], client_id=first[1])
+        return _without_features(replace(impression, user_id=first[0], client_id=first[1]))
 
     def settle(self) -> None:
         """Make the pseudonyms drawn here durable. Raises StoreUnavailable or StoreFull."""
@@ -262,3 +264,14 @@ def _renamed(actors: Sequence[A], find: Callable[[Sequence[str]], Mapping[str, s
     return [
         renamed(a, found) if a.user_id is not None or a.client_id is not None else a for a in actors
     ]
+
+
+def _without_features(impression: Impression) -> Impression:
+    """Keep who was shown what, and not the features: they are those of a stranger, whom the person
+    only seemed to be. Training computes them anew.
+    """
+    m = len(impression.ids)
+    return replace(
+        impression, feature_names=(), features=np.empty((m, 0), np.float32),
+        has_features=np.zeros(m, np.bool_),
+    )  # fmt: skip
