@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from documents import catalogue
 
 from app.corpus.event_columns import EventColumns
 from app.corpus.event_log import EventLog
@@ -22,9 +23,10 @@ from app.offline.behaviour.build import facts_of, learn
 from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.memory import QueryTerms
 from app.snapshot.asking import who_asks
+from app.snapshot.opening import open_snapshot
 from app.snapshot.people import user_state
+from app.snapshot.store import ArtifactStore
 from app.snapshot.tables import Tables
-from tests.builders import city_rows, make_snapshot
 
 DOCUMENTS, PEOPLE, LIVE = 2_000, 20_000, 200_000
 CASES = {"nobody": None, "a stranger": "nobody", "tables alone": "u1", "20 interactions": "typical",
@@ -40,13 +42,16 @@ def state_rows(work: Path, rounds: int) -> tuple[Rows, dict[str, list[float]]]:
     work.mkdir(parents=True, exist_ok=True)
     file = work / f"{time.monotonic_ns()}.db"
     log = EventLog.open(file)
-    snapshot = make_snapshot(city_rows(DOCUMENTS), work / f"{file.stem}-snapshot")
-    log.append(_long_ago())
+    catalogue(work, DOCUMENTS)
+    store = ArtifactStore(work / "data" / "snapshots", "snapshot")
+    snapshot = open_snapshot(store.path(store.require_current()))
+    ids = list(snapshot.documents.ids.strings)
+    log.append(_long_ago(ids))
     columns = EventColumns.load(log)
     terms, config = QueryTerms.of(columns, snapshot.analyzer, ("default",)), TableConfig()
     facts = {"id": "t", **facts_of(columns, NOW_MS, config)}
     tables = Tables.of(learn(columns, terms, NOW_MS, config), facts, snapshot.documents)
-    log.append(_lately())
+    log.append(_lately(ids))
     people, samples = OwnPeople(NEWEST), {}
     samples["follow"] = [_followed(log, people, tables)]
     tracemalloc.start()
@@ -82,27 +87,27 @@ def _followed(log: EventLog, people: OwnPeople, tables: Tables) -> float:
     return LIVE / (time.perf_counter() - started)
 
 
-def _long_ago() -> Iterator[Event]:
+def _long_ago(ids: Sequence[str]) -> Iterator[Event]:
     """Fifty documents each of a thousand people, before the tables."""
     rng = np.random.default_rng(7)
     people = [*(f"u{n}" for n in range(1_000)), "typical", "busy"]
     for p, person in enumerate(people):
-        for i, d in enumerate(rng.integers(DOCUMENTS, size=50).tolist()):
-            yield _click(f"a{p}-{i}", person, d, NOW_MS - 1 - i)
+        for i, d in enumerate(rng.integers(len(ids), size=50).tolist()):
+            yield _click(f"a{p}-{i}", person, ids[d], NOW_MS - 1 - i)
 
 
-def _lately() -> Iterator[Event]:
+def _lately(ids: Sequence[str]) -> Iterator[Event]:
     rng = np.random.default_rng(8)
-    drawn: Sequence[int] = rng.integers(DOCUMENTS, size=LIVE).tolist()
+    drawn: Sequence[int] = rng.integers(len(ids), size=LIVE).tolist()
     for n, d in enumerate(drawn):
         person = {0: "typical", 1: "busy"}.get(n % 1_000, f"v{n % PEOPLE}")
         if person == "typical" and n >= 20_000:
             person = f"v{n % PEOPLE}"
-        yield _click(f"b{n}", person, d, NOW_MS - 1)
+        yield _click(f"b{n}", person, ids[d], NOW_MS - 1)
 
 
-def _click(name: str, person: str, document: int, ts_ms: int) -> Event:
-    return Event(name, "click", ts_ms, user_id=person, object_id=f"d{document}")
+def _click(name: str, person: str, document: str, ts_ms: int) -> Event:
+    return Event(name, "click", ts_ms, user_id=person, object_id=document)
 
 
 def _row(case: str, value: float, unit: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import peers_ours
 import peers_qdrant
 from peers_asked import Work
 from peers_leg import BOTH, VECTOR, Leg
+from picture import picture
 
 from app.domain.arrays import F64
 
@@ -76,21 +77,12 @@ def musts(rows: Sequence[Row]) -> list[str]:
 
 def plot(rows: Sequence[Row], file: Path) -> None:
     """Draw quality against time, a point a leg."""
-    try:
-        import matplotlib
-    except ImportError:
-        print("no picture: pip install 'duolu[report]'")
-        return
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 4.5))
-    for row in rows:
-        is_ours = row["peer_name"].startswith(peers_ours.NAME)
-        axes.scatter(row["peer"], row["ndcg_at_10"], color="C1" if is_ours else "C0")
-        place = row["peer"], row["ndcg_at_10"]
-        axes.annotate(f" {row['name']}", place, fontsize=7, verticalalignment="center")
-    axes.set(xscale="log", xlabel="µs a query", ylabel="nDCG@10 by hidden grades")
-    figure.tight_layout()
-    figure.savefig(file, dpi=120, metadata={"Software": None})
-    pyplot.close(figure)
+    with picture(file) as axes:
+        if axes is None:
+            return
+        for row in rows:
+            is_ours = row["peer_name"].startswith(peers_ours.NAME)
+            axes.scatter(row["peer"], row["ndcg_at_10"], color="C1" if is_ours else "C0")
+            place = row["peer"], row["ndcg_at_10"]
+            axes.annotate(f" {row['name']}", place, fontsize=7, verticalalignment="center")
+        axes.set(xscale="log", xlabel="µs a query", ylabel="nDCG@10 by hidden grades")

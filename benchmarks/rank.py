@@ -22,6 +22,7 @@ import lightgbm
 import numpy as np
 import rank_peers
 import typer
+from picture import picture
 from results_file import RESULTS, kept, write
 
 from app.domain.arrays import F32, F64
@@ -175,25 +176,20 @@ def _musts(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _plot(rows: list[dict[str, Any]], file: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 4.5))
-    for name in dict.fromkeys(r["peer_name"] for r in rows):
-        points = [
-            (int(r["case"].split(" ")[0]), r["ratio"]) for r in rows if r["peer_name"] == name
-        ]
-        lengths = sorted({n for n, _ in points})
-        middle = [np.median([v for n, v in points if n == length]) for length in lengths]
-        axes.plot(lengths, middle, marker="o", label=f"{name}, median over models")
-        axes.scatter(*zip(*points, strict=True), s=8, alpha=0.3)
-    axes.set(xscale="log", yscale="log", xlabel="candidates", ylabel="times as long as ours")
-    axes.axhline(1, color="grey", linewidth=0.8)
-    axes.legend()
-    figure.tight_layout()
-    figure.savefig(file, dpi=120, metadata={"Software": None})
+    with picture(file) as axes:
+        if axes is None:
+            return
+        for name in dict.fromkeys(r["peer_name"] for r in rows):
+            points = [
+                (int(r["case"].split(" ")[0]), r["ratio"]) for r in rows if r["peer_name"] == name
+            ]
+            lengths = sorted({n for n, _ in points})
+            middle = [np.median([v for n, v in points if n == length]) for length in lengths]
+            axes.plot(lengths, middle, marker="o", label=f"{name}, median over models")
+            axes.scatter(*zip(*points, strict=True), s=8, alpha=0.3)
+        axes.set(xscale="log", yscale="log", xlabel="candidates", ylabel="times as long as ours")
+        axes.axhline(1, color="grey", linewidth=0.8)
+        axes.legend()
 
 
 if __name__ == "__main__":

@@ -27,7 +27,6 @@ from speed_peers import Bare
 from speed_stages import Request, Stages
 
 from app.bootstrap import Engine
-from app.domain.arrays import F32
 from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
 from app.rank.lightgbm_model import LightGbmModel
@@ -70,7 +69,9 @@ def main(
 def ranker_of(released: LocalRanker, requests: list[Request]) -> LocalRanker:
     """Train the timed model: on features that matter, of labels that follow some of them."""
     features = FeatureSet(CATALOG, _best(released))
-    rows = np.concatenate([_matrix(features, r) for r in requests])
+    columns = [released.features.names.index(name) for name in features.names]
+    matrices = [released.matrix(r.ctx, r.candidates) for r in requests]
+    rows = np.concatenate(matrices)[:, columns]
     rng = np.random.default_rng(SEED)
     z = np.nan_to_num(rows, posinf=0, neginf=0)
     z = (z - z.mean(axis=0)) / np.maximum(z.std(axis=0), 1e-6)
@@ -88,22 +89,6 @@ def _best(released: LocalRanker) -> tuple[str, ...]:
         raise TypeError("the city's release is no LightGBM model; give --work of another one")
     gains = released.model.booster.feature_importance("gain")
     return tuple(released.features.names[i] for i in np.argsort(-gains, kind="stable")[:FEATURES])
-
-
-def _matrix(features: FeatureSet, request: Request) -> F32:
-    return LocalRanker(features, _Names(features.names), None).matrix(  # type: ignore[arg-type]
-        request.ctx, request.candidates
-    )
-
-
-class _Names:
-    """A model's names alone, for a ranker of which only the features are asked."""
-
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self.feature_names = names
-
-    def predict(self, features: F32) -> F32:
-        raise NotImplementedError
 
 
 def measure(ranker: LocalRanker, requests: list[Request], rounds: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from picture import picture
 from service_parts import STILL, SWAPPING, Plan, Taken
 from service_site import LOCAL, NOTHING, REMOTE
 
@@ -95,28 +96,21 @@ def samples(taken: Sequence[Taken]) -> list[dict[str, Any]]:
 
 def plot(samples: Mapping[str, list[dict[str, Any]]], file: Path) -> None:
     """Draw each climb: p99 against the rate."""
-    try:
-        import matplotlib
-    except ImportError:
-        print("no picture: pip install 'duolu[report]'")
-        return
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 4.5))
-    for arm, colour in ((LOCAL, "C0"), (REMOTE, "C1")):
-        climb = [s for s in samples.get("capacity", []) if s["arm"] == arm and s["latencies_ms"]]
-        for percent, marker in ((50, "."), (99, "^")):
-            points = [(s["rate"], np.percentile(s["latencies_ms"], percent)) for s in climb]
-            if points:
-                axes.scatter(*zip(*points, strict=True), color=colour, marker=marker,
-                             label=f"{arm}, p{percent}")  # fmt: skip
-    axes.set(xlabel="requests a second", ylabel="ms from when a request was due", yscale="log")
-    if axes.collections:
-        axes.legend()
-    figure.tight_layout()
-    figure.savefig(file, dpi=120, metadata={"Software": None})
-    pyplot.close(figure)
+    with picture(file) as axes:
+        if axes is None:
+            return
+        for arm, colour in ((LOCAL, "C0"), (REMOTE, "C1")):
+            climb = [
+                s for s in samples.get("capacity", []) if s["arm"] == arm and s["latencies_ms"]
+            ]
+            for percent, marker in ((50, "."), (99, "^")):
+                points = [(s["rate"], np.percentile(s["latencies_ms"], percent)) for s in climb]
+                if points:
+                    axes.scatter(*zip(*points, strict=True), color=colour, marker=marker,
+                                 label=f"{arm}, p{percent}")  # fmt: skip
+        axes.set(xlabel="requests a second", ylabel="ms from when a request was due", yscale="log")
+        if axes.collections:
+            axes.legend()
 
 
 def _row(case: str, values: Sequence[float], unit: str = "ms") -> Row:

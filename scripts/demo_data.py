@@ -16,8 +16,28 @@ from app.domain.errors import DuoluError
 from app.offline.demo.generate import DemoOptions, Progress, write_demo
 
 DEFAULT = DemoOptions()
+AS_IT_STANDS = "\b"  # typer keeps the lines of a paragraph that begins so
+HELP = f"""Write a SYNTHETIC bilingual (Chinese and English) city for trying and measuring Duolu.
+
+{AS_IT_STANDS}
+catalog.jsonl             places and products
+sessions.jsonl            shown lists with clicks, biased by position
+events.jsonl              which phone and desktop belong to one person
+queries.jsonl, qrels.txt  held-out queries, graded by the hidden truth
+README.txt                says that all of it is synthetic
+
+{AS_IT_STANDS}
+scripts/demo_data.py --out data/demo
+scripts/demo_data.py --out data/million --documents 1000000 --sessions 0
+duolu reindex data/demo/catalog.jsonl
+duolu train models/lambdarank/recipe.toml --sessions data/demo/sessions.jsonl
+duolu evaluate --queries data/demo/queries.jsonl --qrels data/demo/qrels.txt
+"""
+
+app = typer.Typer(add_completion=False)
 
 
+@app.command(help=HELP)
 def main(
     out: Annotated[Path, typer.Option(help="Directory to write into; made if missing.")],
     documents: Annotated[int, typer.Option(help="Rows of catalog.jsonl.")] = DEFAULT.documents,
@@ -34,22 +54,7 @@ def main(
     ] = DEFAULT.until.replace(tzinfo=None),
     seed: Annotated[int, typer.Option(help="Same seed and sizes, same bytes.")] = DEFAULT.seed,
 ) -> None:
-    """Write a SYNTHETIC bilingual (Chinese and English) city for trying and measuring Duolu.
-
-    \b
-    catalog.jsonl             places and products
-    sessions.jsonl            shown lists with clicks, biased by position
-    events.jsonl              which phone and desktop belong to one person
-    queries.jsonl, qrels.txt  held-out queries, graded by the hidden truth
-    README.txt                says that all of it is synthetic
-
-    \b
-    scripts/demo_data.py --out data/demo
-    scripts/demo_data.py --out data/million --documents 1000000 --sessions 0
-    duolu reindex data/demo/catalog.jsonl
-    duolu train models/lambdarank/recipe.toml --sessions data/demo/sessions.jsonl
-    duolu evaluate --queries data/demo/queries.jsonl --qrels data/demo/qrels.txt
-    """  # noqa: D301 (typer reads the control character as "keep these lines")
+    """Draw the city and write it; HELP says what comes out."""
     try:
         options = DemoOptions(
             documents, users, sessions, queries, days, until.replace(tzinfo=UTC), seed
@@ -86,4 +91,4 @@ def _announce(stage: str, done: int, total: int) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -18,15 +18,18 @@ UNITS_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _AGO = re.compile(r"(\d{1,6})([mhd])")
 
 
+Since: TypeAlias = Annotated[
+    str | None, typer.Option(help="7d, 12h, 30m ago, or a moment in RFC 3339. Default: all.")
+]
+
+
 def register(app: typer.Typer) -> None:
     app.command("parity")(parity_command)
     app.command("shadow")(shadow_command)
 
 
 def parity_command(
-    since: Annotated[
-        str | None, typer.Option(help="7d, 12h, 30m ago, or a moment in RFC 3339. Default: all.")
-    ] = None,
+    since: Since = None,
     sample: Annotated[
         int | None, typer.Option(min=1, help="So many impressions, the same each time.")
     ] = None,
@@ -49,9 +52,7 @@ def shadow_command(
     release: Annotated[
         str | None, typer.Option(help="The shadow's release. Default: the last that scored.")
     ] = None,
-    since: Annotated[
-        str | None, typer.Option(help="7d, 12h, 30m ago, or a moment in RFC 3339. Default: all.")
-    ] = None,
+    since: Since = None,
     data: o.Data = o.DATA,
     models: o.Models = o.MODELS,
     config: o.Config = o.CONFIG,

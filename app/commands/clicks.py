@@ -19,13 +19,13 @@ def train_clicks_and_show(
     *,
     now_ms: int,
     publish: bool,
-    max_lists: int | None,
+    max_groups: int | None,
     as_json: bool,
 ) -> None:
     """Train, publish if asked, and print how good it is."""
     done = train_click_model(
         place, recipe, labels,
-        now_ms=now_ms, publish_it=publish, max_lists=max_lists, progress=o.progress(),
+        now_ms=now_ms, publish_it=publish, max_lists=max_groups, progress=o.progress(),
     )  # fmt: skip
     told = f"{done.recipe.name} {done.release_id}: {done.recipe.objective}, "
     told += f"{done.trained.fitted.epochs} epochs" + (", published" if publish else "")

@@ -72,17 +72,12 @@ def train_command(
     """
     place, now_ms = o.workplace(data, models, config, overrides), int(time.time() * 1e3)
     labels = JudgedBy(sessions, queries, qrels)
-    kind = kind_of(recipe)
-    if kind == "ensemble":
-        train_ensemble_and_show(
+    of_another_kind = {"ensemble": train_ensemble_and_show, "ctr": train_clicks_and_show}
+    train_and_show = of_another_kind.get(kind_of(recipe) or "")
+    if train_and_show is not None:
+        train_and_show(
             place, recipe, labels,
             now_ms=now_ms, publish=publish, max_groups=max_groups, as_json=as_json,
-        )  # fmt: skip
-        return
-    if kind == "ctr":
-        train_clicks_and_show(
-            place, recipe, labels,
-            now_ms=now_ms, publish=publish, max_lists=max_groups, as_json=as_json,
         )  # fmt: skip
         return
     trained = train_model(

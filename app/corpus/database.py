@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -263,10 +264,8 @@ def _configure_postgres(connection: Any, _: Any) -> None:
 
 
 def _require_psycopg() -> None:
-    try:
-        import psycopg  # noqa: F401
-    except ImportError:
+    if find_spec("psycopg") is None:
         raise InvalidInput(
             "store.url needs psycopg; run: pip install 'duolu[postgres]', "
             "or leave it out for the embedded store"
-        ) from None
+        )

@@ -10,8 +10,6 @@ import logging
 import os
 import secrets
 import socket
-import subprocess
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from pathlib import Path
 
 from app.corpus.document_log import DocumentLog, Pending
 from app.domain.errors import CorruptArtifact, StoreFull, StoreUnavailable, UnknownName
+from app.offline.rounds import Rounds
 from app.settings import DocumentSettings, Settings
 from app.snapshot.store import ArtifactStore
 
@@ -58,34 +57,28 @@ class Indexer:
         self._documents = DocumentLog.open(data, settings.store.address)
         self._command = command
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._is_closing = threading.Event()
         self._failures = 0
         self._not_before = 0.0  # monotonic
-        self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)
+        self._rounds = Rounds("indexer", self._look, POLL_S)
         self.status = Status()
 
     def start(self) -> None:
-        self._thread.start()
+        self._rounds.start()
 
     def close(self) -> None:
         """End soon; a compaction under way is ended, and leaves nothing but a folder."""
-        self._is_closing.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        self._documents.close()
-
-    def _run(self) -> None:
-        while not self._is_closing.wait(POLL_S):
-            try:
-                self._look()
-            except (StoreUnavailable, StoreFull, UnknownName, CorruptArtifact) as error:
-                self._tell(str(error))
-            except Exception:
-                log.exception("the indexer goes on")
+        self._rounds.close()
         if self.status.holds_lease:
             self._let_go()
+        self._documents.close()
 
     def _look(self) -> None:
+        try:
+            self._work()
+        except (StoreUnavailable, StoreFull, UnknownName, CorruptArtifact) as error:
+            self._tell(str(error))
+
+    def _work(self) -> None:
         self.status = Status(self._holds_lease(), False, self.status.problem)
         current = self._snapshots.current_id()
         if not self.status.holds_lease or current is None or time.monotonic() < self._not_before:
@@ -99,17 +92,11 @@ class Indexer:
     def _fold(self) -> None:
         """Run the command, and keep the lease meanwhile."""
         self.status = Status(True, True)
-        child = subprocess.Popen(
-            self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            env={**os.environ, **ONE_THREAD},
-        )  # fmt: skip
-        while child.poll() is None:
-            if self._is_closing.wait(POLL_S):
-                child.terminate()
-                child.wait()
-                return
-            self._holds_lease()
-        self._settle(child.returncode)
+        code = self._rounds.run_to_end(
+            self._command, {**os.environ, **ONE_THREAD}, self._holds_lease, POLL_S
+        )
+        if code is not None:
+            self._settle(code)
 
     def _settle(self, code: int) -> None:
         self._failures = 0 if code == 0 else self._failures + 1

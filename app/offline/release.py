@@ -96,7 +96,19 @@ def _facts(
     recipe: Recipe,
     now_ms: int,
 ) -> dict[str, Any]:
-    snapshot = timeline.snapshot
+    return {
+        **ranking_facts(release_id, features, timeline, exam, now_ms),
+        "groups": dict(groups),
+        "recipe": recipe.model_dump(),  # as it was used: options may have limited the file's
+        "calibration": exam.calibration.to_json() if exam.calibration else None,
+    }
+
+
+def ranking_facts(
+    release_id: str, features: FeatureSet, timeline: Timeline, exam: Exam, now_ms: int
+) -> dict[str, Any]:
+    """Return what the manifest of every release says that ranks."""
+    snapshot, p95_ms = timeline.snapshot, exam.rank_p95_ms
     return {
         "id": release_id,
         "features": list(features.names),
@@ -105,17 +117,10 @@ def _facts(
         "encoder_id": snapshot.encoder.id if snapshot.encoder else None,
         "trained_on": {"snapshot_id": snapshot.id, "tables_id": timeline.tables.id},
         "built_at_ms": now_ms,
-        "groups": dict(groups),
-        "recipe": recipe.model_dump(),  # as it was used: options may have limited the file's
         "metrics": exam.comparison.to_json(),
-        "calibration": exam.calibration.to_json() if exam.calibration else None,
-        "rank_p95_ms": _rounded(exam.rank_p95_ms),
+        "rank_p95_ms": round(p95_ms, 2) if np.isfinite(p95_ms) else None,
         "versions": {"lightgbm": version("lightgbm"), "duolu": version("duolu")},
     }
-
-
-def _rounded(number: float) -> float | None:
-    return round(number, 2) if np.isfinite(number) else None
 
 
 def _write_twin(built: Path, measured: LightGbmModel, parts: Parts, recipe: Recipe) -> None:

@@ -6,8 +6,8 @@ features go to disk (hundreds of bytes); its grade, weight and position (twelve)
 
 from __future__ import annotations
 
+import os
 import tempfile
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,8 @@ class RowFile:
     def __init__(self, directory: Path, d: int) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
-        self._file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 (read closes it)
+        self._handle, name = tempfile.mkstemp(dir=directory)
+        os.unlink(name)
         self._d = d
         self._parts = [TrainingSet.empty(d)]
 
@@ -35,7 +36,8 @@ class RowFile:
         """
         rows = teaching(rows)
         try:
-            self._file.write(np.ascontiguousarray(rows.features, np.float32).data)
+            with open(self._handle, "ab", closefd=False) as file:
+                file.write(np.ascontiguousarray(rows.features, np.float32).data)
         except OSError as error:
             raise self._no_room(error) from None
         self._parts.append(replace(rows, features=np.empty((0, self._d), np.float32)))
@@ -45,21 +47,16 @@ class RowFile:
 
         The matrix is mapped: pages of the file are read as they are used.
         """
-        try:
-            self._file.flush()
-        except OSError as error:
-            raise self._no_room(error) from None
         sizes = [p.sizes for p in self._parts]
         n = int(np.concatenate(sizes).sum())
         features: Array = np.empty((0, self._d), np.float32)
-        if n * self._d:
-            features = np.memmap(self._file, np.float32, "r", shape=(n, self._d))
-        self._file.close()  # the mapping holds the file
+        with open(self._handle, "rb") as file:  # the mapping holds it from here
+            if n * self._d:
+                features = np.memmap(file, np.float32, "r", shape=(n, self._d))
         return replace(TrainingSet.join(self._parts), features=features)
 
     def _no_room(self, error: OSError) -> ServerError:
-        with suppress(OSError):  # what is left in its buffer has no room either
-            self._file.close()
+        os.close(self._handle)
         return ServerError(
             f"training rows cannot be written under {self._directory}: {error.strerror}; make room "
             "there, or lower sampling.max_groups of the recipe"

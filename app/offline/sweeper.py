@@ -7,13 +7,12 @@ turns, and all but the first find nothing to do.
 from __future__ import annotations
 
 import logging
-import subprocess
-import threading
 import time
 from collections.abc import Sequence
 
 from app.domain.errors import ServerError
 from app.offline.forgetting import waiting
+from app.offline.rounds import Rounds
 from app.offline.workplace import Workplace
 
 log = logging.getLogger(__name__)
@@ -27,28 +26,21 @@ class Sweeper:
     def __init__(self, place: Workplace, command: Sequence[str], look_s: float = LOOK_S) -> None:
         self._place = place
         self._command = command
-        self._look_s = look_s
-        self._is_closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+        self._rounds = Rounds("sweeper", self._look, look_s)
 
     def start(self) -> None:
-        self._thread.start()
+        self._rounds.start()
 
     def close(self) -> None:
         """End soon; a sweep under way is ended, and finished by the next."""
-        self._is_closing.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._rounds.close()
 
-    def _run(self) -> None:
-        while not self._is_closing.wait(self._look_s):
-            try:
-                if self._is_due(int(time.time() * 1e3)):
-                    self._sweep()
-            except ServerError as error:
-                log.warning("nobody is forgotten meanwhile: %s", error)
-            except Exception:
-                log.exception("the sweeper goes on")
+    def _look(self) -> None:
+        try:
+            if self._is_due(int(time.time() * 1e3)):
+                self._sweep()
+        except ServerError as error:
+            log.warning("nobody is forgotten meanwhile: %s", error)
 
     def _is_due(self, now_ms: int) -> bool:
         """Tell whether somebody asked so long ago that all processes have let go of them."""
@@ -60,11 +52,6 @@ class Sweeper:
         return bool(asked) and min(asked) <= now_ms - patience_ms
 
     def _sweep(self) -> None:
-        child = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        while child.poll() is None:
-            if self._is_closing.wait(1.0):
-                child.terminate()
-                child.wait()
-                return
-        if child.returncode:
-            log.warning("a sweep ended with %d; it is tried again", child.returncode)
+        code = self._rounds.run_to_end(self._command)
+        if code:
+            log.warning("a sweep ended with %d; it is tried again", code)

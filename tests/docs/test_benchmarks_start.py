@@ -24,6 +24,6 @@ def test_every_benchmark_can_be_imported() -> None:
     done = subprocess.run(
         [sys.executable, "-c", IMPORT_ALL, *names],
         capture_output=True, text=True, check=False, cwd=BENCHMARKS,
-        env={"PYTHONPATH": f"{BENCHMARKS}:{ROOT}", "PATH": ""},
+        env={"PYTHONPATH": str(BENCHMARKS), "PATH": ""},  # as when one is started by its name
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr

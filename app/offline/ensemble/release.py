@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from app.offline.ensemble.recipe import EnsembleRecipe
 from app.offline.exam import Exam
 from app.offline.folds import Parts
 from app.offline.gate import Verdict
-from app.offline.release import write_goldens
+from app.offline.release import ranking_facts, write_goldens
 from app.offline.report import metric_lines, slice_lines, verdict_lines
 from app.offline.seen import Seen
 from app.offline.timeline import Timeline
@@ -55,36 +54,18 @@ def write_ensemble(
         folder,
         "release",
         {
-            **_facts(release_id, features, timeline, now_ms),
+            **ranking_facts(release_id, features, timeline, exam, now_ms),
             "model_kind": KIND,
             "combine": recipe.combine,
             "members": _members(built),
             "held_out_features": list(built.measured.feature_names),
             "recipe": recipe.model_dump(),
-            "metrics": exam.comparison.to_json(),
-            "rank_p95_ms": round(exam.rank_p95_ms, 2) if np.isfinite(exam.rank_p95_ms) else None,
             "golden": golden,
             "gate": verdict.to_json(),
         },
     )
     releases.finish(folder, release_id)
     return release_id
-
-
-def _facts(
-    release_id: str, features: FeatureSet, timeline: Timeline, now_ms: int
-) -> dict[str, Any]:
-    snapshot = timeline.snapshot
-    return {
-        "id": release_id,
-        "features": list(features.names),
-        "uses": timeline.uses_of(features),
-        "analyzer_id": snapshot.analyzer.id,
-        "encoder_id": snapshot.encoder.id if snapshot.encoder else None,
-        "trained_on": {"snapshot_id": snapshot.id, "tables_id": timeline.tables.id},
-        "built_at_ms": now_ms,
-        "versions": {"lightgbm": version("lightgbm"), "duolu": version("duolu")},
-    }
 
 
 def _members(built: Built) -> list[dict[str, Any]]:

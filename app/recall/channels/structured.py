@@ -10,23 +10,24 @@ number is worth as much as a value that one document in BOUND_RARITY has.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-from numba import njit
 
 from app.corpus.documents import Documents
-from app.domain.arrays import F32, F64, I64, Array, Bools, Rows
+from app.domain.arrays import F32, F64, Rows
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
-from app.domain.reading import Mention, Reading
-from app.recall.best_heap import keep, key_of, rows_of, score_of
+from app.domain.reading import Mention, Quantity, Reading
+from app.recall.best_heap import rows_of, score_of
 from app.recall.channel import ChannelConfig
 from app.recall.newer import NO_ROWS, Steady, add_newer, allowed_rows, loose_rows, numbers_of
 from app.recall.options import read_options
 from app.recall.popularity import Popularity
+from app.recall.posting_sums import TIE, add_up, best_of
 from app.snapshot.asked import holds, keeps
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
@@ -34,9 +35,7 @@ from app.snapshot.tables import Tables
 
 NAME = "structured"
 BOUND_RARITY = 5.0
-TIE = np.float32(1e-3)  # below what any part is worth
 EVERYTHING = np.empty(0, np.bool_)
-_STAMPS = 127
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ class StructuredChannel:
         worths = self._worths(reading)
         if not worths.size:
             return ChannelHits.nothing(NAME)
-        rows, scores = rows_of(self._scan(reading, worths, self.steady.mask(ctx), k))
+        rows, scores = self._own(reading, worths, self.steady.mask(ctx), k)
         if self.loose is not None:
             rows, scores = add_newer(rows, scores, *self._newer(reading, worths, ctx.mask), k)
         return ChannelHits(NAME, rows, scores)
@@ -101,19 +100,47 @@ class StructuredChannel:
     def _df(self, mention: Mention) -> int:
         return sum(len(self.documents.keywords[f].postings[code]) for f, code in mention.options)
 
-    def _scan(self, reading: Reading, worths: F64, mask: RowMask | None, k: int) -> I64:
-        """Add up what every row has, and keep the best k as a heap."""
-        met, stamps = np.zeros(self.n, np.float32), np.zeros(self.n, np.int8)
-        for i, mention in enumerate(reading.mentions):
-            for field, code in mention.options:
-                postings = self.documents.keywords[field].postings[code]
-                _add_listed(postings, worths[i], i % _STAMPS + 1, stamps, met)
-        first = len(reading.mentions)
-        for worth, quantity in zip(worths[first:], reading.quantities, strict=True):
-            column, bounds = self.documents.numbers[quantity.range.field], quantity.range
-            _add_inside(column, bounds.lower, bounds.upper, worth, met)
-        heap: I64 = _best(met, self.liked, EVERYTHING if mask is None else mask.allowed, k)
-        return heap
+    def _own(self, reading: Reading, worths: F64, mask: RowMask | None, k: int) -> tuple[Rows, F32]:
+        """Find the best k of the snapshot's own rows.
+
+        Those that hold a named value are looked at first. The others can have no more than all
+        the bounds: they are looked at only where that might be among the best.
+        """
+        rows, met = self._holding(reading, worths)
+        allowed = EVERYTHING if mask is None else mask.allowed
+        bounds, worth_of = reading.quantities, worths[len(reading.mentions) :]
+        heap = best_of(rows, self._bounded(bounds, worth_of, rows, met), self.liked, allowed, k)
+        if bounds and score_of(heap[0]) <= np.float32(worth_of.sum()) + 2 * TIE:
+            everywhere = np.zeros(self.n, np.float32)
+            everywhere[rows] = met
+            all_rows = np.arange(self.n, dtype=np.int32)
+            met = self._bounded(bounds, worth_of, all_rows, everywhere)
+            heap = best_of(all_rows, met, self.liked, allowed, k)
+        return rows_of(heap)
+
+    def _holding(self, reading: Reading, worths: F64) -> tuple[Rows, F32]:
+        """Return the rows that hold any named value, ascending, and what all theirs are worth."""
+        lists = [
+            (self.documents.keywords[field].postings[code], part)
+            for part, mention in enumerate(reading.mentions)
+            for field, code in mention.options
+            if code < len(self.documents.keywords[field].postings)
+        ]
+        if not lists:
+            return np.empty(0, np.int32), np.empty(0, np.float32)
+        postings = np.concatenate([rows for rows, _ in lists])
+        starts = np.cumsum([0, *(rows.size for rows, _ in lists)])
+        parts = np.array([part for _, part in lists])
+        found: tuple[Rows, F32] = add_up(postings, starts, parts, worths, self.n)
+        return found
+
+    def _bounded(self, bounds: Sequence[Quantity], worths: F64, rows: Rows, met: F32) -> F32:
+        """Add what the rows' numbers are worth."""
+        total = met.copy()
+        for worth, quantity in zip(worths, bounds, strict=True):
+            values = self.documents.numbers[quantity.range.field][rows]
+            total[keeps(values, quantity.range)] += np.float32(worth)
+        return total
 
     def _newer(self, reading: Reading, worths: F64, mask: RowMask | None) -> tuple[Rows, F32]:
         """Score the rows that the scan leaves out."""
@@ -130,29 +157,3 @@ class StructuredChannel:
             met += np.where(has, np.float32(worth), np.float32(0))
         own = liked if mask is None else liked[mask.allowed[loose]]
         return rows[met > 0], (met + TIE * own)[met > 0]
-
-
-@njit(cache=True, nogil=True)
-def _add_listed(rows: Rows, worth: float, stamp: int, stamps: Array, met: F32) -> None:
-    """Add a value's worth to the rows that hold it, once a row for each part."""
-    for row in rows:
-        if row < met.size and stamps[row] != stamp:
-            stamps[row] = stamp
-            met[row] += np.float32(worth)
-
-
-@njit(cache=True, nogil=True)
-def _add_inside(column: F64, lower: float, upper: float, worth: float, met: F32) -> None:
-    for row in range(met.size):
-        met[row] += np.float32(worth) * ((column[row] >= lower) & (column[row] <= upper))
-
-
-@njit(cache=True, nogil=True)
-def _best(met: F32, liked: F32, allowed: Bools, k: int) -> I64:
-    heap = np.zeros(k, np.int64)
-    floor = np.float32(0)
-    for row in range(met.size):
-        if met[row] > 0 and met[row] + TIE >= floor and (not allowed.size or allowed[row]):
-            keep(heap, key_of(met[row] + TIE * liked[row], row))
-            floor = score_of(heap[0])
-    return heap
