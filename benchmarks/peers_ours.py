@@ -30,7 +30,7 @@ def legs(work: Work, serving: Serving, runner: asyncio.Runner) -> list[Leg]:
         return runner.run(serving.search.candidates(contexts[i], ("lexical", "vector")))[1]
 
     how = _width(serving)
-    lanes_k = f"k {lanes['lexical'].k} and {lanes['vector'].k}, a thread each"
+    lanes_k = f"k {lanes['lexical'].k} and {lanes['vector'].k}, on the crew"
     return [
         Leg(NAME, TEXT, "BM25F, phrases, count", lambda i: text.recall(contexts[i], K), _rows),
         Leg(NAME, VECTOR, how, lambda i: vector.recall(contexts[i], K), _rows),

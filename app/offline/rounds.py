@@ -40,13 +40,16 @@ class Rounds:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment
         )
-        while child.poll() is None:
-            if self._is_closing.wait(every_s):
+        try:
+            while child.poll() is None:
+                if self._is_closing.wait(every_s):
+                    return None
+                meanwhile()
+            return child.returncode
+        finally:
+            if child.returncode is None:  # closed, or `meanwhile` raised
                 child.terminate()
                 child.wait()
-                return None
-            meanwhile()
-        return child.returncode
 
     def _run(self) -> None:
         while not self._is_closing.wait(self._pause_s):
