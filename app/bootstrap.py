@@ -246,8 +246,7 @@ class Engine:
         """Say who ranks: whom the request names, else its experiment's, else what serves."""
         serves, name = Chosen(serving.ranker, serving.release_id), request.release
         if name is None:
-            unit = request.user_id or request.client_id or request_id
-            return self.choosing.drawn(unit, serves, serving.snapshot)
+            return self.choosing.drawn(request.unit or request_id, serves, serving.snapshot)
         if name == serving.release_id:
             return serves
         return await self.choosing.named(name, serving.snapshot, serving.tables, deadline)

@@ -12,6 +12,7 @@ import typer
 from app.bootstrap import Engine
 from app.commands import options as o
 from app.domain.errors import InvalidInput
+from app.domain.user import user_alias
 from app.pipeline.explain import features_told, told
 from app.pipeline.serving import Answer
 from app.query.understand import SearchRequest, place
@@ -43,8 +44,8 @@ def search_command(
 ) -> None:
     """Search once, without a service. Says which channels brought each result."""
     request = SearchRequest(
-        text=query, user_id=user, origin=place(lat, lon), limit=limit, filters=_json(filters),
-        explain=explain,
+        text=query, user_id=user, unit=user and user_alias(user), origin=place(lat, lon),
+        limit=limit, filters=_json(filters), explain=explain,
     )  # fmt: skip
     working = o.workplace(data, models, config, overrides)
     with working.door() as door:

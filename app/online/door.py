@@ -1,4 +1,7 @@
-"""The door of a service: ids come in, and only pseudonyms go further.
+"""The door of a service: ids come in, and only pseudonyms go into what is asked, told and kept.
+
+Experiments alone draw by the id itself (`SearchRequest.unit`): two processes that meet a stranger
+at once, or that share no store, know them by two pseudonyms.
 
 A search never waits long for who somebody is. Where the store does not say, the searcher counts as
 a stranger and nothing of them is logged by any name; the answer says so in `degraded`.
@@ -50,6 +53,7 @@ class Door:
         names = names_of(asked.user_id, asked.client_id)
         if not names:
             return asked, ()
+        asked = replace(asked, unit=names[0])  # each process may know them by another pseudonym
         found: Mapping[str, str] | None = self.pseudonyms.recall(names)
         if found is None:
             found = await self._ask(

@@ -31,6 +31,7 @@ class SearchRequest:
     text: str = ""  # "" browses
     user_id: str | None = None
     client_id: str | None = None
+    unit: str | None = None  # who asks, as sent; for drawing experiments, and told to nobody
     origin: GeoPoint | None = None
     radius_km: float | None = None  # around the origin; beyond it nothing is returned
     filters: Mapping[str, Any] | None = None  # as JSON; docs/api.md has the grammar

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from app.corpus.impression_log import read_impressions
+from app.rank.experiments import Experiment, assign
 from app.snapshot.opening import open_snapshot
 from app.snapshot.store import ArtifactStore
 from tests.builders import city_rows
@@ -130,6 +131,30 @@ def test_an_experiment_divides_people_and_the_log_says_who_was_where(serve, data
     by_device = search(client, client_id="device")
     assert by_device["experiment"] == search(client, client_id="device")["experiment"]
     assert "experiment" not in search(client, user_id="u1", release=CHEAP)
+
+
+def arm_of(unit):
+    shares = Experiment("halves", "halves", tuple(HALVES.items()))
+    return str(assign([shares], unit))
+
+
+def test_a_person_is_in_the_same_arm_in_processes_that_know_them_by_other_pseudonyms(
+    data, tmp_path
+):
+    shutil.copytree(data, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("identity*"))
+    arms = []
+    for place in (data, tmp_path):
+        with gateway(place, *PATIENT, *experiment(halves=HALVES)) as client:
+            arms.append([search(client, user_id=f"u{i}")["experiment"] for i in range(12)])
+            device = search(client, client_id="device")["experiment"]
+    assert arms == [[arm_of(f"user:u{i}") for i in range(12)]] * 2
+    assert device == arm_of("client:device")
+
+
+def test_a_search_of_nobody_is_drawn_by_itself(data):
+    with gateway(data, *PATIENT, *experiment(halves=HALVES)) as client:
+        told = [search(client) for _ in range(12)]
+    assert [t["experiment"] for t in told] == [arm_of(t["request_id"]) for t in told]
 
 
 def test_the_impression_log_names_the_arm(data):
