@@ -3,7 +3,7 @@
 What is beyond is turned away at once, for a queue would only make everybody late. The limit finds
 itself by additive increase and multiplicative decrease, as TCP's window does (Chiu & Jain 1989; for
 services: Netflix's concurrency-limits, AIMDLimit): a round of requests in time adds one place, one
-that was late takes a fifth of those that were in use.
+that was late takes a fifth of those that were in use. Who was late all but alone takes nothing.
 """
 
 from __future__ import annotations
@@ -103,9 +103,10 @@ class Admission:
         place.restart(self._clock())
 
     def _learn(self, place: Place, now_s: float, is_late: bool, target_s: float) -> None:
+        least = min(LEAST, self.most)
         if is_late or now_s - place.started_s > target_s:
-            if place.started_s > self._lowered_s:  # once a round, not once a request of it
-                least = min(LEAST, self.most)
+            # So few beside it did not make it late; and once a round, not once a request of it.
+            if place.beside > least and place.started_s > self._lowered_s:
                 self.limit = max(least, min(self.limit, place.beside) * BACKOFF)
                 self._lowered_s = now_s
         elif (self.in_flight + 1) * 2 >= self.limit:  # else nobody needs more

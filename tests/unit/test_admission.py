@@ -79,12 +79,25 @@ def test_it_recovers_when_the_load_is_gone():
     assert admission.limit == 32
 
 
-def test_one_slow_request_alone_takes_no_place_from_others_for_long():
+@pytest.mark.parametrize(("beside", "limit"), [(1, 64), (LEAST, 64), (LEAST + 1, LEAST)])
+def test_one_slow_request_takes_no_place_from_others_where_there_was_no_concurrency_to_blame(
+    beside, limit
+):
     clock = Clock()
     admission = Admission(64, target_s=0.2, clock=clock)
-    with admission.enter():
-        clock.now_s += 9.0
-    assert admission.limit >= LEAST
+    with ExitStack() as places:
+        for _ in range(beside - 1):
+            places.enter_context(admission.enter())
+        with admission.enter():
+            clock.now_s += 9.0
+        assert admission.limit == limit
+
+
+def test_a_lone_timeout_takes_no_place_from_others():
+    admission = Admission(64, target_s=100.0)
+    with pytest.raises(TimeoutError):
+        time_out_together(admission, 1)
+    assert admission.limit == 64
 
 
 def test_a_round_that_was_late_counts_once():
