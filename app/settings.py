@@ -206,8 +206,8 @@ class RetentionSettings(_Section):
     tables: int = Field(3, ge=2, description="newest, and newest that served")
     releases: int = Field(5, ge=2, description="of each model: newest, and newest that served")
     release_days: float = Field(30.0, ge=0, description="younger releases stay in any case")
-    forgotten_minutes: float = Field(
-        60.0, ge=10, le=1440, description="until what is left of somebody forgotten is deleted"
+    deletion_begins_after_minutes: float = Field(
+        60.0, ge=10, le=1440, description="of what is left of somebody, after they were forgotten"
     )
 
 

@@ -46,7 +46,7 @@ class Sweeper:
         """Tell whether somebody asked so long ago that all processes have let go of them."""
         if not self._place.has_identities:
             return False
-        patience_ms = self._place.settings.retention.forgotten_minutes * 60_000
+        patience_ms = self._place.settings.retention.deletion_begins_after_minutes * 60_000
         with self._place.identities() as identities:
             asked = [one.asked_ms for one in waiting(self._place, identities)]
         return bool(asked) and min(asked) <= now_ms - patience_ms

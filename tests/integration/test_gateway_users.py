@@ -82,7 +82,7 @@ def test_the_forgotten_are_strangers_to_every_process_and_then_no_byte(
 
     answer = there.delete(f"/v1/users/{ANN}")
     assert answer.status_code == 200, answer.text
-    assert answer.json() == {"known": True, "degraded": [], "deleted_within_minutes": 60}
+    assert answer.json() == {"known": True, "degraded": [], "deletion_begins_after_minutes": 60}
     assert found(there, user_id=ANN) == []
     assert found(there, client_id=PHONE) == []  # a link said that it is hers
     until(lambda: found(here, user_id=ANN) == [] == found(here, client_id=PHONE))

@@ -42,11 +42,8 @@ async def forget_user(request: Request, user_id: str) -> Response:
     gone = await _forget(service, behaviour, user_id)
     degraded = await behaviour.beside(_drop, behaviour.people, gone)
     note(request.scope, forgotten=len(gone), degraded=degraded)
-    body = {
-        "known": bool(gone),
-        "degraded": degraded,
-        "deleted_within_minutes": service.settings.retention.forgotten_minutes,
-    }
+    later = service.settings.retention.deletion_begins_after_minutes
+    body = {"known": bool(gone), "degraded": degraded, "deletion_begins_after_minutes": later}
     return Response(to_json(body), media_type=JSON)
 
 
