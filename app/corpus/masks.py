@@ -12,10 +12,10 @@ import numpy as np
 from numba import njit
 
 from app.corpus.documents import Documents
-from app.corpus.geometry import within_km
+from app.corpus.geometry import within_box, within_km
 from app.domain.arrays import F64, I32, I64, Bools
 from app.domain.errors import UnknownName
-from app.domain.filters import AllOf, AnyOf, Filter, Not, OneOf, Range, RowMask, Within
+from app.domain.filters import AllOf, AnyOf, Box, Filter, Not, OneOf, Range, RowMask, Within
 
 ID = "id"  # the external id is filtered like a keyword of its own
 
@@ -32,8 +32,8 @@ def _allowed(node: Filter, documents: Documents) -> Bools:
             return _in_range(node, documents)
         case OneOf():
             return _one_of(node, documents)
-        case Within():
-            return _within(node, documents)
+        case Within() | Box():
+            return _placed(node, documents)
         case AllOf(parts):
             return _combined(np.logical_and, (_allowed(p, documents) for p in parts), documents)
         case AnyOf(parts):
@@ -109,8 +109,10 @@ def _scan(offsets: I64, codes: I32, is_wanted: Bools, first_row: int, allowed: B
                 allowed[row] = True
 
 
-def _within(node: Within, documents: Documents) -> Bools:
+def _placed(node: Within | Box, documents: Documents) -> Bools:
     if not documents.has_places:
         return np.zeros(len(documents), np.bool_)
     lats, lons = documents.numbers["lat"], documents.numbers["lon"]
-    return within_km(node.lat, node.lon, node.radius_km, lats, lons)
+    if isinstance(node, Within):
+        return within_km(node.lat, node.lon, node.radius_km, lats, lons)
+    return within_box(node.south, node.west, node.north, node.east, lats, lons)

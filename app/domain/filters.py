@@ -8,6 +8,7 @@ from typing import TypeAlias
 from app.domain.arrays import Bools
 
 MAX_CLAUSES = 64
+MAX_RADIUS_KM = 20_038.0  # half way round the Earth
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,19 @@ class Within:
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """The document lies between two latitudes and two longitudes (degrees, WGS84), ends included.
+
+    The box goes from `west` to the east: over the antimeridian where `west` > `east`.
+    """
+
+    south: float
+    west: float
+    north: float
+    east: float
+
+
+@dataclass(frozen=True, slots=True)
 class AllOf:
     parts: tuple[Filter, ...]
 
@@ -53,7 +67,7 @@ class Not:
     part: Filter
 
 
-Filter: TypeAlias = Range | OneOf | Within | AllOf | AnyOf | Not
+Filter: TypeAlias = Range | OneOf | Within | Box | AllOf | AnyOf | Not
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from app.corpus.documents import Documents
 from app.corpus.masks import row_mask
 from app.corpus.schema import NUMERIC, FieldType
 from app.domain.candidates import CandidateSet, ChannelHits, ChannelStatus
-from app.domain.filters import Filter, OneOf, Range, Within
+from app.domain.filters import Box, Filter, OneOf, Range, Within
 from app.domain.query import Deadline, GeoPoint, Query
 from app.domain.user import UserState
 from app.pipeline.search import Search
@@ -116,6 +116,7 @@ def _one_of_each_kind(documents: Documents) -> Iterator[Filter]:
     for keyword in schema.of_type(FieldType.KEYWORD)[:1]:
         names = documents.keywords[keyword.name].names.strings
         yield OneOf(keyword.name, tuple(names[i] for i in range(min(1, len(names)))))
+    yield Box(-90.0, -180.0, 90.0, 180.0)
 
 
 def _terms_of_first(documents: Documents) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Filters as JSON to a filter tree. Whatever JSON comes, the answer is a tree or an InvalidQuery.
 
     {"price": {"gte": 50, "lt": 100}, "category": ["hotpot", "bbq"], "in_stock": true,
+     "location": {"within_km": 2, "lat": 31.2, "lon": 121.5},
      "or": [{"rating": {"gte": 4.5}}, {"tags": "new"}], "not": {"brand": "Acme"}}
 
 Keys beside each other mean and; a list means any of. A missing value matches nothing but `not`.
@@ -16,10 +17,12 @@ from app.corpus.rows import BadRow, as_time
 from app.corpus.schema import NUMERIC, FieldSpec, FieldType, Schema
 from app.domain.errors import InvalidQuery
 from app.domain.filters import MAX_CLAUSES, AllOf, AnyOf, Filter, Not, OneOf, Range
+from app.query.places import parse_place
 
 MAX_DEPTH = 8  # objects inside objects
 MAX_VALUES = 1_024  # keywords or ids in one list
 ROOT = "filters"
+_FILTERED = (FieldType.KEYWORD, FieldType.GEO, *NUMERIC)
 _BOUNDS = ("gte", "gt", "lte", "lt", "eq")
 _WANTED = {
     FieldType.NUMBER: "a number, a list of numbers, or {gte, gt, lte, lt, eq}",
@@ -89,16 +92,16 @@ def _entry(key: str, value: Any, path: str, schema: Schema, depth: int) -> Filte
 def _spec(key: str, here: str, value: Any, schema: Schema) -> FieldSpec:
     spec = schema.fields.get(key)
     if spec is None:
-        known = ", ".join(f.name for f in schema.of_type(FieldType.KEYWORD, *NUMERIC))
+        known = ", ".join(f.name for f in schema.of_type(*_FILTERED))
         raise InvalidQuery(here, value, "no such field", f"fields to filter by: id, {known}")
     if spec.type is FieldType.TEXT:
         raise InvalidQuery(here, value, "text is not filtered", "search for it in the query")
-    if spec.type is FieldType.GEO:
-        raise InvalidQuery(here, value, "a place is no filter", "send location and radius_km")
     return spec
 
 
 def _field(spec: FieldSpec, value: Any, here: str) -> Filter:
+    if spec.type is FieldType.GEO:
+        return parse_place(value, here)
     if spec.type is FieldType.KEYWORD:
         return OneOf(spec.name, _words(value, here, _WANTED[spec.type]))
     if isinstance(value, Mapping) and spec.type is not FieldType.BOOL:

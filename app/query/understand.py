@@ -9,7 +9,7 @@ from typing import Any
 
 from app.corpus.documents import Documents
 from app.domain.errors import InvalidQuery
-from app.domain.filters import AllOf, Filter, Within
+from app.domain.filters import MAX_RADIUS_KM, AllOf, Filter, Within
 from app.domain.query import MAX_QUERY_CHARACTERS, GeoPoint, Query
 from app.domain.reading import Reading
 from app.query.correct import correct
@@ -20,7 +20,6 @@ from app.snapshot.snapshot import Snapshot
 MAX_LIMIT = 1_000
 MAX_WINDOW = 10_000  # offset + limit
 MAX_ID_CHARACTERS = 256
-MAX_RADIUS_KM = 20_038.0  # half way round the Earth
 MAX_TIMEOUT_MS = 60_000.0
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app.domain.dotted import load
-from app.domain.filters import AllOf, Filter, Not, OneOf, Range
+from app.domain.filters import AllOf, Box, Filter, Not, OneOf, Range, Within
 from app.settings import Settings
 from tests.builders import city_rows, make_context, make_snapshot
 from tests.builders.behaviour import make_events, make_sessions, make_tables, state_of
@@ -20,6 +20,8 @@ FILTERS: list[Filter] = [
     OneOf("category", ("火锅", "酒店")),
     AllOf((Not(OneOf("tags", ("wifi",))), Range("in_stock", 1.0, 1.0))),
     Range("price", 1e9),  # nothing
+    Within(31.2, 121.45, 5.0),
+    AllOf((Box(31.0, 121.4, 31.3, 121.6), Not(OneOf("tags", ("wifi",))))),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -12,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.corpus.documents import Documents
-from app.corpus.geometry import haversine_km
+from app.corpus.geometry import haversine_km, within_box, within_km
 from app.corpus.masks import row_mask
 from app.domain.errors import UnknownName
-from app.domain.filters import AllOf, AnyOf, Filter, Not, OneOf, Range, Within
+from app.domain.filters import AllOf, AnyOf, Box, Filter, Not, OneOf, Range, Within
 from tests.builders import city_rows, make_documents
 
 ROWS: list[dict[str, Any]] = [
@@ -47,6 +48,8 @@ def matches(node: Filter, row: dict[str, Any]) -> bool:
             return bool(set(held if isinstance(held, list) else [held]) & set(wanted))
         case Within(lat, lon, radius_km):
             return "lat" in row and arc_km(lat, lon, row["lat"], row["lon"]) <= radius_km
+        case Box():
+            return "lat" in row and is_in_box(node, row["lat"], row["lon"])
         case Range(field, lower, upper, lower_open, upper_open):
             if field not in row:
                 return False
@@ -64,6 +67,16 @@ def arc_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
     )
     x = math.sin(a) * math.sin(b) + math.cos(a) * math.cos(b) * math.cos(d)
     return 6371.0088 * math.atan2(y, x)
+
+
+def is_in_box(box: Box, lat: float, lon: float) -> bool:
+    """Walk east from the western side: the place is met before the eastern side, or is not."""
+    if not box.south <= lat <= box.north:
+        return False
+    if (box.west, box.east) == (-180, 180):
+        return True
+    to_place, to_east = (Fraction(x) - Fraction(box.west) for x in (lon, box.east))
+    return to_place % 360 <= to_east % 360
 
 
 @cache
@@ -87,6 +100,9 @@ LEAVES = st.one_of(
     *(ranges(f) for f in NUMBERS),
     *(keywords(f) for f in (*KEYWORDS, "id")),
     st.builds(Within, st.floats(30.5, 31.5), st.floats(121, 122), st.floats(0, 80)),
+    st.builds(
+        Box, st.floats(30, 31.2), st.floats(120, 122), st.floats(31.2, 32), st.floats(-9, 122)
+    ),
 )
 TREES = st.recursive(
     LEAVES,
@@ -118,6 +134,7 @@ def test_a_missing_value_matches_only_the_negation(documents):
 def test_a_catalogue_without_places_has_nothing_within_reach(tmp_path):
     documents = make_documents([{"id": "a", "title": "t"}], tmp_path / "d")
     assert row_mask(Within(0, 0, 20_000), documents).count == 0
+    assert row_mask(Box(-90, -180, 90, 180), documents).count == 0
 
 
 @pytest.mark.parametrize("leaf", [Range("tags"), OneOf("price", ("1",)), Range("colour")])
@@ -127,6 +144,39 @@ def test_a_field_without_that_column_is_named(documents, leaf):
 
 
 DEGREES = (st.floats(-90, 90), st.floats(-180, 180))
+SEAMS = (
+    st.sampled_from([-90.0, -89.9999, 0.0, 89.9999, 90.0]) | st.floats(-90, 90),
+    st.sampled_from([-180.0, -179.9999, 0.0, 179.9999, 180.0]) | st.floats(-180, 180),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(*SEAMS, st.lists(st.tuples(*SEAMS), min_size=1, max_size=20), st.floats(0, 21_000))
+def test_a_circle_holds_what_the_distance_says_to_the_last_bit(lat, lon, places, radius_km):
+    lats, lons = np.array(places).T
+    km = haversine_km(lat, lon, lats, lons)
+    for radius in (radius_km, *km, *np.nextafter(km, 0.0), *np.nextafter(km, np.inf)):
+        found = within_km(lat, lon, float(radius), lats, lons)
+        assert found.tolist() == (km <= radius).tolist()
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.tuples(SEAMS[0], SEAMS[0]).map(sorted), SEAMS[1], SEAMS[1],
+    st.lists(st.tuples(*SEAMS), min_size=1, max_size=20),
+)  # fmt: skip
+def test_a_box_holds_what_a_walk_to_the_east_meets(latitudes, west, east, places):
+    south, north = latitudes
+    box, (lats, lons) = Box(south, west, north, east), np.array(places).T
+    found = within_box(south, west, north, east, lats, lons)
+    assert found.tolist() == [is_in_box(box, *place) for place in places]
+
+
+def test_a_missing_place_is_in_no_circle_and_no_box():
+    lats, lons = np.array([np.nan, 1.0]), np.array([1.0, np.nan])
+    assert not within_km(1.0, 1.0, 20_038.0, lats, lons).any()
+    assert not within_box(-90.0, -180.0, 90.0, 180.0, lats, lons).any()
+    assert not within_box(-90.0, 1.0, 90.0, 0.0, lats, lons).any()
 
 
 @given(*DEGREES, *DEGREES)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.domain.filters import AllOf, AnyOf, Not, OneOf, Range, Within
+from app.domain.filters import AllOf, AnyOf, Box, Not, OneOf, Range, Within
 from app.snapshot.following import Following
 from app.snapshot.visible import visible_rows
 from tests.builders import city_rows, make_snapshot
@@ -21,6 +21,7 @@ FILTERS = [
     Not(Range("rating", 0.0)),
     AllOf((Range("in_stock", 1.0, 1.0), Not(OneOf("tags", ("wifi",))))),
     AnyOf((OneOf("id", ("d3", "new1")), Within(31.2, 121.45, 8.0))),
+    Box(31.1, 121.4, 31.3, 121.6),
 ]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.corpus.schema import FieldSpec, FieldType, Schema
 from app.domain.errors import InvalidQuery
-from app.domain.filters import AllOf, AnyOf, Not, OneOf, Range
+from app.domain.filters import AllOf, AnyOf, Box, Not, OneOf, Range, Within
 from app.query.filters import parse_filters
 
 TYPES = {
@@ -45,6 +45,12 @@ SCHEMA = Schema({name: FieldSpec(name, type) for name, type in TYPES.items()})
             Range("published_at", 1000, math.inf),
         ),
         ({"not": {"category": "bbq"}}, Not(OneOf("category", ("bbq",)))),
+        ({"location": {"within_km": 2, "lat": 31, "lon": 121.5}}, Within(31, 121.5, 2)),
+        ({"location": {"box": [-20, 170.5, -10, -170]}}, Box(-20, 170.5, -10, -170)),
+        (
+            {"or": [{"location": {"box": [0, 0, 1, 1]}}, {"not": {"location": {"box": [0] * 4}}}]},
+            AnyOf((Box(0, 0, 1, 1), Not(Box(0, 0, 0, 0)))),
+        ),
         (
             {"in_stock": True, "or": [{"price": 1}, {"category": "a", "price": 2}]},
             AllOf(
@@ -75,6 +81,22 @@ def test_no_filters_are_no_tree():
         ({"colour": "red"}, "filters.colour"),
         ({"title": "noodle"}, "filters.title"),
         ({"location": {"lat": 1}}, "filters.location"),
+        ({"location": {}}, "filters.location"),
+        ({"location": "here"}, "filters.location"),
+        ({"location": [31, 121]}, "filters.location"),
+        ({"location": {"within_km": 2, "lat": 1, "lon": 2, "box": [0] * 4}}, "filters.location"),
+        ({"location": {"within_km": 0, "lat": 1, "lon": 2}}, "filters.location.within_km"),
+        ({"location": {"within_km": 20_039, "lat": 1, "lon": 2}}, "filters.location.within_km"),
+        ({"location": {"within_km": "2", "lat": 1, "lon": 2}}, "filters.location.within_km"),
+        ({"location": {"within_km": 2, "lat": 91, "lon": 2}}, "filters.location.lat"),
+        ({"location": {"within_km": 2, "lat": 1, "lon": -181}}, "filters.location.lon"),
+        ({"location": {"within_km": 2, "lat": math.nan, "lon": 2}}, "filters.location.lat"),
+        ({"location": {"box": [0, 0, 1]}}, "filters.location.box"),
+        ({"location": {"box": {"south": 0}}}, "filters.location.box"),
+        ({"location": {"box": [2, 0, 1, 1]}}, "filters.location.box"),
+        ({"location": {"box": [0, 0, 1, True]}}, "filters.location.box.3"),
+        ({"location": {"box": [0, 10**400, 1, 1]}}, "filters.location.box.1"),
+        ({"location": {"box": [0, 0, 90.5, 1]}}, "filters.location.box.2"),
         ({"price": "cheap"}, "filters.price"),
         ({"price": True}, "filters.price"),
         ({"price": None}, "filters.price"),
@@ -154,7 +176,8 @@ def test_a_list_deeper_than_the_stack_is_refused(field):
         parse_filters({field: deep_list(20_000)}, SCHEMA)
 
 
-KEYS = st.sampled_from([*TYPES, "or", "not", "id", "gte", "gt", "lte", "lt", "eq"]) | st.text()
+OTHER_KEYS = ("or", "not", "id", "gte", "gt", "lte", "lt", "eq", "within_km", "lat", "lon", "box")
+KEYS = st.sampled_from([*TYPES, *OTHER_KEYS]) | st.text()
 SCALARS = (
     st.none()
     | st.booleans()
