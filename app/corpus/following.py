@@ -29,14 +29,22 @@ class Held(NamedTuple):
 
 
 class Follower:
-    """A thread that follows. `held` is None while nothing serves: there is nobody to follow for."""
+    """A thread that follows. `held` is None while nothing serves: there is nobody to follow for.
+
+    `reached_end` is told whenever it has read all that there is.
+    """
 
     def __init__(
-        self, events: EventLog, store: PeopleStore, held: Callable[[], Held | None]
+        self,
+        events: EventLog,
+        store: PeopleStore,
+        held: Callable[[], Held | None],
+        reached_end: Callable[[], object] = lambda: None,
     ) -> None:
         self._events = events
         self._store = store
         self._held = held
+        self._reached_end = reached_end
         self._wake = threading.Event()
         self._is_closed = False
         self._is_well = True
@@ -108,3 +116,4 @@ class Follower:
             if not self._is_well:
                 log.warning("live behaviour is followed again")
             self._is_well = True
+            self._reached_end()

@@ -20,6 +20,7 @@ from app.online.access import refuse_open_host
 from app.online.admission import Admission
 from app.online.door import Door
 from app.online.following import PUBLISH_EVERY_S, LogFollower
+from app.online.metrics import Metrics
 from app.online.problems import install
 from app.online.service import Service
 from app.online.telemetry import RequestLog, write_log_lines_to_stderr
@@ -37,6 +38,7 @@ def create(
     settings: Settings,
     key: str | None,
     routers: Iterable[APIRouter],
+    name: str,
     title: str,
     description: str,
     patience_ms: float,
@@ -44,13 +46,13 @@ def create(
 ) -> FastAPI:
     """Wire one service: its own routes, administration, health, metrics and problem details.
 
-    `patience_ms`: how long its callers wait. What takes most of that is late. `read_log_every_s`:
-    how far behind the document log it may be.
+    `name` stands in metrics and log lines. `patience_ms`: how long its callers wait; what takes
+    most of that is late. `read_log_every_s`: how far behind the document log it may be.
     """
     admission = Admission(settings.service.max_concurrent, LATE * patience_ms / 1e3)
     identities = Identities.open(engine.stores.data, settings.store.address)
     door = Door(Pseudonyms(identities, time.monotonic))
-    service = Service(engine, settings, key or None, admission, door)
+    service = Service(engine, settings, key or None, admission, door, Metrics(name))
     service.background.append(door)
     app = FastAPI(
         title=title, version="1", description=description, redirect_slashes=False,
@@ -63,7 +65,7 @@ def create(
         app.include_router(router)
     if settings.service.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.service.cors_origins)
-    app.add_middleware(RequestLog, metrics=service.metrics, quiet=health.QUIET)
+    app.add_middleware(RequestLog, name=name, metrics=service.metrics, quiet=health.QUIET)
     return app
 
 
@@ -99,12 +101,17 @@ def _lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManag
     return lifespan
 
 
+def _refresh(service: Service) -> None:
+    service.measure_disk()
+    service.engine.refresh()
+
+
 async def _keep_fresh(service: Service) -> None:
     """Take up what was published, within a second. What cannot be opened leaves the old serving."""
     while True:
         await asyncio.sleep(REFRESH_EVERY_S)
         try:
-            await asyncio.to_thread(service.engine.refresh)
+            await asyncio.to_thread(_refresh, service)
         except Exception:
             log.exception("refresh failed; what served goes on serving")
         service.describe()

@@ -7,11 +7,12 @@ import threading
 import time
 
 from app.bootstrap import Engine
-from app.online.telemetry import Metrics
+from app.online.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
 PUBLISH_EVERY_S = 0.2  # changes show in groups, for each group costs some milliseconds
+LOG = "documents"  # as metrics name it
 RANKER_READS_EVERY_S = 0.05  # so that it has read what a gateway publishes 0.2 s after reading it
 
 
@@ -40,7 +41,8 @@ class LogFollower:
             wake.wait(self._read_every_s)
             wake.clear()
             try:
-                self._engine.read_log()
+                if self._engine.read_log():
+                    self._metrics.reached_end(LOG, time.monotonic())
                 if time.monotonic() >= publish_at_s:
                     publish_at_s = time.monotonic() + PUBLISH_EVERY_S
                     self._publish()

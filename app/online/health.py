@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
@@ -36,7 +38,5 @@ async def readyz(request: Request) -> Response:
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
     """Show the metrics in the Prometheus text format."""
-    service = service_of(request)
-    admission = service.admission
-    service.metrics.load(admission.in_flight, int(admission.limit), admission.shed)
-    return Response(service.metrics.page(), media_type=CONTENT_TYPE_LATEST)
+    page = service_of(request).page(time.monotonic())
+    return Response(page, media_type=CONTENT_TYPE_LATEST)

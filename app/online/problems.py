@@ -28,6 +28,7 @@ from app.domain.errors import (
 )
 from app.online.admission import Overloaded
 from app.online.limits import BodyTooLarge, BodyTooSlow
+from app.online.telemetry import note
 
 MEDIA_TYPE = "application/problem+json"
 RETRY = {"Retry-After": "1"}
@@ -110,6 +111,7 @@ def install(app: FastAPI) -> None:
 
     async def answer(request: Request, error: Exception) -> Response:
         problem = problem_of(error, in_path=bool(request.path_params))
+        note(request.scope, problem=problem.kind)
         if problem.status == 405:
             problem.headers["Allow"] = ", ".join(_methods_of(request))
         return problem.response()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
@@ -10,7 +11,7 @@ from starlette.requests import Request
 from app.bootstrap import Engine
 from app.online.admission import Admission
 from app.online.door import Door
-from app.online.telemetry import Metrics
+from app.online.metrics import Metrics
 from app.settings import Settings
 
 
@@ -31,12 +32,13 @@ class Service:
     key: str | None  # None: administration is open, and the host is loopback
     admission: Admission
     door: Door
-    metrics: Metrics = field(default_factory=Metrics)
+    metrics: Metrics
     background: list[Background] = field(default_factory=list)  # lives as long as the service
 
     def describe(self) -> None:
         """Put what serves now on the metrics page."""
         serving = self.engine.serving
+        self.metrics.ready.set(serving is not None and self.engine.has_caught_up)
         if serving is not None:
             self.metrics.view(serving.snapshot)
             self.metrics.serving(
@@ -46,6 +48,23 @@ class Service:
                 release_id=serving.release_id,
             )
         self.metrics.releases(self.engine.attempts.problems, self.engine.shelf.scored_by())
+
+    def measure_disk(self) -> None:
+        """Put the room that is left on the metrics page. May wait for the disk."""
+        try:
+            disk = shutil.disk_usage(self.engine.stores.data)
+        except OSError:
+            return  # nothing was written yet
+        self.metrics.free_bytes.set(disk.free)
+        self.metrics.disk_bytes.set(disk.total)
+
+    def page(self, now_s: float) -> bytes:
+        """Render the metrics as they are at `now_s` of the monotonic clock."""
+        admission, remote = self.admission, self.engine.choosing.remote
+        self.metrics.load(admission.in_flight, int(admission.limit), admission.shed)
+        self.metrics.lags(now_s)
+        self.metrics.breaker.set(remote is not None and remote.breaker.is_open)
+        return self.metrics.page()
 
 
 def service_of(request: Request) -> Service:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -102,9 +103,10 @@ def attach(service: Service) -> Behaviour:
     counts = Counts(service)
     names = service.door.pseudonyms.of_events
     threads = ThreadPoolExecutor(THREADS, "events")
-    behaviour = Behaviour(
-        log, store, Follower(log, store, engine.held), commits, counts, names, threads
+    follower = Follower(
+        log, store, engine.held, lambda: service.metrics.reached_end("events", time.monotonic())
     )
+    behaviour = Behaviour(log, store, follower, commits, counts, names, threads)
     counts.position.set_function(lambda: behaviour.follower.seq)
     service.background.append(behaviour)
     return behaviour

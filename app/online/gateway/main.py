@@ -17,7 +17,9 @@ def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
     """Wire one gateway. `key` guards administration; None leaves it open."""
     patience_ms = settings.service.timeout_ms
     routers = [routes.router, documents.router, events.router, users.router]
-    app = application.create(engine, settings, key, routers, "Duolu", DESCRIPTION, patience_ms)
+    app = application.create(
+        engine, settings, key, routers, "gateway", "Duolu", DESCRIPTION, patience_ms
+    )
     app.state.impressions = attach(app.state.service)
     app.state.documents = writing.attach(app.state.service)
     app.state.behaviour = behaviour.attach(app.state.service)

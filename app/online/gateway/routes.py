@@ -47,7 +47,7 @@ async def _search(request: Request, asked: SearchRequest) -> Response:
         asked, missing = await service.door.searcher(asked, is_logged=log is not None)
         keep = log.keep if log else None
         answer = await service.engine.search(asked, keep=keep, missing=missing)
-    _record(request, service, answer)
+    _record(request, service, asked, answer)
     if asked.strict and answer.result.degraded:
         raise _partial_answer(answer.result.degraded)
     is_ranked = not asked.sort and asked.cursor is None
@@ -56,20 +56,31 @@ async def _search(request: Request, asked: SearchRequest) -> Response:
     return Response(to_json(answer_body(answer)), media_type=JSON)
 
 
-def _record(request: Request, service: Service, answer: Answer) -> None:
+def _record(request: Request, service: Service, asked: SearchRequest, answer: Answer) -> None:
     result = answer.result
-    statuses = {hits.channel: hits.status.value for hits in result.hits}
-    service.metrics.search(answer.timings_ms, statuses, result.degraded)
+    order = _order(asked, answer)
+    service.metrics.answered(order, len(result.ids))
+    service.metrics.search(answer.timings_ms, result.hits, result.degraded)
     note(
         request.scope,
         **versions(answer),
+        order=order,
         degraded=result.degraded,
         candidates=len(result.candidates),
         returned=len(result.ids),
         total=result.total,
         channels=[channel_summary(hits) for hits in result.hits],
-        timings_ms=answer.timings_ms,
+        timings_ms={stage: round(ms, 3) for stage, ms in answer.timings_ms.items()},
     )
+
+
+def _order(asked: SearchRequest, answer: Answer) -> str:
+    """Say what ordered an answer, one of metrics.ORDERS."""
+    if asked.cursor is not None:
+        return "cursor"
+    if asked.sort:
+        return "sorted"
+    return "fused" if answer.result.release_id is None else "ranked"
 
 
 def _partial_answer(degraded: tuple[str, ...]) -> Problem:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.online.json_body import JSON, to_json
+from app.online.metrics import new_registry
 from app.online.problems import RETRY, Problem, install
 from app.online.service import Background
 
@@ -72,7 +73,7 @@ async def metrics(request: Request) -> Response:
 
 
 def _metrics(status: Callable[[], Status]) -> CollectorRegistry:
-    registry = CollectorRegistry()
+    registry = new_registry("indexer")
     claims: dict[str, tuple[str, Callable[[], bool]]] = {
         "duolu_indexer_holds_lease": ("It is the one that works", lambda: status().holds_lease),
         "duolu_indexer_folding": ("A compaction is under way", lambda: status().is_folding),

@@ -17,6 +17,6 @@ def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
     """Wire one ranker. `key` guards everything but health; None leaves it open."""
     patience_ms = min(settings.rank.timeout_ms, settings.service.timeout_ms)
     return application.create(
-        engine, settings, key, [routes.router], "Duolu ranker", DESCRIPTION, patience_ms,
-        RANKER_READS_EVERY_S,
+        engine, settings, key, [routes.router], "ranker", "Duolu ranker", DESCRIPTION,
+        patience_ms, RANKER_READS_EVERY_S,
     )  # fmt: skip

@@ -43,7 +43,7 @@ async def rank_candidates(request: Request) -> Response:
         service.admission.restart(place)
         reply = await _on_a_thread(service, lambda until: _rank(service, read, body, until))
     note(request.scope, **_facts(reply))
-    service.metrics.search({"rank": reply.elapsed_ms}, {}, ())
+    service.metrics.search({"rank": reply.elapsed_ms})
     if JSON in request.headers.get("accept", ""):
         return Response(to_json(reply_as_json(reply)), media_type=JSON)
     return Response(encode_reply(reply), media_type=BINARY)
