@@ -2,7 +2,8 @@
 
 Chinese: jieba's words and the dictionary words inside them (search granularity), then every name
 of the catalogue that the text contains. A name only ever adds a term: it never changes how the
-text around it is cut, so a long name cannot hide its parts. English: Porter2 stems.
+text around it is cut, so a long name cannot hide its parts. English: Porter2 stems. Words with
+hyphens or digits stand in their other forms as well (`app.corpus.forms`).
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from pathlib import Path
 import rjieba
 import Stemmer
 
+from app.corpus.forms import ANY, Form, other_forms
 from app.corpus.text import HAN_RUN, RUNS, normalise
 from app.domain.errors import CorruptArtifact, InvalidInput
 from app.domain.query import MAX_QUERY_TERMS
 
-VERSION = 1  # raise when the same text would give other terms
+VERSION = 2  # raise when the same text would give other terms
 MAX_TERM_CHARACTERS = 64  # longer runs are cut: base64 and the like are nobody's query
 NAME_CHARACTERS = range(2, 9)
 MAX_NAMES = 100_000  # 0.25 s to load
@@ -75,6 +77,8 @@ class Analyzer:
             return [token[:MAX_TERM_CHARACTERS] for token in text.split()]
         if analyzer != "default":
             raise InvalidInput(f"analyzer = {analyzer!r}: use default or whitespace")
+        if ANY.search(text):
+            return [term for term, _, _ in self.spans(text)]
         terms: list[str] = []
         for chinese, word in RUNS.findall(text):
             if chinese:
@@ -88,17 +92,20 @@ class Analyzer:
 
         A term may stand inside another. Of pre-tokenised text use the offsets of its tokens.
         """
+        waiting = other_forms(text)[::-1] if ANY.search(text) else []
         found: list[tuple[str, int, int]] = []
         for match in RUNS.finditer(text):
-            start = match.start()
+            start, end = match.span()
+            while waiting and (waiting[-1].start, -waiting[-1].end) < (start, -end):
+                found.append(self._form(waiting.pop()))  # the whole before its parts
             if match[2]:
-                found.append((self._word(match[2]), start, match.end()))
-                continue
-            for word, first, end in self._jieba.tokenize(match[1], "search"):
-                found.append((word, start + first, start + end))
-            for name, end in self._names_in(match[1]):
-                found.append((name, start + end - len(name), start + end))
-        return found
+                found.append((self._word(match[2]), start, end))
+            else:
+                found += self._chinese_spans(match[1], start)
+        return found + [self._form(form) for form in reversed(waiting)]
+
+    def _form(self, form: Form) -> tuple[str, int, int]:
+        return self._word(form.text), form.start, form.end
 
     def query_terms(self, text: str, analyzers: Sequence[str]) -> tuple[str, ...]:
         """Return the distinct terms under each analyzer, in order of first appearance."""
@@ -133,7 +140,11 @@ class Analyzer:
         names = self._names_in(run)
         if not names:
             return list(self._jieba.cut_for_search(run))
-        return _merge(self._jieba.tokenize(run, "search"), names)
+        return [term for term, _, _ in _merge(self._jieba.tokenize(run, "search"), names)]
+
+    def _chinese_spans(self, run: str, offset: int) -> list[tuple[str, int, int]]:
+        merged = _merge(self._jieba.tokenize(run, "search"), self._names_in(run))
+        return [(term, offset + start, offset + end) for term, start, end in merged]
 
     def _names_in(self, run: str) -> list[tuple[str, int]]:
         """Find all names, nested ones too, with their ends, ordered by start then end."""
@@ -146,16 +157,19 @@ class Analyzer:
         return found
 
 
-def _merge(words: Sequence[tuple[str, int, int]], names: Sequence[tuple[str, int]]) -> list[str]:
+def _merge(
+    words: Sequence[tuple[str, int, int]], names: Sequence[tuple[str, int]]
+) -> list[tuple[str, int, int]]:
     """Put each name behind the words that it covers, unless it is one of them."""
     spans = {(word, end) for word, _, end in words}
-    waiting = sorted((name for name in names if name not in spans), key=lambda n: -n[1])
-    merged: list[str] = []
-    for word, start, _ in words:
-        while waiting and waiting[-1][1] <= start:
-            merged.append(waiting.pop()[0])
+    waiting = [(name, end - len(name), end) for name, end in names if (name, end) not in spans]
+    waiting.sort(key=lambda n: -n[2])
+    merged: list[tuple[str, int, int]] = []
+    for word in words:
+        while waiting and waiting[-1][2] <= word[1]:
+            merged.append(waiting.pop())
         merged.append(word)
-    return merged + [name for name, _ in reversed(waiting)]
+    return merged + waiting[::-1]
 
 
 @cache

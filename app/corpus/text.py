@@ -14,8 +14,8 @@ from opencc import OpenCC
 _HAN = r"\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff"
 HAN_RUN = re.compile(f"[{_HAN}]+")
 
-_LETTER = rf"[^\W_{_HAN}]"
-RUNS = re.compile(rf"([{_HAN}]+)|(\d+(?:\.\d+)+|{_LETTER}+(?:'{_LETTER}+)*)")
+LETTER = rf"[^\W_{_HAN}]"
+RUNS = re.compile(rf"([{_HAN}]+)|(\d+(?:\.\d+)+|{LETTER}+(?:'{LETTER}+)*)")
 """Group 1: Chinese characters. Group 2: a decimal number, or letters and digits of any script
 held together by apostrophes. What matches neither is punctuation."""
 

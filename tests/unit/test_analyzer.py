@@ -73,8 +73,54 @@ def test_spellings_that_read_the_same_give_the_same_terms(left, right):
 
 def test_numbers_stay_whole_and_punctuation_goes():
     assert ANALYZER.terms("4.5分以上, wi-fi! iPhone15 (v2)") == [
-        "4.5", "分", "以上", "wi", "fi", "iphone15", "v2",
+        "4.5", "分", "以上", "wifi", "wi", "fi", "iphone15", "iphon", "15", "v2", "v", "2",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("asked", "written"),
+    [
+        ("iphone 15", "Apple iPhone15 手机"),
+        ("iphone15手机", "Apple iPhone 15"),
+        ("wifi", "Wi-Fi 6"),
+        ("wi-fi", "free WIFI"),
+        ("icecream", "ice-cream"),
+        ("tshirt", "T-shirts"),
+        ("covid 19", "COVID-19"),
+        ("2l", "可乐2升装"),
+        ("2 升", "bottle, 2L"),
+        ("可乐 ５００ml", "可乐0.5升"),
+        ("500克", "coffee 500 g"),
+        ("1 公斤", "大米2斤"),
+        ("55英寸", "55-inch TV"),
+        ("90分钟", "1.5 hours of massage"),
+    ],
+)
+def test_a_word_is_found_by_its_other_forms(asked, written):
+    assert set(NAMELESS.terms(asked)) & set(NAMELESS.terms(written))
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("2024-01-15", ["2024", "01", "15"]),
+        ("abc123def456", ["abc123def456"]),
+        ("state-of-the-art", ["state", "of", "the", "art"]),
+        ("iphone15 pro", ["iphone15", "iphon", "15", "pro"]),  # neighbours stay neighbours
+        ("5米线", ["500cm", "5", "米线"]),
+    ],
+)
+def test_other_forms_stand_before_their_parts_and_serial_numbers_have_none(text, terms):
+    assert NAMELESS.terms(text) == terms
+
+
+@settings(deadline=None)
+@given(ANY_TEXT | st.text("北京贵火锅iphone15'-.2lkg升斤x", max_size=30))
+def test_spans_are_the_terms_placed_where_they_stand(text):
+    normal = ANALYZER.normalise(text)
+    spans = ANALYZER.spans(normal)
+    assert [term for term, _, _ in spans] == ANALYZER.terms(text)
+    assert all(0 <= start < end <= len(normal) for _, start, end in spans)
 
 
 def test_part_of_a_long_name_matches_the_whole():
