@@ -20,7 +20,7 @@ from app.domain.errors import NothingServes, UnknownName
 from app.domain.live import LivePeople
 from app.domain.query import Deadline
 from app.pipeline.explain import explain_page
-from app.pipeline.serving import Answer, Serving, make_context
+from app.pipeline.serving import Answer, Framed, Serving, make_context
 from app.pipeline.turning import Pages
 from app.pipeline.warm import warm_ranker
 from app.query.understand import SearchRequest, understand
@@ -107,14 +107,35 @@ class Engine:
         could not be found out about the request.
         """
         started = time.perf_counter()
-        serving = self.acquire()
-        self._check_channels(request)
         now_ms = int(time.time() * 1e3) if now_ms is None else now_ms
         if request.cursor is not None:
-            page = await self.pages.turn(request, serving, now_ms)
+            self._check_channels(request)
+            page = await self.pages.turn(request, self.acquire(), now_ms)
             return Answer(
                 page.ctx, page.result, page.timings_ms, page.took_ms, next_cursor=page.next_cursor
             )
+        framed = await self.frame(request, now_ms, rank=rank, missing=missing)
+        ctx, by = framed.ctx, framed.by
+        understood_ms = (time.perf_counter() - started) * 1e3
+        result = await framed.serving.search.run(ctx, by.ranker, request.channels, keep)
+        timings = {"understand": understood_ms, **result.timings_ms}
+        asked = by.ranker if request.explain else None
+        result, why = await explain_page(ctx, result, asked)
+        cursor = self.pages.seal(request, ctx, result)
+        took_ms = (time.perf_counter() - started) * 1e3
+        return Answer(ctx, result, timings, took_ms, why, by.assigned, cursor)
+
+    async def frame(
+        self,
+        request: SearchRequest,
+        now_ms: int,
+        *,
+        rank: bool = True,
+        missing: tuple[str, ...] = (),
+    ) -> Framed:
+        """Do of a search all that comes before its stages. Raises as `search` does."""
+        serving = self.acquire()
+        self._check_channels(request)
         query = understand(request, serving.snapshot, now_ms, self.settings.merge.max_candidates)
         timeout_ms = min(request.timeout_ms or 6e4, self.settings.service.timeout_ms)
         deadline = Deadline.after_ms(timeout_ms)
@@ -127,15 +148,7 @@ class Engine:
             serving, query, deadline, by.release_id, person,
             (*missing, *self.reader.missing, *lacking), request_id,
         )  # fmt: skip
-        understood_ms = (time.perf_counter() - started) * 1e3
-        result = await serving.search.run(ctx, by.ranker, request.channels, keep)
-        timings = {"understand": understood_ms, **result.timings_ms}
-        why = None
-        if request.explain:
-            result, why = await explain_page(ctx, result, by.ranker)
-        cursor = self.pages.seal(request, ctx, result)
-        took_ms = (time.perf_counter() - started) * 1e3
-        return Answer(ctx, result, timings, took_ms, why, by.assigned, cursor)
+        return Framed(serving, ctx, by)
 
     def refresh(self) -> bool:
         """Follow the stores: load what was newly published and swap. True if anything changed.

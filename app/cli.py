@@ -6,7 +6,16 @@ import sys
 
 import typer
 
-from app.commands import administration, asking, catalogue, checking, keeping, learning, serving
+from app.commands import (
+    administration,
+    asking,
+    catalogue,
+    checking,
+    explaining,
+    keeping,
+    learning,
+    serving,
+)
 from app.domain.errors import DuoluError, GateRefused
 
 app = typer.Typer(
@@ -17,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (catalogue, learning, asking, administration, keeping, checking, serving):
+for part in (catalogue, learning, asking, explaining, administration, keeping, checking, serving):
     part.register(app)
 
 

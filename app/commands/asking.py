@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import orjson
@@ -13,6 +15,7 @@ from app.bootstrap import Engine
 from app.commands import options as o
 from app.domain.errors import InvalidInput
 from app.domain.user import user_alias
+from app.offline.workplace import Workplace
 from app.pipeline.explain import features_told, told
 from app.pipeline.serving import Answer
 from app.query.understand import SearchRequest, place
@@ -45,20 +48,28 @@ def search_command(
     """Search once, without a service. Says which channels brought each result."""
     request = SearchRequest(
         text=query, user_id=user, unit=user and user_alias(user), origin=place(lat, lon),
-        limit=limit, filters=_json(filters), explain=explain,
+        limit=limit, filters=read_filters(filters), explain=explain,
     )  # fmt: skip
     working = o.workplace(data, models, config, overrides)
     with working.door() as door:
         [request] = door.of_known([request])
-    engine = Engine(working.settings, data, models, os.environ.get("DUOLU_KEY") or None)
+    with serving_engine(working) as engine:
+        answer = asyncio.run(_ask(engine, request, rank))
+    o.show(_result(answer), as_json, _lines(answer))
+
+
+@contextmanager
+def serving_engine(working: Workplace) -> Iterator[Engine]:
+    """Open what is published, as a service would. Raises NothingServes where nothing is."""
+    key = os.environ.get("DUOLU_KEY") or None
+    engine = Engine(working.settings, working.data, working.models, key)
     try:
         engine.refresh()
         if engine.serving is None and not engine.attempts.problems:
             working.stores.snapshots.require_current()
-        answer = asyncio.run(_ask(engine, request, rank))
+        yield engine
     finally:
         engine.close()
-    o.show(_result(answer), as_json, _lines(answer))
 
 
 async def _ask(engine: Engine, request: SearchRequest, rank: bool) -> Answer:
@@ -68,7 +79,7 @@ async def _ask(engine: Engine, request: SearchRequest, rank: bool) -> Answer:
         await engine.disconnect()
 
 
-def _json(text: str | None) -> dict[str, Any] | None:
+def read_filters(text: str | None) -> dict[str, Any] | None:
     if text is None:
         return None
     try:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from app.domain.arrays import I64
 from app.domain.errors import ServerError
 from app.pipeline.search import SearchResult
 from app.rank.explanation import MAX_EXPLAINED, ExplainingRanker, Explanation
@@ -26,14 +27,28 @@ async def explain_page(
     What goes wrong is named in the result's `degraded` and costs the page nothing.
     """
     places = result.picked[:MAX_EXPLAINED]
+    why, trouble = await explain_places(ctx, result, ranker, places)
+    return replace(result, degraded=(*result.degraded, *trouble)) if trouble else result, why
+
+
+async def explain_places(
+    ctx: SearchContext,
+    result: SearchResult,
+    ranker: Ranker | None,
+    places: I64,
+    against: int | None = None,
+) -> tuple[Explanation | None, tuple[str, ...]]:
+    """Explain the candidates at `places`, and how they differ from the one at `against`.
+
+    None where no model ranked them; what went wrong stands beside it.
+    """
     if result.release_id is None or not places.size or not isinstance(ranker, ExplainingRanker):
-        return result, None
+        return None, ()
     try:
-        return result, await ranker.explain(ctx, result.candidates, places)
+        return await ranker.explain(ctx, result.candidates, places, against), ()
     except (TimeoutError, ServerError) as error:
         log.warning("%s; nothing is explained: request %s", error, ctx.request_id)
-        why = "timed_out" if isinstance(error, TimeoutError) else "failed"
-        return replace(result, degraded=(*result.degraded, f"explain:{why}")), None
+        return None, (f"explain:{'timed_out' if isinstance(error, TimeoutError) else 'failed'}",)
 
 
 def told(explanation: Explanation, i: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from app.domain.query import Deadline, Query
 from app.pipeline.search import Search, SearchResult
+from app.rank.choosing import Chosen
 from app.rank.experiments import Assigned
 from app.rank.explanation import Explanation
 from app.rank.ranker import Ranker
@@ -28,6 +29,15 @@ class Serving:
     search: Search
     ranker: Ranker | None  # None: fused order
     release_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """A request, understood: what answers it, and who ranks it."""
+
+    serving: Serving
+    ctx: SearchContext
+    by: Chosen
 
 
 @dataclass(frozen=True, slots=True)

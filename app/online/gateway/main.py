@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from app.bootstrap import Engine
 from app.online import application
-from app.online.gateway import behaviour, documents, events, routes, users, writing
+from app.online.gateway import behaviour, documents, events, explaining, routes, users, writing
 from app.online.gateway.impressions import attach
 from app.settings import Settings
 
@@ -16,7 +16,7 @@ DESCRIPTION = "Many recall channels at once, ranked by a model that learns from 
 def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
     """Wire one gateway. `key` guards administration; None leaves it open."""
     patience_ms = settings.service.timeout_ms
-    routers = [routes.router, documents.router, events.router, users.router]
+    routers = [routes.router, explaining.router, documents.router, events.router, users.router]
     app = application.create(
         engine, settings, key, routers, "gateway", "Duolu", DESCRIPTION, patience_ms
     )

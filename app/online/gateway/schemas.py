@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.domain.query import GeoPoint
 from app.online.forms import json_object, parse
 from app.online.problems import refused_field
-from app.query.understand import SearchRequest, place
+from app.query.understand import MAX_ID_CHARACTERS, SearchRequest, place
 
+DocumentId = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]
 NOT_BUILT = ("trace",)
 NOT_ASKED: tuple[Any, ...] = (None, False, "", [], {}, "false")
 
@@ -53,6 +54,15 @@ class SearchBody(BaseModel):
     timeout_ms: float | None = Field(None, description="1 to 60000")
 
 
+class ExplainBody(BaseModel):
+    """What an explanation takes beside a search."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: DocumentId = Field(description="the document")
+    compare: DocumentId | None = Field(None, description="another, to set beside it")
+
+
 class SearchParams(BaseModel):
     """The same search in a URL."""
 
@@ -79,9 +89,29 @@ class SearchParams(BaseModel):
     timeout_ms: float | None = None
 
 
+def question_of_body(body: bytes) -> tuple[SearchRequest, tuple[str, ...]]:
+    """Read a search with the one or two documents asked about. Raises a 400 problem."""
+    fields = json_object(body)
+    own = {name: fields.pop(name) for name in ExplainBody.model_fields if name in fields}
+    asked = parse(ExplainBody, own)
+    if fields.get("cursor"):
+        raise refused_field("cursor", fields["cursor"], "a list is explained whole", "leave it out")
+    if asked.compare == asked.id:
+        raise refused_field("compare", asked.compare, "the same document", "name another one")
+    for name, id_ in (("id", asked.id), ("compare", asked.compare or "")):
+        if "\0" in id_:
+            raise refused_field(name, id_, "no document has a 0 in its id", "send another id")
+    ids = (asked.id,) if asked.compare is None else (asked.id, asked.compare)
+    return request_of_fields(fields), ids
+
+
 def request_of_body(body: bytes) -> SearchRequest:
     """Read a POST body. Raises a 400 problem naming what is wrong."""
-    fields = json_object(body)
+    return request_of_fields(json_object(body))
+
+
+def request_of_fields(fields: dict[str, Any]) -> SearchRequest:
+    """Read a search. Raises a 400 problem naming what is wrong."""
     _refuse_unbuilt(fields)
     asked = parse(SearchBody, fields)
     location = asked.location
@@ -147,6 +177,15 @@ def openapi_of_body() -> dict[str, Any]:
     schema["properties"]["location"]["anyOf"][0] = location
     content = {"application/json": {"schema": schema, "example": {"query": "火锅", "limit": 5}}}
     return {"requestBody": {"content": content}}
+
+
+def openapi_of_explain() -> dict[str, Any]:
+    """Describe the body of an explanation for /docs."""
+    described = openapi_of_body()
+    content = described["requestBody"]["content"]["application/json"]
+    content["schema"]["properties"] |= ExplainBody.model_json_schema()["properties"]
+    content["example"] = {"query": "火锅", "id": "p812", "compare": "p17"}
+    return described
 
 
 def openapi_of_params() -> dict[str, Any]:

@@ -1,0 +1,37 @@
+"""POST /v1/explain: why a document is here, why it is missing, why one is above another."""
+
+from __future__ import annotations
+
+import time
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.online.access import require_key
+from app.online.gateway.schemas import openapi_of_explain, question_of_body
+from app.online.json_body import JSON, to_json
+from app.online.limits import read_body
+from app.online.service import service_of
+from app.online.telemetry import note
+from app.pipeline.verdicts import laid_out
+from app.pipeline.whynot import explain_documents, history_of
+
+router = APIRouter(default_response_class=Response)
+
+
+@router.post("/v1/explain", openapi_extra=openapi_of_explain())
+async def explain(request: Request) -> Response:
+    """Say what became of one document in a search, and of a second one beside it."""
+    service = service_of(request)
+    require_key(request, service.key)  # it says how the model works, and takes its time
+    asked, ids = question_of_body(await read_body(request.stream()))
+    with service.admission.enter():
+        asked, missing = await service.door.searcher(asked, is_logged=False)
+        started = time.perf_counter()
+        framed = await service.engine.frame(asked, int(time.time() * 1e3), missing=missing)
+        history = history_of(service.engine.document_log)
+        told = await explain_documents(framed, asked.channels, ids, history)
+        body = laid_out(told, (time.perf_counter() - started) * 1e3)
+    note(request.scope, **{key: body[key] for key in ("request_id", "degraded", "stage")})
+    return Response(to_json(body), media_type=JSON)
