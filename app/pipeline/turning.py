@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -82,7 +82,8 @@ class Pages:
         result, left = turn(pinned, ctx, search)
         took_ms = (time.perf_counter() - started) * 1e3
         token = None if left is None else seal(left, self._key)
-        return Page(ctx, result, token, took_ms, {"select": took_ms})
+        shown = replace(ctx, query=replace(query, offset=pinned.offset))  # ranks go on
+        return Page(shown, result, token, took_ms, {"select": took_ms})
 
     def _view(self, pinned: Pinned, serving: Serving) -> tuple[Snapshot, Tables, Search | None]:
         """Return the pinned view, or a later one of the same snapshot: rows mean the same there."""
