@@ -6,7 +6,16 @@ from fastapi import FastAPI
 
 from app.bootstrap import Engine
 from app.online import application
-from app.online.gateway import behaviour, documents, events, explaining, routes, users, writing
+from app.online.gateway import (
+    behaviour,
+    console,
+    documents,
+    events,
+    explaining,
+    routes,
+    users,
+    writing,
+)
 from app.online.gateway.impressions import attach
 from app.settings import Settings
 
@@ -16,12 +25,14 @@ DESCRIPTION = "Many recall channels at once, ranked by a model that learns from 
 def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
     """Wire one gateway. `key` guards administration; None leaves it open."""
     patience_ms = settings.service.timeout_ms
-    routers = [routes.router, explaining.router, documents.router, events.router, users.router]
+    calls = (routes, explaining, documents, events, users, console)
+    routers = [module.router for module in calls]
     app = application.create(
         engine, settings, key, routers, "gateway", "Duolu", DESCRIPTION, patience_ms
     )
     app.state.impressions = attach(app.state.service)
     app.state.documents = writing.attach(app.state.service)
     app.state.behaviour = behaviour.attach(app.state.service)
+    app.state.console = console.load()
     users.follow(app.state.service, app.state.behaviour)
     return app

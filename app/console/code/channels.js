@@ -1,0 +1,23 @@
+// Channels have one colour each, everywhere: by their place in the configuration.
+import { html, names } from "./view.js";
+import { t } from "./words.js";
+
+const KNOWN = [
+  "lexical", "vector", "behaviour", "geo", "profile", "popular", "structured", "embedding",
+];
+
+/** A class that sets --hue; channels that nobody foresaw share the colours by their letters. */
+export function hue(channel) {
+  const at = KNOWN.indexOf(channel);
+  const letters = [...channel].reduce((sum, letter) => sum + letter.codePointAt(0), 0);
+  return `hue-${at >= 0 ? at : letters % KNOWN.length}`;
+}
+
+/** A channel's name with its colour, perhaps with a place in it. */
+export function Badge({ channel, rank, status }) {
+  const isFine = !status || status === "ok";
+  return html`<span class=${names("badge", hue(channel), !isFine && "faded")}>
+    <i class="dot" aria-hidden="true"></i>${channel}${rank ? html` <b>${rank}</b>` : null}
+    ${isFine ? null : html`<em>${t(status)}</em>`}
+  </span>`;
+}
