@@ -218,6 +218,7 @@ class TablesSettings(_Section):
         False,
         description="learn vectors: for the features cosine_* and [channels.embedding]",
     )
+    suggest_people: int = Field(3, ge=1, description="who typed a query before others are told it")
 
 
 class Settings(_Section):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from opencc import OpenCC
 
@@ -33,6 +34,24 @@ def normalise(text: str) -> str:
         simpler = _SIMPLER.convert(text)
         text = simpler if simpler == text else _SIMPLER.convert(simpler)  # 薴: first 苧, then 苎
     return " ".join(text.split())
+
+
+def traced(text: str) -> tuple[str, list[int]]:
+    """Return the normal form, one character at a time, and where each of its own comes from.
+
+    So every place in it leads back to the text as written. Spaces stay as many as there were.
+    """
+    pieces, places = [], []
+    for at, character in enumerate(text):
+        piece = _normal_character(character)
+        pieces.append(piece)
+        places += [at] * len(piece)
+    return "".join(pieces), places
+
+
+@lru_cache(1 << 14)
+def _normal_character(character: str) -> str:
+    return " " if character.isspace() else normalise(character)
 
 
 def _plain_letters() -> dict[int, str]:

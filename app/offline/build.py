@@ -16,6 +16,7 @@ from app.corpus.names import Names
 from app.corpus.ragged import save_array
 from app.corpus.schema import FieldSpec, FieldType, Schema
 from app.corpus.spelling import Spelling
+from app.corpus.suggested_names import SuggestedNames
 from app.domain.dotted import load
 from app.domain.errors import CorruptArtifact, InvalidInput, ServerError, UnknownName
 from app.offline.progress import Progress
@@ -25,7 +26,7 @@ from app.snapshot.opening import open_snapshot
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.store import ArtifactStore
 
-PARTS = ("documents", "analyzer", "encoder", "lexicon", "spelling")
+PARTS = ("documents", "analyzer", "encoder", "lexicon", "spelling", "suggest")
 SAMPLE = 10_000  # ids looked up to tell whether two catalogues are one
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -110,11 +111,12 @@ def add_vectors(
 
 
 def add_names(documents: Documents, directory: Path) -> None:
-    """Write lexicon/ and spelling/: what queries are read and put right by."""
+    """Write lexicon/, spelling/ and suggest/: what queries are read, put right and begun by."""
     names = Names.read(documents)
     lexicon = Lexicon.build(names)
     lexicon.save(directory / "lexicon")
     Spelling.build(names, lexicon).save(directory / "spelling")
+    SuggestedNames.build(names, documents).save(directory / "suggest")
 
 
 def build_channels(

@@ -9,11 +9,10 @@ from __future__ import annotations
 import html
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from app.corpus.analyzer import Analyzer
-from app.corpus.text import normalise
+from app.corpus.text import traced
 
 SNIPPET = 160  # characters of a long text that are shown
 BEFORE = 30  # of them before the first match
@@ -53,24 +52,9 @@ def highlights_of(
 
 def matches(text: str, terms: Collection[str], analyzer: Analyzer) -> list[tuple[int, int]]:
     """Return where the terms stand in a text as written, ascending and joined where they touch."""
-    normal, places = _normal_form(text)
+    normal, places = traced(text)
     spans = [(start, end) for term, start, end in analyzer.spans(normal) if term in terms]
     return _joined((places[start], places[end - 1] + 1) for start, end in sorted(spans))
-
-
-def _normal_form(text: str) -> tuple[str, list[int]]:
-    """Return the text in normal form and which character each of its own comes from."""
-    pieces, places = [], []
-    for at, character in enumerate(text):
-        piece = _normal_character(character)
-        pieces.append(piece)
-        places += [at] * len(piece)
-    return "".join(pieces), places
-
-
-@lru_cache(1 << 14)
-def _normal_character(character: str) -> str:
-    return " " if character.isspace() else normalise(character)
 
 
 def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -56,9 +56,9 @@ def understand(
 
     `max_candidates` is where ranked paging ends. Raises InvalidQuery naming the field.
     """
-    _check_text(request)
+    check_text(request)
     _check_page(request, max_candidates)
-    _check_place(request)
+    check_place(request)
     _check_asked(request)
     schema = snapshot.documents.schema
     filters = _all_of(parse_filters(request.filters or {}, schema), _within(request))
@@ -100,7 +100,8 @@ def place(lat: float | None, lon: float | None) -> GeoPoint | None:
     return GeoPoint(lat, lon)
 
 
-def _check_text(request: SearchRequest) -> None:
+def check_text(request: SearchRequest) -> None:
+    """Check what was typed. Raises InvalidQuery."""
     if len(request.text) > MAX_QUERY_CHARACTERS:
         raise InvalidQuery(
             "query", request.text, f"{len(request.text)} characters, at most "
@@ -127,7 +128,8 @@ def _check_page(request: SearchRequest, max_candidates: int) -> None:
         )  # fmt: skip
 
 
-def _check_place(request: SearchRequest) -> None:
+def check_place(request: SearchRequest) -> None:
+    """Check the place and what is near it. Raises InvalidQuery."""
     if request.origin is not None:
         _between("lat", request.origin.lat, -90, 90, "degrees, WGS84")
         _between("lon", request.origin.lon, -180, 180, "degrees, WGS84")

@@ -15,6 +15,7 @@ from app.corpus.quantities import Quantities
 from app.corpus.reader import Reader
 from app.corpus.schema import Schema
 from app.corpus.spelling import Spelling
+from app.corpus.suggested_names import SuggestedNames
 from app.domain.dotted import load
 from app.domain.errors import CorruptArtifact
 from app.domain.filters import RowMask
@@ -48,6 +49,7 @@ def open_snapshot(path: Path) -> Snapshot:
         encoder=_open_encoder(path / "encoder", manifest["encoder"]),
         log_seq=manifest["log_seq"],
         manifest=manifest,
+        names=SuggestedNames.open(path / "suggest"),
         overlay=_standing(documents),
     )
 

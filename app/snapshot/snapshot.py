@@ -12,6 +12,7 @@ from app.corpus.documents import Documents
 from app.corpus.encoder import Encoder
 from app.corpus.reader import Reader
 from app.corpus.spelling import Spelling
+from app.corpus.suggested_names import SuggestedNames
 from app.snapshot.overlay import Overlay
 
 
@@ -26,6 +27,7 @@ class Snapshot:
     encoder: Encoder | None
     log_seq: int  # the document log up to which it speaks
     manifest: Mapping[str, Any]
+    names: SuggestedNames | None = None  # what may be suggested; None: built before there was any
     overlay: Overlay | None = None  # a view: what is newer than the snapshot, up to log_seq
 
     def __len__(self) -> int:

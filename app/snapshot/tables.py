@@ -7,13 +7,14 @@ neighbours.*            item-to-item: ordinals and scores of each ordinal, best 
 queries.*  terms.*      click memory: what people who typed this query (or this term) clicked
 aliases.* people.npy    "user:ID" and "client:ID", and the person that each of them is
 histories.*             what each person acted on, newest first: ordinals, times, gains
+suggest/                what people typed, see suggested.py
 embeddings/             vectors of documents, queries and terms, see embeddings.py
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from app.domain.arrays import F32, I32, Rows
 from app.snapshot.counters import Counted, Counters
 from app.snapshot.embeddings import Embeddings
 from app.snapshot.histories import Histories, Persons
+from app.snapshot.suggested import SuggestedQueries
 
 COUNTERS = ("impressions", "clicks", "gain", "recent_gain")
 
@@ -138,6 +140,7 @@ class Tables:
     windows: Counters | None = None  # impressions, clicks and rates; None: nothing was counted
     embeddings: Embeddings | None = None
     learned: Learned | None = None  # what they were translated from; None: nothing
+    suggested: SuggestedQueries | None = None  # what people typed; no feature reads it
     whole_seq: int = 0  # every event up to it is in them: between it and event_seq some are not
 
     def holds(self, seq: int, ts_ms: int) -> bool:
@@ -153,7 +156,8 @@ class Tables:
     @classmethod
     def open(cls, path: Path, manifest: Mapping[str, Any], documents: Documents) -> Tables:
         """Map verified tables and translate them to the rows of `documents`."""
-        return cls.of(Learned.open(path), manifest, documents)
+        tables = cls.of(Learned.open(path), manifest, documents)
+        return replace(tables, suggested=SuggestedQueries.open(path / "suggest"))
 
     @classmethod
     def of(cls, learned: Learned, facts: Mapping[str, Any], documents: Documents) -> Tables:
@@ -172,7 +176,8 @@ class Tables:
             learned.neighbours, learned.queries, learned.terms,
             Persons.of(learned.histories), facts,
             Counters.of(learned.counted, row_of, documents) if learned.counted else None,
-            learned.embeddings, learned, facts.get("whole_seq", facts["event_seq"]),
+            learned.embeddings, learned,
+            whole_seq=facts.get("whole_seq", facts["event_seq"]),
         )  # fmt: skip
 
     def rows(self, ordinals: I32, values: F32) -> tuple[Rows, F32]:

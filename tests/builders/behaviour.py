@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
+import orjson
 
 from app.corpus.event_columns import EventColumns
-from app.corpus.event_log import EventLog
-from app.domain.events import Session
+from app.corpus.event_log import HOT, EventLog
+from app.domain.events import Event, Session
 from app.offline.behaviour.build import facts_of, learn
 from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.memory import QueryTerms
@@ -64,3 +67,18 @@ def make_tables(snapshot: Snapshot, events: EventColumns, as_of_ms: int = NOW_MS
     terms = QueryTerms.of(events, snapshot.analyzer, snapshot.documents.schema.analyzers)
     facts = {"id": "tables", **facts_of(events, as_of_ms, config)}
     return Tables.of(learn(events, terms, as_of_ms, config), facts, snapshot.documents)
+
+
+def event_columns(events: Iterable[Event]) -> EventColumns:
+    """Some events as arrays, numbered in their order."""
+    rows = [row_of(event) for event in events]
+    batch = {name: [row[name] for row in rows] for name in rows[0]}
+    return EventColumns.of([{"seq": list(range(1, len(rows) + 1)), **batch}])
+
+
+def row_of(event: Event) -> dict[str, object]:
+    """One event in the columns that learning reads."""
+    row = {name: getattr(event, name, None) for name in HOT if name != "seq"}
+    row["shown"] = orjson.dumps(event.shown).decode() if event.shown else None
+    row |= {name: event.attributes.get(name) for name in ("dwell_ms", "is_random")}
+    return row

@@ -25,6 +25,7 @@ from app.offline.behaviour.histories import histories
 from app.offline.behaviour.memory import QueryTerms, queries_memory, terms_memory
 from app.offline.behaviour.neighbours import neighbours
 from app.offline.behaviour.people import identify
+from app.offline.behaviour.suggesting import suggested_queries
 from app.snapshot.tables import Learned
 
 DEFAULT = TableConfig()
@@ -80,6 +81,7 @@ def build_tables(
     """Write the tables into the directory `out` and return the facts for their manifest."""
     learned = learn(events, QueryTerms.of(events, analyzer, analyzers), as_of_ms, config)
     learned.save(out)
+    suggested_queries(events, learned.histories, as_of_ms, config).save(out / "suggest")
     facts = {"analyzer_id": analyzer.id, "analyzers": list(analyzers)}
     counted = {"counted": learned.counted.tally} if learned.counted else {}
     return facts_of(events, as_of_ms, config) | facts | counted

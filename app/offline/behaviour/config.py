@@ -42,6 +42,8 @@ class TableConfig:
     neighbour_history: int = 500  # newest documents of a person that vote: pairs are quadratic
     near_days: float = 1.0  # between two actions, after which the nearness of a pair counts half
     shrinkage: float = 1.0  # people that a similarity needs to count half
+    suggest_people: int = 3  # who typed a query before it is suggested
+    suggest_half_life_days: float = 14.0  # after which a query typed counts half
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
 
     @property
@@ -54,7 +56,10 @@ class TableConfig:
     @classmethod
     def of(cls, settings: Settings) -> TableConfig:
         """Return what the configuration asks for."""
-        return cls(embedding=EmbeddingConfig(enabled=settings.tables.embeddings))
+        return cls(
+            suggest_people=settings.tables.suggest_people,
+            embedding=EmbeddingConfig(enabled=settings.tables.embeddings),
+        )
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> TableConfig:

@@ -18,6 +18,7 @@ from app.domain.arrays import F32, I64
 from app.offline.behaviour.build import learn
 from app.offline.behaviour.memory import QueryTerms
 from app.offline.behaviour.rebuild import REDACTED, config_of
+from app.offline.behaviour.suggesting import suggested_queries
 from app.snapshot.artifact import replace_directory, seal
 from app.snapshot.counters import Counted
 from app.snapshot.embeddings import Embeddings
@@ -41,6 +42,8 @@ def redact_tables(
     known = learn(events, queries, manifest["as_of_ms"], plain)
     directory = store.building(tables_id)
     redacted(Learned.open(store.path(tables_id)), known).save(directory)
+    suggested = suggested_queries(events, known.histories, manifest["as_of_ms"], config)
+    suggested.save(directory / "suggest")
     facts = {k: v for k, v in manifest.items() if k not in ("kind", "format", "files")}
     seal(directory, "tables", {**facts, REDACTED: upto})
     replace_directory(directory, store.root / tables_id)

@@ -13,6 +13,7 @@ from app.online.gateway import (
     events,
     explaining,
     routes,
+    suggest,
     users,
     writing,
 )
@@ -25,7 +26,7 @@ DESCRIPTION = "Many recall channels at once, ranked by a model that learns from 
 def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
     """Wire one gateway. `key` guards administration; None leaves it open."""
     patience_ms = settings.service.timeout_ms
-    calls = (routes, explaining, documents, events, users, console)
+    calls = (routes, suggest, explaining, documents, events, users, console)
     routers = [module.router for module in calls]
     app = application.create(
         engine, settings, key, routers, "gateway", "Duolu", DESCRIPTION, patience_ms
@@ -34,5 +35,6 @@ def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
     app.state.documents = writing.attach(app.state.service)
     app.state.behaviour = behaviour.attach(app.state.service)
     app.state.console = console.load()
+    app.state.suggested = suggest.counter(app.state.service)
     users.follow(app.state.service, app.state.behaviour)
     return app

@@ -140,7 +140,7 @@ def request_of_fields(fields: dict[str, Any]) -> SearchRequest:
 
 def request_of_params(pairs: Iterable[tuple[str, str]]) -> SearchRequest:
     """Read the parameters of a URL. Raises a 400 problem naming what is wrong."""
-    fields = _once_each(pairs)
+    fields = once_each(pairs)
     _refuse_unbuilt(fields)
     asked = parse(SearchParams, fields)
     names = [] if asked.channels is None else [n.strip() for n in asked.channels.split(",")]
@@ -188,9 +188,9 @@ def openapi_of_explain() -> dict[str, Any]:
     return described
 
 
-def openapi_of_params() -> dict[str, Any]:
+def openapi_of_params(shape: type[BaseModel] = SearchParams) -> dict[str, Any]:
     """Describe the URL parameters for /docs."""
-    properties = SearchParams.model_json_schema()["properties"]
+    properties = shape.model_json_schema()["properties"]
     parameters = [
         {"name": name, "in": "query", "description": p.pop("description", ""), "schema": p}
         for name, p in properties.items()
@@ -198,7 +198,8 @@ def openapi_of_params() -> dict[str, Any]:
     return {"parameters": parameters}
 
 
-def _once_each(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+def once_each(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the parameters of a URL. Raises a 400 problem for one that stands there twice."""
     fields: dict[str, str] = {}
     for name, value in pairs:
         if name in fields:

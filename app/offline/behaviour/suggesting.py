@@ -1,0 +1,175 @@
+"""Count what people typed, to suggest it to others: a person once a day and query, wherever asked.
+
+Who is nobody is not counted: a text that fewer people typed than `suggest_people` may say who they
+are, and is kept for nobody, in no place and in no list of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.corpus.completions import Completions
+from app.corpus.event_columns import EventColumns
+from app.corpus.ragged import Ragged
+from app.corpus.text import normalise
+from app.domain.arrays import F64, I32, I64, Array, Bools
+from app.domain.events import GAINS
+from app.offline.behaviour.actions import said
+from app.offline.behaviour.config import DAY_MS, TableConfig
+from app.offline.behaviour.people import People, identify
+from app.snapshot.histories import Histories
+from app.snapshot.suggested import MOST_HERE, SuggestedQueries, area_of
+
+LONGEST = 64  # characters of a query that is suggested
+NOWHERE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Typings:
+    """Who typed what on which day. One entry a person, text and day. (t,)"""
+
+    text: I32  # code into `texts`
+    person: I32
+    day: I64
+    area: I64  # where they typed it first that day, NOWHERE if unknown
+    clicked: Bools  # whether something was clicked after it
+    texts: tuple[str, ...]  # in normal form, ascending
+
+    def people(self) -> I32:
+        """Count who typed each text. (texts,)"""
+        pairs = np.unique(np.stack([self.text, self.person]), axis=1)
+        return np.bincount(pairs[0], minlength=len(self.texts)).astype(np.int32)
+
+    def take(self, keep: Array) -> Typings:
+        return Typings(
+            self.text[keep], self.person[keep], self.day[keep], self.area[keep],
+            self.clicked[keep], self.texts,
+        )  # fmt: skip
+
+
+def typings_of(events: EventColumns, people: People) -> Typings:
+    """Read who typed what, from whatever events tell it."""
+    texts, code_of = _texts(events)
+    text = code_of[said(events.query.codes, events)]
+    person = said(people.of(events), events)
+    known = np.flatnonzero((text >= 0) & (person >= 0))
+    text, person = text[known], person[known]
+    day = events.ts_ms[known] // DAY_MS
+    has_place = np.isfinite(events.lat[known]) & np.isfinite(events.lon[known])
+    area = np.full(known.size, NOWHERE, np.int64)
+    area[has_place] = area_of(events.lat[known][has_place], events.lon[known][has_place])
+    gains = np.array([name in GAINS for name in events.action.names] + [False])
+    clicked = gains[events.action.codes[known]]
+    order = np.lexsort((np.arange(known.size), area == NOWHERE, day, person, text))
+    keys = np.stack([text, person, day])[:, order]
+    first = np.ones(known.size, np.bool_)
+    first[1:] = (keys[:, 1:] != keys[:, :-1]).any(axis=0)
+    slot = np.cumsum(first) - 1
+    is_clicked = np.bincount(slot, clicked[order], minlength=int(first.sum())) > 0
+    once = order[first]
+    return Typings(text[once], person[once], day[once], area[once], is_clicked, texts)
+
+
+def suggested_queries(
+    events: EventColumns, histories: Histories, as_of_ms: int, config: TableConfig
+) -> SuggestedQueries:
+    """Return what enough people typed before the moment. `histories` number the persons."""
+    events = events.before(as_of_ms)
+    people = identify(events)
+    typed = typings_of(events, people)
+    counts = typed.people()
+    shared = np.flatnonzero(counts >= config.suggest_people)
+    code_of = np.full(len(typed.texts), -1, np.int32)
+    code_of[shared] = np.arange(shared.size)
+    worth = _worth(typed, as_of_ms, config)
+    totals, areas = _totals(typed, worth)
+    keep = code_of[typed.text] >= 0
+    typed, worth = typed.take(keep), worth[keep]
+    query = code_of[typed.text]
+    popularity = np.bincount(query, worth, minlength=shared.size).astype(np.float32)
+    texts = [typed.texts[i] for i in shared.tolist()]
+    weights = np.log1p(popularity) / np.log1p(popularity.max(initial=1e-9))
+    local, local_popularity = _local(typed, query, worth, areas, config.suggest_people)
+    return SuggestedQueries(
+        completions=Completions.build(texts, texts, weights),
+        people=counts[shared],
+        popularity=popularity,
+        areas=areas,
+        totals=totals.astype(np.float32),
+        local=local,
+        local_popularity=local_popularity.astype(np.float32),
+        own=_own(_numbers(people, events, histories), len(histories.documents), typed, query),
+    )
+
+
+def _texts(events: EventColumns) -> tuple[tuple[str, ...], I32]:
+    """Return the normal forms of queries and the code of each query's; the last is no query's."""
+    normal = [normalise(text) for text in events.query.names]
+    wanted = [
+        t if t and len(t) <= LONGEST and any(c.isalnum() for c in t) else None for t in normal
+    ]
+    texts = sorted({t for t in wanted if t is not None})
+    code = {text: i for i, text in enumerate(texts)}
+    codes = [-1 if t is None else code[t] for t in wanted]
+    return tuple(texts), np.array([*codes, -1], np.int32)
+
+
+def _worth(typed: Typings, as_of_ms: int, config: TableConfig) -> F64:
+    """Return what each typing counts: twice where something was clicked, half after a while."""
+    age_days = as_of_ms / DAY_MS - typed.day
+    decay = np.exp2(-age_days / config.suggest_half_life_days)
+    return np.asarray((1.0 + typed.clicked) * decay, np.float64)
+
+
+def _totals(typed: Typings, worth: F64) -> tuple[F64, I64]:
+    """Return the worth of everything typed in each area, and last anywhere; and the areas."""
+    areas, slot = np.unique(typed.area, return_inverse=True)
+    sums = np.bincount(slot, worth, minlength=areas.size)
+    is_known = areas != NOWHERE
+    return np.append(sums[is_known], sums.sum()), areas[is_known]
+
+
+def _local(typed: Typings, query: I32, worth: F64, areas: I64, least: int) -> tuple[Ragged, F64]:
+    """Return the queries of each area that enough people typed there, most popular first."""
+    here = np.flatnonzero(typed.area != NOWHERE)
+    place = np.searchsorted(areas, typed.area[here])
+    width = max(int(query.max(initial=0)) + 1, 1)
+    pair, slot = np.unique(place * width + query[here], return_inverse=True)
+    sums = np.bincount(slot, worth[here], minlength=pair.size).astype(np.float64)
+    whose = np.unique(np.stack([slot, typed.person[here]]), axis=1)[0]
+    is_shared = np.bincount(whose, minlength=pair.size) >= least
+    pair, sums = pair[is_shared], sums[is_shared]
+    return _lists(pair // width, pair % width, sums, areas.size)
+
+
+def _lists(owner: I64, query: I64, worth: F64, owners: int) -> tuple[Ragged, F64]:
+    """Return the MOST_HERE worthiest queries of each owner, and what each is worth."""
+    order = np.lexsort((query, -worth, owner))
+    starts = np.searchsorted(owner[order], owner[order])
+    order = order[np.arange(order.size) - starts < MOST_HERE]
+    offsets = np.zeros(owners + 1, np.int64)
+    np.cumsum(np.bincount(owner[order], minlength=owners), out=offsets[1:])
+    return Ragged(offsets, query[order].astype(np.int32)), worth[order]
+
+
+def _own(numbers: I32, persons: int, typed: Typings, query: I32) -> Ragged:
+    """Return what each person of the tables typed, the newest first."""
+    number = numbers[typed.person]
+    known = np.flatnonzero(number >= 0)
+    width = max(int(query.max(initial=0)) + 1, 1)
+    pair = number[known].astype(np.int64) * width + query[known]
+    pairs, slot = np.unique(pair, return_inverse=True)
+    newest = np.zeros(pairs.size)
+    np.maximum.at(newest, slot, typed.day[known])
+    return _lists(pairs // width, pairs % width, newest, persons)[0]
+
+
+def _numbers(people: People, events: EventColumns, histories: Histories) -> I32:
+    """Return the tables' number of each person, -1 of those whom the tables do not know."""
+    names, person = people.aliases(events, np.ones(people.count, np.bool_))
+    held = histories.aliases.find_all(names)
+    numbers = np.full(people.count, -1, np.int32)
+    numbers[person[held >= 0]] = histories.people[held[held >= 0]]
+    return numbers

@@ -1,0 +1,118 @@
+"""What people typed, to be suggested to others: who types a text alone is not heard of here.
+
+suggest/
+  …                 see corpus/completions; a text per query
+  people.npy        (queries,) int32: who typed it, distinct, ever
+  popularity.npy    (queries,) float32: people a day, decayed with age; who clicked counts twice
+  areas.npy         (areas,) int64 ascending: where people asked, see `area_of`
+  totals.npy        (areas + 1,) float32: popularity of all that was asked there; the last: anywhere
+  local.*           int32 queries of each area, the most popular first
+  local_popularity  float32, aligned
+  own.*             int32 queries of each person of the tables, the newest first
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from app.corpus.completions import Completions
+from app.corpus.ragged import Ragged, open_array, save_array
+from app.domain.arrays import F32, F64, I32, I64, Array
+
+AREA_DEG = 0.1  # 11 km from south to north
+_AROUND = 3600
+_PULL = 5.0
+"""Popularity expected of a query in a place, at which half of what is seen there counts."""
+
+MOST_HERE = 500  # queries of one area, and of one person
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestedQueries:
+    completions: Completions
+    people: I32
+    popularity: F32
+    areas: I64
+    totals: F32
+    local: Ragged
+    local_popularity: F32
+    own: Ragged
+
+    def of_person(self, person: int) -> I32:
+        """Return what a person of the tables typed, the newest first."""
+        return np.asarray(self.own[person], np.int32)
+
+    def near(self, lat: float, lon: float) -> Here:
+        """Sum up what is typed in the area of a place and the eight around it. In degrees."""
+        found = [i for area in _block(lat, lon) if (i := self._find(area)) >= 0]
+        spans = [slice(self.local.offsets[i], self.local.offsets[i + 1]) for i in found]
+        queries, slot = np.unique(
+            np.concatenate([self.local.values[:0], *(self.local.values[s] for s in spans)]),
+            return_inverse=True,
+        )
+        seen = np.concatenate([self.popularity[:0], *(self.local_popularity[s] for s in spans)])
+        sums = np.bincount(slot, seen, minlength=queries.size).astype(np.float64)
+        here = float(self.totals[found].sum())
+        return Here(queries, sums, here / max(float(self.totals[-1]), 1e-9))
+
+    def _find(self, area: int) -> int:
+        at = int(np.searchsorted(self.areas, area))
+        return at if at < self.areas.size and int(self.areas[at]) == area else -1
+
+    def save(self, path: Path) -> None:
+        """Write the files named on top of this module into `path`, a directory made here."""
+        self.completions.save(path)
+        self.local.save(path / "local")
+        self.own.save(path / "own")
+        for name in ("people", "popularity", "areas", "totals", "local_popularity"):
+            save_array(path / name, getattr(self, name))
+
+    @classmethod
+    def open(cls, path: Path) -> Self | None:
+        """Map what `save` wrote; None for tables that were built before there was any."""
+        if not path.is_dir():
+            return None
+        names = ("people", "popularity", "areas", "totals", "local_popularity")
+        arrays = {name: open_array(path / name) for name in names}
+        return cls(
+            completions=Completions.open(path),
+            local=Ragged.open(path / "local"),
+            own=Ragged.open(path / "own"),
+            **arrays,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What is typed around one place."""
+
+    queries: I32  # ascending
+    popularity: F64  # of each, here
+    share: float  # of all that is typed anywhere
+
+    def factors(self, queries: I32, popularity: F32) -> F64:
+        """Return how much more than elsewhere each query is typed here, shrunk towards 1. (n,)"""
+        seen = np.zeros(queries.size)
+        if self.queries.size:
+            at = np.minimum(np.searchsorted(self.queries, queries), self.queries.size - 1)
+            seen = np.where(self.queries[at] == queries, self.popularity[at], 0.0)
+        expected = popularity.astype(np.float64) * self.share
+        return np.asarray((seen + _PULL) / (expected + _PULL), np.float64)
+
+
+def area_of(lat: Array, lon: Array) -> I64:
+    """Return the number of the area of AREA_DEG × AREA_DEG that holds each place, in degrees."""
+    south, west = np.floor((lat + 90.0) / AREA_DEG), np.floor((lon + 180.0) / AREA_DEG)
+    return np.asarray(south * _AROUND + west % _AROUND, np.int64)
+
+
+def _block(lat: float, lon: float) -> list[int]:
+    """Return the area of a place and the eight around it, each once."""
+    south, west = math.floor((lat + 90.0) / AREA_DEG), math.floor((lon + 180.0) / AREA_DEG)
+    steps = (-1, 0, 1)
+    return [(south + i) * _AROUND + (west + j) % _AROUND for i in steps for j in steps]

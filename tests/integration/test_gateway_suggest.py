@@ -1,0 +1,79 @@
+"""Suggestions over HTTP, from a real server on real artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.builders import city_rows
+from tests.builders.servers import gateway, publish_snapshot
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory) -> Iterator[httpx.Client]:
+    data = tmp_path_factory.mktemp("data")
+    publish_snapshot(city_rows(120), data)
+    with gateway(data) as client:
+        yield client
+
+
+def suggest(client: httpx.Client, **params: object) -> list[dict]:
+    answer = client.get("/v1/suggest", params=params)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["suggestions"]
+
+
+@pytest.mark.parametrize("typed", ["火", "hg", "huog", "HUOGUO", "火g", "火鍋", "获锅"])
+def test_a_category_is_suggested_however_it_is_typed(client, typed):
+    assert suggest(client, q=typed)[0]["text"] == "火锅"
+    assert suggest(client, q=typed)[0]["kind"] == "category"
+
+
+def test_an_answer_has_everything_that_was_promised(client):
+    body = client.get("/v1/suggest", params={"q": "brand1", "limit": 3}).json()
+    assert set(body) == {"suggestions", "took_ms", "snapshot_id", "tables_id", "degraded"}
+    assert len(body["suggestions"]) == 3
+    first = body["suggestions"][0]
+    assert first["kind"] == "entity"
+    assert first["text"].startswith("brand1")
+    assert first["highlight"] == [[0, 6]]
+    assert first["count"] > 0
+
+
+def test_nothing_typed_gives_something_to_begin_with(client):
+    assert 0 < len(suggest(client)) <= 10
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"limit": 0}, "limit"),
+        ({"limit": 51}, "limit"),
+        ({"q": "火" * 513}, "query"),
+        ({"lat": 31}, "lon"),
+        ({"lat": 91, "lon": 0}, "lat"),
+        ({"lat": "nan", "lon": 0}, "lat"),
+        ({"user_id": "u" * 257}, "user_id"),
+        ({"prefix": "a"}, "prefix"),
+    ],
+)
+def test_what_cannot_be_answered_is_a_400_that_names_the_field(client, params, field):
+    answer = client.get("/v1/suggest", params=params)
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["field"] == field
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["😀", "\u202eabc", "a\u200db", "x" * 512, "火" * 512, "a b " * 128, "'; drop", "\\%", "\0"],
+)  # fmt: skip
+def test_odd_text_is_answered_like_any_other(client, typed):
+    suggest(client, q=typed, lat=90, lon=180, user_id="nobody")
+
+
+def test_suggestions_are_counted_by_kind(client):
+    suggest(client, q="火")
+    assert 'duolu_suggestions_total{kind="category"}' in client.get("/metrics").text
