@@ -41,7 +41,7 @@ from app.snapshot.recent import Recent
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.stores import Stores
 from app.snapshot.tables import Tables
-from app.wiring import Opened, Opener, experiments_of, standing_by, view_at
+from app.wiring import Opened, Opener, experiments_of, standing_by, view_at, written_rules
 
 LAG_S = 0.005
 """How long a rank call waits for a point of the log that was not read yet."""
@@ -56,6 +56,7 @@ class Engine:
         self, settings: Settings, data: Path, models: Path, key: str | None = None
     ) -> None:
         self.settings = settings
+        written_rules(settings)  # a wrong one is refused before anything is opened
         self.stores = Stores.under(data, models, settings.rank.model)
         self.document_log = DocumentLog.open(data, settings.store.address)
         self.reader = LogReader(self.document_log)

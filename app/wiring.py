@@ -8,14 +8,21 @@ from dataclasses import dataclass
 from app.corpus.people_store import PeopleStore, people_store
 from app.domain.dotted import load
 from app.domain.errors import InvalidInput
+from app.domain.filters import Within
 from app.merge.merger import Merger
+from app.pipeline.diversity import Diversity, Quota
+from app.pipeline.exploration import Exploration
 from app.pipeline.rehearsal import follow, rehearse
+from app.pipeline.rules import Action
 from app.pipeline.search import Search
+from app.pipeline.select import Selection
 from app.pipeline.warm import warm
+from app.pipeline.written_rules import WrittenRule, check, rules_of
 from app.rank.experiments import Experiment, arms_of
 from app.recall.crew import Berth
 from app.recall.fanout import Fanout, Lane
 from app.settings import Settings
+from app.settings.select import RuleSettings
 from app.snapshot.attempts import Attempts
 from app.snapshot.following import Following
 from app.snapshot.log_reader import LogReader
@@ -72,7 +79,12 @@ class Opener:
         if snapshot_id is None or (held and held.id == snapshot_id):
             return held
         path = self.stores.snapshots.root / snapshot_id
-        return self.attempts.attempt(snapshot_id, held, lambda: open_snapshot(path))
+        return self.attempts.attempt(snapshot_id, held, lambda: self._fitting(open_snapshot(path)))
+
+    def _fitting(self, snapshot: Snapshot) -> Snapshot:
+        """Return a snapshot that has every field that rules and quotas speak of."""
+        make_selection(self.settings, snapshot)
+        return snapshot
 
     def _tables(self, tables_id: str | None, own: Snapshot, held: Tables) -> Tables:
         if tables_id is None or held.id == tables_id:
@@ -85,7 +97,8 @@ class Opener:
     def _wire(self, snapshot: Snapshot, tables: Tables) -> Search:
         lanes = open_lanes(self.settings, snapshot, tables, self.threads)
         merger, most = make_merger(self.settings), self.settings.merge.max_candidates
-        search = Search(Fanout(lanes), merger, most)
+        selection = make_selection(self.settings, snapshot)
+        search = Search(Fanout(lanes), merger, most, selection)
         warm(search, snapshot, tables)
         return search
 
@@ -130,6 +143,43 @@ def make_merger(settings: Settings) -> Merger:
     weights = {name: c.weight for name, c in settings.channels.items()}
     merger: Merger = load(settings.merge.kind)(weights=weights, **settings.merge.options)
     return merger
+
+
+def make_selection(settings: Settings, snapshot: Snapshot) -> Selection:
+    """How lists are arranged. Raises InvalidInput for fields that the snapshot lacks."""
+    keywords, select = snapshot.documents.keywords, settings.select
+    for quota in select.quotas:
+        if quota.field not in keywords:
+            known = ", ".join(keywords)
+            raise InvalidInput(f"select.quotas: {quota.field} is no keyword field; known: {known}")
+    diversity, exploration = select.diversity, select.exploration
+    alike = tuple(name for name in diversity.fields if name in keywords)
+    how = Diversity(diversity.strength, diversity.depth, alike)
+    rest = exploration.position, exploration.max_impressions, exploration.within
+    return Selection(
+        rules_of(written_rules(settings), snapshot),
+        how if diversity.strength else None,
+        tuple(Quota(q.field, q.most, q.window) for q in select.quotas),
+        Exploration(exploration.share, *rest) if exploration.share else None,
+    )
+
+
+def written_rules(settings: Settings) -> list[WrittenRule]:
+    """The rules that are switched on, in their order. Raises InvalidInput naming a wrong one."""
+    rules = [_written(rule) for rule in settings.rules if rule.enabled]
+    check(rules)
+    return rules
+
+
+def _written(rule: RuleSettings) -> WrittenRule:
+    when = rule.when
+    return WrittenRule(
+        rule.name, Action(rule.action), rule.documents, rule.factor, rule.position,
+        when.query, when.words, when.mentions,
+        None if when.near is None else Within(when.near.lat, when.near.lon, when.near.km),
+        float("-inf") if when.since is None else when.since.timestamp() * 1e3,
+        float("inf") if when.until is None else when.until.timestamp() * 1e3,
+    )  # fmt: skip
 
 
 def standing_by(settings: Settings) -> tuple[str, ...]:

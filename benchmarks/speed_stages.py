@@ -33,7 +33,7 @@ from app.domain.candidates import CandidateSet, ChannelHits
 from app.domain.query import Deadline
 from app.online.gateway.answer import answer_body
 from app.online.json_body import to_json
-from app.pipeline.select import pick_order
+from app.pipeline.select import select
 from app.pipeline.serving import Answer, make_context
 from app.pipeline.totals import count_matches
 from app.query.understand import understand
@@ -172,7 +172,7 @@ class Stages:
 
     def _select(self, request: Request) -> None:
         query, candidates = request.ctx.query, request.candidates
-        order = pick_order(request.ctx, candidates.rows, request.scores)
+        order = select(request.ctx, candidates.rows, request.scores).order
         rows = candidates.rows[order[: query.limit]]
         count_matches(request.ctx, request.hits, len(candidates))
         strings = request.ctx.snapshot.documents.ids.strings

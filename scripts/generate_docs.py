@@ -11,13 +11,14 @@ import json
 import pkgutil
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType, NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from app.domain.dotted import load
@@ -42,6 +43,8 @@ WORDS = {
     "Mapping[str, float]": "table of numbers",
     "dict[str, float]": "table of numbers",
     "dict[str, Any]": "table",
+    "dict[str, tuple[str, ...]]": "table of lists of texts",
+    "AwareDatetime": "time with its offset from UTC",
 }
 SIGNS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
 AT_REINDEX = ("fields", "attributes", "encoder", "reindex")
@@ -49,7 +52,7 @@ AT_REINDEX = ("fields", "attributes", "encoder", "reindex")
 
 CONFIGURATION = """\
 # Configuration
-<!-- Written by scripts/generate_docs.py from app/settings.py and the channels: make docs -->
+<!-- Written by scripts/generate_docs.py from app/settings and the channels: make docs -->
 `config/search.toml` is the only file that an operator edits; `--config FILE` or `DUOLU_CONFIG`
 names another. Later wins:
 
@@ -119,7 +122,7 @@ def configuration() -> str:
     sections = ", ".join(f"`[{name}]`" for name in AT_REINDEX)
     parts = [CONFIGURATION.format(sections=sections)]
     for name, info in Settings.model_fields.items():
-        parts.append(section(name, info))
+        parts += described(name, info.annotation)
         if name == "channels":
             parts += [channel_section(module) for module in channel_modules()]
         if name == "merge":
@@ -127,18 +130,29 @@ def configuration() -> str:
     return "\n".join(parts)
 
 
-def section(name: str, info: FieldInfo) -> str:
-    """Describe one section of the settings, or one kind of table in it."""
-    is_table = get_origin(info.annotation) is dict
-    model: Any = get_args(info.annotation)[1] if is_table else info.annotation
-    heading = f"## `[{name}{'.NAME' if is_table else ''}]`"
-    note = " Read at reindex." if name in AT_REINDEX else ""
+def described(name: str, annotation: Any, depth: int = 2) -> Iterator[str]:
+    """Describe one section of the settings, or one kind of table in it; then those inside."""
+    model = model_in(annotation)
+    if model is None:
+        return
+    spelled = {dict: f"[{name}.NAME]", tuple: f"[[{name}]]"}.get(get_origin(annotation) or model)
+    keys = model.model_fields.items()
     rows = (
         (f"`{key}`", kind(field.annotation), default(field), limits(field), field.description or "")
-        for key, field in model.model_fields.items()
+        for key, field in keys
+        if model_in(field.annotation) is None
     )
-    about = f"{inspect.getdoc(model)}{note}\n"
-    return "\n".join([heading, about, table(("key", "type", "default", "limits", ""), rows)])
+    heading = f"{'#' * depth} `{spelled or f'[{name}]'}`"
+    about = f"{inspect.getdoc(model)}{' Read at reindex.' if name in AT_REINDEX else ''}\n"
+    yield "\n".join([heading, about, table(("key", "type", "default", "limits", ""), rows, "")])
+    for key, field in keys:
+        yield from described(f"{name}.{key}", field.annotation, depth + 1)
+
+
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the section that a key holds, or holds many of; None where it holds a value."""
+    kinds = get_args(annotation) or (annotation,)
+    return next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), None)
 
 
 def channel_modules() -> list[ModuleType]:
@@ -224,11 +238,7 @@ def options_of(options: type) -> list[Option]:
 def read_by_build(module: ModuleType) -> set[str]:
     """Return the options that the channel's `build` reads: a change of theirs needs a reindex."""
     tree = ast.parse(inspect.getsource(module))
-    (build,) = (
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef) and node.name == "build"
-    )
+    (build,) = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "build")
     return {
         node.attr
         for node in ast.walk(build)
@@ -249,9 +259,8 @@ def kind(annotation: Any) -> str:
 
 
 def default(field: FieldInfo) -> str:
-    return (
-        "required" if field.is_required() else shown(field.get_default(call_default_factory=True))
-    )
+    value = field.get_default(call_default_factory=True)
+    return "required" if field.is_required() else shown(value)
 
 
 def shown(value: Any) -> str:
@@ -280,11 +289,11 @@ def first_sentence(module: ModuleType) -> str:
     return re.split(r"(?<=\.)\s", first_paragraph(module))[0]
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Lay out a Markdown table; nothing where it would have no rows."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], none: str = "It has none.") -> str:
+    """Lay out a Markdown table; `none` where it would have no rows."""
     lines = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
     head = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
-    return "\n".join([*head, *lines, ""]) if lines else "It has none.\n"
+    return "\n".join([*head, *lines, ""]) if lines else f"{none}\n"
 
 
 if __name__ == "__main__":

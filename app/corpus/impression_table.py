@@ -19,11 +19,12 @@ from app.domain.errors import InvalidInput
 from app.domain.impressions import Impression
 from app.domain.query import GeoPoint
 
-WORDS = ("terms", "degraded", "ids", "channels", "feature_names")
+WORDS = ("terms", "degraded", "ids", "channels", "feature_names", "moved_by")
 ARRAYS: Mapping[str, Any] = {
     "fused": pa.float32(), "scores": pa.float32(),
     "shadow_scores": pa.float32(), "shadow_ranks": pa.int32(), "hit_scores": pa.float32(),
     "hit_ranks": pa.int16(), "features": pa.float32(), "has_features": pa.bool_(),
+    "drawn": pa.float32(),
 }  # fmt: skip
 SCALARS: Mapping[str, Any] = {
     "request_id": pa.string(), "now_ms": pa.int64(), "text": pa.string(), "user_id": pa.string(),

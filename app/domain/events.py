@@ -59,6 +59,8 @@ class Session:
     dwell_ms: Mapping[str, int] = field(default_factory=dict)  # id → longest stay, where known
     offset: int = 0  # shown stood at positions offset + 1, offset + 2, …
     is_random: bool = False  # shown in random order, to learn what a position is worth
+    moved: frozenset[str] = frozenset()  # of those shown: a rule put them where they stood
+    drawn: frozenset[str] = frozenset()  # of those shown: exploration drew them
 
 
 def event_id_of(*parts: object) -> str:

@@ -41,8 +41,9 @@ class Impression:
     """One search: m documents (shown, then sampled), c channels, d features.
 
     The first `shown` documents stood at positions offset + 1, offset + 2, …; the rest are a random
-    sample of the candidates that were ranked and not shown. A field that a reader did not ask for
-    holds its default.
+    sample of the candidates that were ranked and not shown. `drawn` says of a document that
+    exploration chose how probable that was, and is NaN for the others. A field that a reader did
+    not ask for holds its default.
     """
 
     request_id: str
@@ -77,6 +78,8 @@ class Impression:
     feature_names: tuple[str, ...] = ()  # (d,) empty where fused order was served
     features: F32 = field(default_factory=_no_table)  # (m, d) as ranked with; NaN: missing
     has_features: Bools = field(default_factory=_no_flags)  # (m,) False: that row of NaN is unknown
+    moved_by: tuple[str, ...] = ()  # (shown,) the rule that moved it, "" none; (): none moved any
+    drawn: F32 = field(default_factory=_no_floats)  # (shown,) chance of standing there; (0,): none
 
     @property
     def shown_ids(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ wrong with it. The result depends on which events there are, never on the order 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -191,7 +191,15 @@ def _session(impression: Impression, done: _Done | None) -> Session:
         carted=done.of(ADD_TO_CART),
         dwell_ms=done.dwell_ms,
         offset=impression.offset,
+        moved=_shown_where(impression, [bool(rule) for rule in impression.moved_by]),
+        drawn=_shown_where(impression, ~np.isnan(impression.drawn)),
     )
+
+
+def _shown_where(impression: Impression, flags: Iterable[bool]) -> frozenset[str]:
+    """Return the shown documents that are flagged; nothing is told of a page that has none."""
+    shown = zip(impression.shown_ids, flags, strict=False)
+    return frozenset(id_ for id_, is_so in shown if is_so)
 
 
 def _actions_of(events: EventColumns, now_ms: int, counts: JoinCounts) -> _Actions:

@@ -18,13 +18,14 @@ class Labels:
     """Of one list."""
 
     grades: dict[str, int]
-    unobserved: frozenset[str] = frozenset()  # shown, not acted on, and left out
+    unobserved: frozenset[str] = frozenset()  # shown, and left out
 
 
 def label(session: Session, grades: Grades) -> Labels:
     """Grade the documents of a list; the highest grade of what was done with one counts.
 
-    Where positions are unknown there is no above and no below: what was not clicked is a 0.
+    Where positions are unknown there is no above and no below: what was not clicked is a 0. What a
+    rule moved is left out: people saw it because somebody wanted them to.
     """
     done = acted(session, grades)
     rest = [one for one in session.shown if one not in done]
@@ -32,7 +33,11 @@ def label(session: Session, grades: Grades) -> Labels:
     if grades.unclicked == "skip_above" and session.positions_known:
         seen = max((i for i, one in enumerate(session.shown) if one in done), default=-1)
         unobserved = frozenset(one for one in session.shown[seen + 1 :] if one not in done)
-    return Labels({**{one: 0 for one in rest if one not in unobserved}, **done}, unobserved)
+    unobserved |= session.moved
+    if grades.explored == "leave_out":
+        unobserved |= session.drawn
+    graded = {**dict.fromkeys(rest, 0), **done}
+    return Labels({one: g for one, g in graded.items() if one not in unobserved}, unobserved)
 
 
 def acted(session: Session, grades: Grades) -> dict[str, int]:

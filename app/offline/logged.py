@@ -28,6 +28,7 @@ from app.snapshot.context import SearchContext
 LIGHT = (
     "text", "user_id", "client_id", "origin", "radius_km", "filters", "offset",
     "snapshot_id", "tables_id", "release_id", "event_seq", "ids", "shown",
+    "moved_by", "drawn",
 )  # fmt: skip
 """What joining reads. The tables are ten times as much; they are read when rows are made."""
 

@@ -62,6 +62,9 @@ class Grades(Part):
     unclicked: Literal["negative", "skip_above"] = Field(
         "negative", description="skip_above: what stood below the lowest click is left out"
     )
+    explored: Literal["leave_out", "keep"] = Field(
+        "leave_out", description="documents that exploration drew; keep: like any other result"
+    )
 
 
 class Debias(Part):

@@ -4,7 +4,7 @@ not_in_snapshot | deleted    searches do not see it: what the document log says 
 filtered                     it is seen; a clause does not hold
 not_recalled                 it is allowed; no channel returned it
 cut_before_rank              it was recalled; others were better, and so many are ranked
-rule                         it was ranked; a rule took it out of the list
+rule                         a rule removes it, or another document of its group stands for it
 below_page                   it is in the list; the page ends above it
 """
 
@@ -53,11 +53,14 @@ def absent(id_: str, snapshot: Snapshot, log: Sequence[Entry]) -> Dropped:
 
 
 def filtered(whole: Whole, row: int) -> Dropped | None:
-    """Name the clauses that keep the row out, None where the filters allow it."""
-    filters, mask = whole.ctx.query.filters, whole.ctx.mask
-    if filters is None or mask is None or mask.allowed[row]:
+    """Name the clauses or the rules that keep the row out, None where they allow it."""
+    query, mask, documents = whole.ctx.query, whole.ctx.mask, whole.ctx.snapshot.documents
+    if mask is None or mask.allowed[row]:
         return None
-    clauses = unmet(filters, whole.ctx.snapshot.documents, row)
+    clauses = () if query.filters is None else unmet(query.filters, documents, row)
+    if not clauses:
+        names = ", ".join(map(repr, whole.rules.removing(query, documents, row)))
+        return Dropped(Stage.RULE, f"removed by rule {names}")
     told = (f"{_json(c.clause)} does not hold: it has {_json(c.value)}" for c in clauses)
     return Dropped(Stage.FILTERED, "; ".join(told))
 
@@ -81,6 +84,10 @@ def _below_page(whole: Whole, rank: int) -> Dropped:
     detail = f"rank {rank}, and the page ends at {whole.end}"
     if not whole.ctx.query.sort:
         detail += f"; its score is {score:.6g}, that of the last on the page {last:.6g}"
+    place = whole.place_of(int(whole.order[rank - 1]))
+    rule = None if place is None else whole.result.moved.get(place)
+    if rule is not None:
+        detail += f"; rule {rule!r} moved it"
     return Dropped(Stage.BELOW_PAGE, detail)
 
 

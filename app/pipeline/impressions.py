@@ -6,7 +6,7 @@ A search hands over references (`Seen`); the record is made later, on the log's 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -39,6 +39,8 @@ class Seen:
     radius_km: float | None
     filters: Mapping[str, Any] | None
     experiment: str | None = None  # that chose the release
+    moved: Mapping[int, str] = field(default_factory=dict)  # place → the rule that moved it
+    drawn: Mapping[int, float] = field(default_factory=dict)  # place → chance of being shown
     shadow: ShadowScores | None = None  # what another release says of the candidates
 
     @property
@@ -60,7 +62,7 @@ def seen_of(
     return Seen(
         ctx if ctx.mask is None else replace(ctx, mask=None),
         result.candidates, result.ranking, result.picked, result.release_id, result.degraded,
-        radius_km, filters, experiment,
+        radius_km, filters, experiment, result.moved, result.drawn,
     )  # fmt: skip
 
 
@@ -101,7 +103,19 @@ def impression_of(seen: Seen, keep: Keep, unshown: int) -> Impression:
         features=features,
         has_features=has_features,
         **_shadow(seen, places),
+        **_moved(seen),
     )
+
+
+def _moved(seen: Seen) -> dict[str, Any]:
+    """Say of the page what stands where it stands for another reason than its score."""
+    picked = seen.picked.tolist()
+    told: dict[str, Any] = {}
+    if any(place in seen.moved for place in picked):
+        told["moved_by"] = tuple(seen.moved.get(place, "") for place in picked)
+    if any(place in seen.drawn for place in picked):
+        told["drawn"] = np.array([seen.drawn.get(p, np.nan) for p in picked], np.float32)
+    return told
 
 
 def _shadow(seen: Seen, places: I64) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def follow(before: Search, view: Snapshot, tables: Tables) -> Search:
     if view.overlay is None:
         return before
     lanes = follow_lanes(before.fanout.lanes, view, tables)
-    return Search(Fanout(lanes), before.merger, before.max_candidates)
+    return Search(Fanout(lanes), before.merger, before.max_candidates, before.selection)
 
 
 def rehearse(search: Search, views: Views) -> None:

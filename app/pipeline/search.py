@@ -20,10 +20,10 @@ from app.domain.arrays import F32, I64, Rows, no_rows, no_scores
 from app.domain.candidates import CandidateSet, ChannelHits, ChannelStatus
 from app.domain.errors import NothingServes, ServerError
 from app.merge.merger import Merger
-from app.pipeline.browse import fill_from_mask
+from app.pipeline.browse import fill_from_mask, with_rows
 from app.pipeline.counted import NOTHING_COUNTED, Counted, count_all
 from app.pipeline.listed import as_candidates, list_matches
-from app.pipeline.select import pick_order
+from app.pipeline.select import AS_RANKED, Selection, select
 from app.pipeline.totals import count_matches
 from app.rank.local import LocalRanker
 from app.rank.ranker import Keep, KeepingRanker, Ranker, Ranking
@@ -54,6 +54,8 @@ class SearchResult:
     counted: Counted = NOTHING_COUNTED
     behind: Rows = field(default_factory=no_rows)  # what comes after the page, in its order
     behind_scores: F32 = field(default_factory=no_scores)
+    moved: Mapping[int, str] = field(default_factory=dict)  # candidate → the rule that moved it
+    drawn: Mapping[int, float] = field(default_factory=dict)  # candidate → chance of being shown
 
 
 Ranked: TypeAlias = tuple[Ranking, str | None, tuple[str, ...]]
@@ -73,10 +75,17 @@ class _Found:
 class Search:
     """The stages, wired for one snapshot, its tables and a ranker."""
 
-    def __init__(self, fanout: Fanout, merger: Merger, max_candidates: int) -> None:
+    def __init__(
+        self,
+        fanout: Fanout,
+        merger: Merger,
+        max_candidates: int,
+        selection: Selection = AS_RANKED,
+    ) -> None:
         self.fanout = fanout
         self.merger = merger
         self.max_candidates = max_candidates
+        self.selection = selection
 
     async def run(
         self,
@@ -94,7 +103,8 @@ class Search:
             return await self._listed(ctx, clock)
         hits, found = await self._found(ctx, ranker, only, keep, clock)
         candidates, scores = found.candidates, found.ranking.scores
-        order = pick_order(ctx, candidates.rows, scores)
+        chosen = select(ctx, candidates.rows, scores, self.selection)
+        order = chosen.order[ctx.query.offset :]
         picked, behind = order[: ctx.query.limit], order[ctx.query.limit :]
         rows = candidates.rows[picked]
         total, relation = count_matches(ctx, hits, len(candidates))
@@ -110,7 +120,7 @@ class Search:
                 *found.trouble,
             ),
             total, relation, clock.timings_ms, found.release_id, found.ranking, counted,
-            candidates.rows[behind], scores[behind],
+            candidates.rows[behind], scores[behind], chosen.moved, chosen.drawn,
         )  # fmt: skip
 
     async def _listed(self, ctx: SearchContext, clock: _StageClock) -> SearchResult:
@@ -191,6 +201,9 @@ class Search:
     def _merge(self, ctx: SearchContext, hits: Hits) -> CandidateSet:
         refuse_if_all_down(hits)
         candidates = self.merger.merge(hits, self.max_candidates)
+        pinned = self.selection.rules.pinned_rows(ctx)
+        if pinned.size:
+            candidates = with_rows(candidates, pinned, self.max_candidates)
         if not ctx.query.terms and ctx.mask is not None and ctx.query.filters is not None:
             return fill_from_mask(candidates, ctx.mask, self.max_candidates)
         return candidates

@@ -62,11 +62,12 @@ def make_context(
     missing: tuple[str, ...] = (),
     request_id: str | None = None,
 ) -> SearchContext:
-    """Put the user's state together and evaluate the filters, once a request.
+    """Put the user's state together, evaluate filters and removing rules, once a request.
 
     Without a `person` it is who the tables know by these ids; without a `request_id` it is drawn.
     """
     documents = serving.snapshot.documents
+    removed = serving.search.selection.rules.removal(query, documents)
     person = person or long_term(serving.tables, query.user_id, query.client_id)
     return SearchContext(
         request_id=request_id or secrets.token_hex(8),
@@ -75,7 +76,7 @@ def make_context(
         snapshot=serving.snapshot,
         tables=serving.tables,
         deadline=deadline,
-        mask=visible_rows(query.filters, serving.snapshot),
+        mask=visible_rows(query.filters, serving.snapshot, removed),
         release_id=release_id,
         event_seq=person.seq,
         missing=missing,

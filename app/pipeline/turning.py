@@ -72,14 +72,18 @@ class Pages:
         started = time.perf_counter()
         snapshot, tables, search = self._view(pinned, serving)
         query = understand(request, snapshot, pinned.now_ms)
+        rules = serving.search.selection.rules
+        removed = rules.removal(query, snapshot.documents)
         ctx = SearchContext(
             request_id=pinned.request.hex(), query=query, user=UserState.stranger(),
             snapshot=snapshot, tables=tables, deadline=Deadline.after_ms(60_000.0),
-            mask=visible_rows(query.filters, snapshot), release_id=pinned.release_id,
+            mask=visible_rows(query.filters, snapshot, removed), release_id=pinned.release_id,
         )  # fmt: skip
         if pinned.rows.size and int(pinned.rows.max()) >= len(snapshot):
             raise CursorGone("what this cursor pins is no longer held here; search again")
         result, left = turn(pinned, ctx, search)
+        if not query.sort:
+            result = replace(result, moved=rules.touching(query, snapshot.documents, result.rows))
         took_ms = (time.perf_counter() - started) * 1e3
         token = None if left is None else seal(left, self._key)
         shown = replace(ctx, query=replace(query, offset=pinned.offset))  # ranks go on

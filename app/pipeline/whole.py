@@ -9,6 +9,7 @@ import numpy as np
 
 from app.domain.arrays import F32, Rows
 from app.merge.merger import Merger
+from app.pipeline.rules import Rules
 from app.pipeline.search import SearchResult
 from app.pipeline.serving import Framed
 from app.recall.channel import Recalls
@@ -26,6 +27,7 @@ class Whole:
     result: SearchResult  # of a page that begins at the first result
     order: Rows  # (n,) final: rules, groups and all
     scores: F32  # (n,) aligned
+    rules: Rules
     end: int  # rank of the last result of the page that was asked for
 
     @property
@@ -52,5 +54,5 @@ async def run_whole(framed: Framed, only: Collection[str] | None) -> Whole:
         ctx, search.fanout, search.merger, result,
         np.concatenate([result.rows, result.behind]),
         np.concatenate([result.scores, result.behind_scores]),
-        query.offset + query.limit,
+        search.selection.rules, query.offset + query.limit,
     )  # fmt: skip

@@ -1,15 +1,22 @@
-"""The rows that a request may see: what its filters allow of what is alive."""
+"""The rows that a request may see: what filters and rules allow of what is alive."""
 
 from __future__ import annotations
 
 from app.corpus.masks import row_mask
-from app.domain.filters import Filter, RowMask
+from app.domain.filters import AllOf, Filter, Not, RowMask
 from app.snapshot.snapshot import Snapshot
 
 
-def visible_rows(filters: Filter | None, snapshot: Snapshot) -> RowMask | None:
-    """Return the mask that every channel applies; None where every row may be seen."""
+def visible_rows(
+    filters: Filter | None, snapshot: Snapshot, without: Filter | None = None
+) -> RowMask | None:
+    """Return the mask that every channel applies; None where every row may be seen.
+
+    `without`: what no row may match, whatever the filters allow.
+    """
     overlay = snapshot.overlay
+    if without is not None:
+        filters = Not(without) if filters is None else AllOf((filters, Not(without)))
     if filters is None:
         return None if overlay is None else overlay.alive
     mask = row_mask(filters, snapshot.documents)

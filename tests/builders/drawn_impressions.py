@@ -27,6 +27,7 @@ any_bits = st.integers(0, 2**32 - 1)
 def impressions(draw: Any) -> Impression:
     """Any that can be written: empty, browsing, without a model, with NaN of all bits."""
     m, c, d = draw(st.integers(0, 4)), draw(st.integers(0, 3)), draw(st.integers(0, 3))
+    shown = draw(st.integers(0, m))
     return Impression(
         request_id=draw(words), now_ms=draw(st.integers(0, 4 * 86_400_000)), text=draw(words),
         terms=tuple(draw(st.lists(words, max_size=3))), user_id=draw(st.none() | words),
@@ -43,7 +44,7 @@ def impressions(draw: Any) -> Impression:
         ),
         log_seq=draw(st.integers(0, 2**53)),
         event_seq=draw(st.integers(0, 2**53)), degraded=tuple(draw(st.lists(words, max_size=2))),
-        ids=tuple(draw(st.lists(words, min_size=m, max_size=m))), shown=draw(st.integers(0, m)),
+        ids=tuple(draw(st.lists(words, min_size=m, max_size=m))), shown=shown,
         fused=draw_floats(draw, m), scores=draw_floats(draw, m),
         channels=tuple(draw(st.lists(words, min_size=c, max_size=c))),
         hit_scores=draw_floats(draw, m, c),
@@ -54,6 +55,8 @@ def impressions(draw: Any) -> Impression:
         feature_names=tuple(draw(st.lists(words, min_size=d, max_size=d))),
         features=draw_floats(draw, m, d),
         has_features=np.array(draw(st.lists(st.booleans(), min_size=m, max_size=m)), np.bool_),
+        moved_by=draw(st.just(()) | st.tuples(*[words] * shown)),
+        drawn=draw_floats(draw, draw(st.sampled_from([0, shown]))),
     )  # fmt: skip
 
 

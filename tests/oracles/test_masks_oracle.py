@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from app.corpus.documents import Documents
 from app.corpus.geometry import haversine_km, within_box, within_km
 from app.corpus.masks import row_mask
+from app.corpus.row_filter import allows
 from app.domain.errors import UnknownName
 from app.domain.filters import AllOf, AnyOf, Box, Filter, Not, OneOf, Range, Within
 from tests.builders import city_rows, make_documents
@@ -122,6 +123,13 @@ def test_the_mask_is_the_filter_row_by_row(documents, tree):
     assert mask.allowed.tolist() == [matches(tree, row) for row in ROWS]
     assert mask.count == mask.allowed.sum()
     assert mask.allowed.dtype == np.bool_
+
+
+@settings(max_examples=200, deadline=None)
+@given(tree=TREES, rows=st.lists(st.integers(0, len(ROWS) - 1), max_size=20))
+def test_a_few_rows_are_filtered_as_all_are(documents, tree, rows):
+    few = np.array(rows, np.int32)
+    assert allows(tree, documents, few).tolist() == row_mask(tree, documents).allowed[few].tolist()
 
 
 def test_a_missing_value_matches_only_the_negation(documents):

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.corpus.row_filter import allows
 from app.domain.filters import AllOf, AnyOf, Box, Not, OneOf, Range, Within
 from app.snapshot.following import Following
 from app.snapshot.visible import visible_rows
@@ -71,6 +72,8 @@ def test_filters_on_a_view_allow_what_they_allow_after_a_reindex(snapshot, tmp_p
         )
         assert found == wanted
         assert masks[0][1].count == masks[1][1].count == len(wanted)
+        rows = alive(view).astype(np.int32)
+        assert (allows(tree, view.documents, rows) == masks[0][1].allowed[rows]).all()
 
 
 @settings(max_examples=20)

@@ -1,5 +1,7 @@
 """What was done with a list becomes grades, as the recipe says."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.domain.events import Session
@@ -51,6 +53,18 @@ def test_above_the_lowest_click_is_a_negative_and_below_it_nothing_is_known():
 def test_a_cart_is_seen_as_a_click_is():
     labels = label(session(clicked=("a",), carted=("c",)), SKIP)
     assert labels.grades == {"a": 1, "b": 0, "c": 2}
+
+
+def test_what_a_rule_moved_is_no_label_whether_it_was_clicked_or_not():
+    labels = label(replace(session(clicked=("b", "d")), moved=frozenset("bc")), Grades())
+    assert labels.grades == {"a": 0, "d": 1, "e": 0}
+    assert labels.unobserved == {"b", "c"}
+
+
+@pytest.mark.parametrize(("explored", "graded"), [("leave_out", "ace"), ("keep", "abcde")])
+def test_what_exploration_drew_is_a_label_where_the_recipe_says_so(explored, graded):
+    shown = replace(session(clicked=("b",)), drawn=frozenset("bd"))
+    assert "".join(sorted(label(shown, Grades(explored=explored)).grades)) == graded
 
 
 def test_a_list_without_a_click_says_nothing_of_anything():

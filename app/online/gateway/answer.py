@@ -95,6 +95,10 @@ def _results(answer: Answer) -> Iterator[dict[str, Any]]:
             "channels": _channels(answer, int(result.picked[i])),
             "reasons": _told(language, documents, row, why[i]),
         }
+        if (rule := result.moved.get(int(result.picked[i]))) is not None:
+            entry["rule"] = rule
+        if int(result.picked[i]) in result.drawn:
+            entry["explored"] = True
         if distances is not None and np.isfinite(distances[i]):
             entry["distance_km"] = round(float(distances[i]), 4)
         if result.counted.groups:

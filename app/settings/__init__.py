@@ -17,15 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from app.domain.errors import InvalidInput
 from app.domain.live import NEWEST
+from app.settings.section import Section
+from app.settings.select import RuleSettings, SelectSettings
 
 RESERVED_ENV = {"DUOLU_DATA", "DUOLU_MODELS", "DUOLU_CONFIG", "DUOLU_KEY", "DUOLU_DATASETS"}
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FieldSettings(_Section):
+class FieldSettings(Section):
     """One field of the catalogue."""
 
     type: Literal["text", "keyword", "number", "bool", "time", "geo"] = Field(
@@ -49,7 +47,7 @@ class FieldSettings(_Section):
     )
 
 
-class AttributeSettings(_Section):
+class AttributeSettings(Section):
     """Keys that the catalogue has and [fields] does not name."""
 
     weight: float = Field(0.3, ge=0, description="of attributes that hold words; 0 = not searched")
@@ -76,7 +74,7 @@ class ChannelSettings(BaseModel):
         return dict(self.model_extra or {})
 
 
-class EncoderSettings(_Section):
+class EncoderSettings(Section):
     """The text encoder, trained on the catalogue at reindex."""
 
     enabled: bool = Field(True, description="false: no vectors, and the vector channel is silent")
@@ -85,7 +83,7 @@ class EncoderSettings(_Section):
     seed: int = Field(7, description="of the training's random numbers")
 
 
-class MergeSettings(_Section):
+class MergeSettings(Section):
     """Which merger turns the channels' hits into candidates."""
 
     kind: str = Field("app.merge.convex:ConvexMerger", description="dotted path of the merger")
@@ -93,7 +91,7 @@ class MergeSettings(_Section):
     options: dict[str, Any] = Field({}, description="the merger's own keys, see below")
 
 
-class RankSettings(_Section):
+class RankSettings(Section):
     """Which model ranks, and where."""
 
     model: str = Field("lambdarank", description="folder under models/")
@@ -107,7 +105,7 @@ class RankSettings(_Section):
     )
 
 
-class ExperimentSettings(_Section):
+class ExperimentSettings(Section):
     """One experiment: some people's searches are ranked by other releases."""
 
     releases: dict[str, float] = Field(
@@ -117,7 +115,7 @@ class ExperimentSettings(_Section):
     enabled: bool = Field(True, description="false: nobody is in it")
 
 
-class ServiceSettings(_Section):
+class ServiceSettings(Section):
     """Limits of one gateway process."""
 
     timeout_ms: float = Field(1000.0, gt=0, le=60_000, description="deadline of a search")
@@ -127,7 +125,7 @@ class ServiceSettings(_Section):
     cors_origins: tuple[str, ...] = Field((), description="web pages that may ask from a browser")
 
 
-class StoreSettings(_Section):
+class StoreSettings(Section):
     """Where changes of documents and events are kept."""
 
     url: SecretStr | None = Field(
@@ -142,7 +140,7 @@ class StoreSettings(_Section):
         return self.url.get_secret_value() if self.url else None
 
 
-class DocumentSettings(_Section):
+class DocumentSettings(Section):
     """Changes of documents while serving, and how they are folded into new snapshots."""
 
     compact_rows: int = Field(
@@ -160,7 +158,7 @@ class DocumentSettings(_Section):
     key_hours: float = Field(24.0, gt=0, description="that an Idempotency-Key is remembered")
 
 
-class StateSettings(_Section):
+class StateSettings(Section):
     """What people did lately, beyond the tables. docs/events.md."""
 
     url: SecretStr | None = Field(
@@ -176,7 +174,7 @@ class StateSettings(_Section):
         return self.url.get_secret_value() if self.url else None
 
 
-class ReindexSettings(_Section):
+class ReindexSettings(Section):
     """How a catalogue becomes a snapshot."""
 
     max_errors: int = Field(100, ge=0, description="bad rows left out; more publish nothing")
@@ -185,7 +183,7 @@ class ReindexSettings(_Section):
     keep_snapshots: int = Field(3, ge=2, description="newest that served, for rollback")
 
 
-class ImpressionSettings(_Section):
+class ImpressionSettings(Section):
     """The log of what was shown, which training reads. docs/impressions.md."""
 
     enabled: bool = Field(True, description="false: nothing is logged, nothing is learned from it")
@@ -200,7 +198,7 @@ class ImpressionSettings(_Section):
     )
 
 
-class RetentionSettings(_Section):
+class RetentionSettings(Section):
     """What is kept of tables and releases, beside all that unexpired impressions name."""
 
     tables: int = Field(3, ge=2, description="newest, and newest that served")
@@ -211,7 +209,7 @@ class RetentionSettings(_Section):
     )
 
 
-class TablesSettings(_Section):
+class TablesSettings(Section):
     """What the event log teaches, each time that tables are built."""
 
     embeddings: bool = Field(
@@ -221,7 +219,7 @@ class TablesSettings(_Section):
     suggest_people: int = Field(3, ge=1, description="who typed a query before others are told it")
 
 
-class Settings(_Section):
+class Settings(Section):
     """The whole tree."""
 
     fields: dict[str, FieldSettings]
@@ -230,7 +228,9 @@ class Settings(_Section):
     encoder: EncoderSettings = EncoderSettings()
     merge: MergeSettings = MergeSettings()
     rank: RankSettings = RankSettings()
-    experiments: dict[str, ExperimentSettings] = {}
+    select: SelectSettings = SelectSettings()
+    rules: tuple[RuleSettings, ...] = ()
+    experiments: dict[str, ExperimentSettings] = Field({})
     service: ServiceSettings = ServiceSettings()
     reindex: ReindexSettings = ReindexSettings()
     tables: TablesSettings = TablesSettings()
