@@ -2,24 +2,23 @@
 
     make bench-documents            (python benchmarks/documents.py --documents 20000 --rounds 5)
 
-A gateway of its own process serves a small catalogue, embedded. Each round sends the same new
-documents in bulks of 2,000, by one client and by four; then single documents, by one client and by
-32, who share fsyncs. Between the rounds bare SQLite takes the same bytes, 1,000 rows to a
-transaction (one, for single documents), with the same promise: WAL, synchronous=FULL.
+A gateway of its own process serves a small catalogue, embedded, and nothing is compacted meanwhile.
+Each round sends the same new documents in bulks of 2,000, by one client and by four; then single
+documents, by one client and by 32, who share fsyncs. After each, bare SQLite takes the same bytes,
+1,000 rows to a transaction (one, for single documents), with the same promise: WAL,
+synchronous=FULL.
 """
 
 from __future__ import annotations
 
 import shutil
-import socket
 import sqlite3
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +26,7 @@ import httpx
 import orjson
 import typer
 from results_file import write
+from served import NEVER_FOLDED, client_of, serving
 from speed_catalogue import CONFIG, DUOLU
 
 ROOT = Path(__file__).parents[1]
@@ -44,10 +44,10 @@ def main(
     rows = catalogue(work, max(documents, singles))
     bulks = [b"\n".join(rows[i : i + BULK]) for i in range(0, documents, BULK)]
     samples: dict[str, list[float]] = {}
-    with serving(work / "data") as url, httpx.Client(base_url=url, timeout=120) as client:
+    with serving(work / "data", NEVER_FOLDED) as service, client_of(service.url) as client:
         cases = _cases(client, bulks, rows[:singles])
-        for case, (count, ours, bare) in cases.items():
-            for _ in range(rounds):
+        for _ in range(rounds):
+            for case, (count, ours, bare) in cases.items():
                 samples.setdefault(case, []).append(count / seconds(ours))
                 peer = seconds(lambda bare=bare: bare(work / "bare.db"))
                 samples.setdefault(f"{case}, bare", []).append(count / peer)
@@ -69,9 +69,7 @@ def _cases(client: httpx.Client, bulks: list[bytes], singles: list[bytes]) -> di
 
     def put(line: bytes) -> None:
         url = f"/v1/documents/{orjson.loads(line)['id']}"
-        client.put(
-            url, content=line, headers={"Content-Type": "application/json"}
-        ).raise_for_status()
+        client.put(url, content=line).raise_for_status()
 
     def by(clients: int, send: Callable[[bytes], None], bodies: Sequence[bytes]) -> None:
         with ThreadPoolExecutor(clients) as pool:
@@ -116,29 +114,6 @@ def catalogue(work: Path, count: int) -> list[bytes]:
     subprocess.run([*DUOLU, "reindex", str(work / "indexed.jsonl"), "--data", str(work / "data"),
                     "--config", str(CONFIG)], check=True)  # fmt: skip
     return [orjson.dumps(orjson.loads(line) | {"id": f"new{i}"}) for i, line in enumerate(lines)]
-
-
-@contextmanager
-def serving(data: Path) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [*DUOLU, "serve", "--port", str(port), "--data", str(data), "--config", str(CONFIG)]
-    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        while not _is_ready(url):
-            time.sleep(0.1)
-        yield url
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/readyz").status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def seconds(work: Callable[[], None]) -> float:

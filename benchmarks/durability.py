@@ -12,11 +12,8 @@ anything was wrong.
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -31,6 +28,7 @@ from typing import Annotated, Any
 import httpx
 import typer
 from results_file import write
+from served import Service, client_of, started
 from speed_catalogue import CONFIG, DUOLU
 
 from app.snapshot.store import ArtifactStore
@@ -38,7 +36,7 @@ from app.snapshot.store import ArtifactStore
 ROOT = Path(__file__).parents[1]
 CLIENTS = 4
 IDS = 50  # of each client
-RESTLESS = ("--set", "documents.compact_rows=100")
+RESTLESS = "documents.compact_rows=100"
 PATIENCE_S = 300
 
 Document = dict[str, Any]
@@ -55,6 +53,7 @@ class Expected:
 class Tally:
     acknowledged: int = 0
     refused: int = 0
+    undecided: int = 0  # answered by an error of the service's own
     wrong: list[Document] = field(default_factory=list)
     ready_s: list[float] = field(default_factory=list)
     snapshots: set[str] = field(default_factory=set)
@@ -69,17 +68,18 @@ def main(
     """Run the rounds."""
     data, rng, tally = _catalogue(work, documents), random.Random(seed), Tally()
     expected = {f"c{c}-{i}": Expected() for c in range(CLIENTS) for i in range(IDS)}
-    server, url = _start(data, tally)
+    service = _start(data, tally)
     for number in range(rounds):
-        _drive(url, expected, rng, tally, partial(_kill_at, data, number, rng.random(), server))
-        server, url = _start(data, tally)
-        _look(url, expected, tally, number)
+        kill = partial(_kill_at, data, number, rng.random(), service)
+        _drive(service.url, expected, rng, tally, kill)
+        service = _start(data, tally)
+        _look(service.url, expected, tally, number)
         tally.snapshots.add(ArtifactStore(data / "snapshots", "snapshot").require_current())
         typer.echo(
             f"round {number + 1}: {tally.acknowledged:,} acknowledged, {len(tally.wrong)} wrong, "
             f"{len(tally.snapshots)} snapshots, ready in {tally.ready_s[-1]:.1f} s"
         )
-    _kill(server)
+    service.kill()
     _report(rounds, documents, tally)
 
 
@@ -106,11 +106,11 @@ def _drive(
 def _write(
     url: str, number: int, expected: dict[str, Expected], rng: random.Random, tally: Tally
 ) -> None:
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with client_of(url) as client:
         while True:
             id_ = f"c{number}-{rng.randrange(IDS)}"
             states = expected[id_].states
-            method, body, after = _change(id_, states[-1], rng)
+            method, body, after = _change(id_, states, rng)
             states.append(after)
             try:
                 answer = client.request(method, f"/v1/documents/{id_}", json=body)
@@ -119,15 +119,18 @@ def _write(
             if answer.is_success:
                 expected[id_].states = [after]
                 tally.acknowledged += 1
+            elif answer.is_server_error:
+                tally.undecided += 1  # it may have been written: nobody said that it was not
             else:
                 states.pop()
                 tally.refused += 1
 
 
 def _change(
-    id_: str, now: Document | None, rng: random.Random
+    id_: str, states: list[Document | None], rng: random.Random
 ) -> tuple[str, Document | None, Document | None]:
-    """Return a call, its body, and the document after it."""
+    """Return a call, its body, and the document after it. What is undecided is put anew."""
+    now = states[-1] if len(states) == 1 else None
     kind = rng.choice(["PUT", "PATCH", "DELETE"]) if now else "PUT"
     if kind == "DELETE":
         return kind, None, None
@@ -139,10 +142,11 @@ def _change(
 
 
 def _look(url: str, expected: dict[str, Expected], tally: Tally, number: int) -> None:
-    with httpx.Client(base_url=url, timeout=60) as client:
+    with client_of(url) as client:
         for id_, e in expected.items():
             answer = client.get(f"/v1/documents/{id_}")
-            is_ = answer.json()["document"] if answer.is_success else None
+            is_absent = answer.status_code == httpx.codes.NOT_FOUND
+            is_ = None if is_absent else answer.raise_for_status().json()["document"]
             if is_ not in [_shown(state) for state in e.states]:
                 tally.wrong.append({"round": number, "id": id_, "is": is_, "expected": e.states})
             e.states = [is_]  # what was in flight is decided now
@@ -153,42 +157,22 @@ def _shown(state: Document | None) -> Document | None:
     return state and {k: v for k, v in state.items() if not (isinstance(v, str) and not v.strip())}
 
 
-def _start(data: Path, tally: Tally) -> tuple[subprocess.Popen[bytes], str]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [*DUOLU, "serve", "--port", str(port), "--data", str(data), "--config", str(CONFIG)]
-    started, url = time.perf_counter(), f"http://127.0.0.1:{port}"
-    with (data / "serve.log").open("ab") as log:
-        server = subprocess.Popen([*command, *RESTLESS], stderr=log, start_new_session=True)
-    while not _is_ready(url):
-        if server.poll() is not None or time.perf_counter() - started > PATIENCE_S:
-            raise SystemExit(f"the service did not come back; see {data / 'serve.log'}")
-        time.sleep(0.05)
-    tally.ready_s.append(time.perf_counter() - started)
-    return server, url
+def _start(data: Path, tally: Tally) -> Service:
+    began = time.perf_counter()
+    service = started(data, RESTLESS)
+    service.wait_until_ready(PATIENCE_S)
+    tally.ready_s.append(time.perf_counter() - began)
+    return service
 
 
-def _is_ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/readyz", timeout=10).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
-def _kill_at(data: Path, number: int, moment: float, server: subprocess.Popen[bytes]) -> None:
+def _kill_at(data: Path, number: int, moment: float, service: Service) -> None:
     """Wait for a moment in [0, 1) of 6 s, or of the 0.3 s behind the next publication."""
     store, end = ArtifactStore(data / "snapshots", "snapshot"), time.monotonic() + PATIENCE_S
     before = store.current_id()
     while number % 2 and store.current_id() == before and time.monotonic() < end:
         time.sleep(0.005)
     time.sleep(moment * (0.3 if number % 2 else 6.0))
-    _kill(server)
-
-
-def _kill(server: subprocess.Popen[bytes]) -> None:
-    """End the service and whatever it had started, a compaction most of all."""
-    os.killpg(server.pid, signal.SIGKILL)
-    server.wait()
+    service.kill()
 
 
 def _catalogue(work: Path, documents: int) -> Path:
@@ -216,6 +200,7 @@ def _report(rounds: int, documents: int, tally: Tally) -> None:
     ]  # fmt: skip
     samples = {
         "ready_s": tally.ready_s, "acknowledged": tally.acknowledged, "refused": tally.refused,
+        "undecided": tally.undecided,
         "snapshots": len(tally.snapshots), "wrong": tally.wrong,
     }  # fmt: skip
     for row in rows:

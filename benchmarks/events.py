@@ -22,9 +22,10 @@ from typing import Annotated, Any
 import httpx
 import orjson
 import typer
-from documents import bare_writer, catalogue, seconds, serving
+from documents import bare_writer, catalogue, seconds
 from events_state import state_rows
 from results_file import write
+from served import client_of, serving
 
 BATCH = 1_000
 JSON, NDJSON = "application/json", "application/x-ndjson"
@@ -43,7 +44,7 @@ def main(
     indexed = (work / "indexed.jsonl").read_bytes().splitlines()
     fresh = fresh_events([orjson.loads(line)["id"] for line in indexed])
     samples: dict[str, list[float]] = {}
-    with serving(work / "data") as url, httpx.Client(base_url=url, timeout=120) as client:
+    with serving(work / "data") as service, client_of(service.url) as client:
         for round_ in range(rounds + 1):  # the first warms up
             for case, (count, ours, bare) in cases(client, fresh, events, singles).items():
                 rates = count / seconds(ours), count / seconds(lambda b=bare: b(work / "bare.db"))

@@ -32,11 +32,9 @@ import numpy as np
 import orjson
 import typer
 from freshness_load import Load
-from freshness_service import Service, serving
 from results_file import write
+from served import NEVER_FOLDED, client_of, serving
 from speed_catalogue import Asked, prepare
-
-NEVER_FOLDED = "documents.compact_rows=1000000000"
 
 
 def main(
@@ -56,8 +54,8 @@ def main(
         "bare": [], "newer": [], "writing": [], "probing": []
     }  # fmt: skip
     apart = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
-    with serving(data, city.place.models, NEVER_FOLDED) as service, apart:
-        asking = Asking(service, city.queries(500))
+    with serving(data, NEVER_FOLDED, models=city.place.models) as service, apart:
+        asking = Asking(service.url, city.queries(500))
         load = Load(service.url, city.root / "source" / "catalog.jsonl")
         asking.phase(seconds)  # warms
         samples["bare"] = [asking.phase(seconds) for _ in range(rounds)]
@@ -81,8 +79,8 @@ def main(
 class Asking:
     """One client that searches without a pause."""
 
-    def __init__(self, service: Service, queries: list[Asked]) -> None:
-        self._client = service.client()
+    def __init__(self, url: str, queries: list[Asked]) -> None:
+        self._client = client_of(url)
         self._bodies = itertools.cycle([_body(asked) for asked in queries])
 
     def phase(self, seconds: float) -> dict[str, Any]:

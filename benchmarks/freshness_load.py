@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import orjson
-from freshness_service import Service
+from served import client_of
 
 BULK = 500
 BATCH = 10
@@ -32,7 +32,7 @@ class Load:
 
     def fill(self, count: int) -> int:
         """Write so many, wait until searches see them, and return how many were written in all."""
-        with Service(self.url).client() as client:
+        with client_of(self.url) as client:
             documents = self._documents()
             for start in range(0, count, BULK):
                 seq = _write(client, documents, min(BULK, count - start))
@@ -50,7 +50,7 @@ class Load:
         thread.start()
         try:
             end = time.monotonic() + seconds
-            seen = _probe(Service(self.url), end) if probes else []
+            seen = _probe(self.url, end) if probes else []
             time.sleep(max(0.0, end - time.monotonic()))
         finally:
             ended.set()
@@ -59,7 +59,7 @@ class Load:
 
     def _keep_writing(self, rate: int, ended: threading.Event, written: list[int]) -> None:
         documents, at = self._documents(), time.monotonic()
-        with Service(self.url).client() as client:
+        with client_of(self.url) as client:
             while not ended.is_set():
                 _write(client, documents, BATCH)
                 written[0] += BATCH
@@ -85,9 +85,9 @@ def _write(client: httpx.Client, documents: Iterator[bytes], count: int) -> int:
     return int(said["seq"])
 
 
-def _probe(service: Service, end: float) -> list[float]:
+def _probe(url: str, end: float) -> list[float]:
     seen = []
-    with service.client() as client:
+    with client_of(url) as client:
         while time.monotonic() < end:
             at = time.monotonic()
             seen.append(_seconds_until_found(client, f"probe{time.monotonic_ns():x}") * 1e3)

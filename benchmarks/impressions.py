@@ -12,16 +12,11 @@ go to a folder of their own. Writes results/impressions.json with every sample.
 
 from __future__ import annotations
 
-import os
 import random
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +24,7 @@ import httpx
 import numpy as np
 import typer
 from results_file import write
+from served import Service, client_of, serving
 
 from app.corpus.impression_log import read_impressions
 from app.offline.trec import Topic, read_queries
@@ -36,7 +32,6 @@ from app.offline.trec import Topic, read_queries
 SEED = 7
 BLOCK = 100
 WARM = 100
-READY_S = 600.0
 QUIET_S = 0.5
 """Between blocks: what the one before left to be written is not charged to the next."""
 
@@ -52,12 +47,11 @@ def main(
     rows, samples = [], {}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         on, off = (_linked(data, Path(folder) / name) for name in ("on", "off"))
-        ranker = stack.enter_context(_service(off, models, "--role", "ranker"))
-        for name, more in (("local", ()), ("remote", ("--set", f"rank.url={ranker.url}"))):
-            quiet = ("--set", "impressions.enabled=false")
+        ranker = stack.enter_context(serving(off, models=models, role="ranker"))
+        for name, more in (("local", ()), ("remote", (f"rank.url={ranker.url}",))):
             with (
-                _service(on, models, *more) as logging,
-                _service(off, models, *more, *quiet) as silent,
+                serving(on, *more, models=models) as logging,
+                serving(off, *more, "impressions.enabled=false", models=models) as silent,
             ):
                 taken, spent = _ask_in_turn({"on": logging, "off": silent}, topics, rounds)
             samples[name] = {"ms": taken, "processor_ms": spent}
@@ -76,50 +70,6 @@ def _linked(data: Path, folder: Path) -> Path:
     return folder
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    client: httpx.Client
-    pid: int
-
-    @property
-    def url(self) -> str:
-        return str(self.client.base_url)
-
-    def spent_ms(self) -> float:
-        """Processor time of the process so far, in user and system."""
-        words = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(words[11]) + int(words[12])) * 1e3 / os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def _service(data: Path, models: Path, *arguments: str) -> Iterator[Service]:
-    """A service as a process of its own, warm and ready."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
-    command += ["--data", str(data), "--models", str(models), *arguments]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
-            _wait_until_ready(client, process)
-            yield Service(client, process.pid)
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + READY_S
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            if client.get("/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise SystemExit(f"{client.base_url} is not ready; try: duolu doctor")
-
-
 def _ask_in_turn(
     services: Mapping[str, Service], topics: Sequence[Topic], rounds: int
 ) -> tuple[dict[str, list[list[float]]], dict[str, list[float]]]:
@@ -130,16 +80,18 @@ def _ask_in_turn(
     rng = random.Random(SEED)
     taken: dict[str, list[list[float]]] = {name: [] for name in services}
     spent: dict[str, list[float]] = {name: [] for name in services}
-    for service in services.values():
-        _ask(service.client, rng.choices(topics, k=WARM))
-    time.sleep(QUIET_S)
-    for _ in range(rounds):
-        block = rng.choices(topics, k=BLOCK)
-        for name in rng.sample(sorted(services), k=len(services)):
-            before = services[name].spent_ms()
-            taken[name].append(_ask(services[name].client, block))
-            time.sleep(QUIET_S)
-            spent[name].append(services[name].spent_ms() - before)
+    with ExitStack() as stack:
+        clients = {n: stack.enter_context(client_of(s.url)) for n, s in services.items()}
+        for client in clients.values():
+            _ask(client, rng.choices(topics, k=WARM))
+        time.sleep(QUIET_S)
+        for _ in range(rounds):
+            block = rng.choices(topics, k=BLOCK)
+            for name in rng.sample(sorted(services), k=len(services)):
+                before = services[name].spent_ms()
+                taken[name].append(_ask(clients[name], block))
+                time.sleep(QUIET_S)
+                spent[name].append(services[name].spent_ms() - before)
     return taken, spent
 
 
