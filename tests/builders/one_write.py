@@ -1,4 +1,4 @@
-"""A gateway that takes one write and ends: to be watched from outside.
+"""A gateway that takes one document and one event, and ends: to be watched from outside.
 
 python -m tests.builders.one_write DATA
 """
@@ -12,5 +12,8 @@ from tests.builders.servers import gateway
 
 if __name__ == "__main__":
     with gateway(Path(sys.argv[1])) as client:
-        client.put("/v1/documents/warm", json={"title": "warm"}).raise_for_status()
-        client.put("/v1/documents/traced", json={"title": "traced"}).raise_for_status()
+        for name in ("warm", "traced"):
+            client.put(f"/v1/documents/{name}", json={"title": name}).raise_for_status()
+        for name in ("warm", "traced"):
+            event = {"event_id": f"{name}-event", "action_name": "search", "timestamp": 1}
+            client.post("/v1/events", json=event).raise_for_status()

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import orjson
+import pytest
 
 from tests.builders import city_rows
 from tests.builders.databases import required
@@ -32,17 +33,28 @@ def test_nothing_acknowledged_is_lost_torn_or_back_when_writers_and_compactions_
     assert found["snapshots"] >= ROUNDS // 2  # so many compactions came through in between
 
 
-def test_a_write_is_synced_to_disk_before_it_is_answered(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What a gateway asked of the system while it took a document, then an event."""
     strace = required("strace", "strace")
-    publish_snapshot(city_rows(20), tmp_path / "data")
-    trace = tmp_path / "trace"
+    folder = tmp_path_factory.mktemp("traced")
+    publish_snapshot(city_rows(20), folder / "data")
+    trace = folder / "trace"
     watched = [strace, "-f", "-y", "-s", "400", "-e", f"trace={CALLS}", "-o", str(trace)]
-    command = [sys.executable, "-m", "tests.builders.one_write", str(tmp_path / "data")]
+    command = [sys.executable, "-m", "tests.builders.one_write", str(folder / "data")]
     subprocess.run([*watched, *command], cwd=ROOT, check=True, capture_output=True)
-    calls = trace.read_text(errors="replace").splitlines()
-    asked = first(calls, r'"PUT /v1/documents/traced', 0)
-    written = first(calls, r"pwrite64\(\d+<[^>]*documents\.db-wal>", asked)
-    synced = first(calls, r"f(data)?sync\(\d+<[^>]*documents\.db-wal>", written)
+    return trace.read_text(errors="replace").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("file", "call"), [("documents", "PUT /v1/documents/traced"), ("events", "traced-event")]
+)
+def test_a_write_is_synced_to_disk_before_it_is_answered(
+    calls: list[str], file: str, call: str
+) -> None:
+    asked = first(calls, call, 0)
+    written = first(calls, rf"pwrite64\(\d+<[^>]*{file}\.db-wal>", asked)
+    synced = first(calls, rf"f(data)?sync\(\d+<[^>]*{file}\.db-wal>", written)
     thread = calls[synced].split()[0]
     done = synced
     if "unfinished" in calls[synced]:
