@@ -7,6 +7,7 @@ the scorer cannot express, and `scored_by` says so.
 from __future__ import annotations
 
 import logging
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,6 @@ class LightGbmModel:
         self.booster = booster
         self.feature_names = feature_names
         self.tables, self.scored_by = _tables_of(booster)
-        self._paths: Paths | None = None
-        self._edges: Edges | None = None
 
     @classmethod
     def open(cls, file: Path, feature_names: tuple[str, ...]) -> LightGbmModel:
@@ -82,9 +81,8 @@ class LightGbmModel:
         the score in float64. Of a model that it cannot read, LightGBM's own `pred_contrib`, which
         gives the same. Raises FeatureMismatch for linear trees, which that does not know.
         """
-        edges = self._edges_once()
-        if edges is not None:
-            return edges.base, contributions(edges, features)
+        if self._edges is not None:
+            return self._edges.base, contributions(self._edges, features)
         return self._told_by_lightgbm(features)
 
     def _told_by_lightgbm(self, features: F32) -> tuple[float, F64]:
@@ -102,27 +100,25 @@ class LightGbmModel:
         By `trees.paths`, which gives exactly 0 to a feature that both have alike; of a model that
         it cannot read, the difference of two rows' contributions.
         """
-        paths = self._paths_once()
-        if paths is not None:
-            return differences(paths, features, other)
+        if self._paths is not None:
+            return differences(self._paths, features, other)
         _, told = self.contributions(np.concatenate([features, other[None]]))
         apart: F64 = told[:-1] - told[-1]
         return apart
 
-    def _edges_once(self) -> Edges | None:
-        """Read the trees for the first row that is asked for; None where they cannot be read."""
-        if self.tables is not None and self._edges is None:
-            try:
-                self._edges = edges_of(self.trees())
-            except NotExpressible as why:
-                log.info("the model is explained by LightGBM: it has %s", why)
-        return self._edges
+    @cached_property
+    def _edges(self) -> Edges | None:
+        """Read for the first row that is asked for; None where the trees cannot be read."""
+        try:
+            return None if self.tables is None else edges_of(self.trees())
+        except NotExpressible as why:
+            log.info("the model is explained by LightGBM: it has %s", why)
+            return None
 
-    def _paths_once(self) -> Paths | None:
-        """Read the trees for the first difference that is asked for; few models ever are."""
-        if self.tables is not None and self._paths is None:
-            self._paths = paths_of(self.trees())
-        return self._paths
+    @cached_property
+    def _paths(self) -> Paths | None:
+        """Read for the first difference that is asked for; few models ever are."""
+        return None if self.tables is None else paths_of(self.trees())
 
 
 def _tables_of(booster: Any) -> tuple[Tables | None, str]:

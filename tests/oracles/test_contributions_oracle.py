@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import combinations
 from math import factorial
 from typing import Any
 
+import lightgbm
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -108,6 +110,19 @@ def test_trees_that_do_not_count_their_rows_are_explained_by_lightgbm():
     assert edges_of([]).base == 0.0
 
 
+def test_a_model_whose_trees_cannot_be_explained_is_read_once_and_not_at_each_row(monkeypatch):
+    text = train(5, "regression", 3, 8, 4).model_to_string()
+    uncounted = re.sub(r"^leaf_count=.*$", lambda m: re.sub(r"\d", "0", m[0]), text, flags=re.M)
+    booster = lightgbm.Booster(model_str=uncounted)
+    model, written = LightGbmModel(booster, ("a", "b", "c")), []
+    assert model.tables is not None  # scored by our own scorer all the same
+    as_text = booster.model_to_string
+    monkeypatch.setattr(booster, "model_to_string", lambda: written.append(1) or as_text())
+    for _ in range(3):
+        model.contributions(np.zeros((1, 3), np.float32))
+    assert written == [1]
+
+
 @pytest.mark.parametrize("n", [0, 1])
 def test_few_rows_and_no_trees_are_explained_as_well(n):
     model = LightGbmModel(train(1, "regression", 3, 2, 1), ("a", "b", "c"))
@@ -118,8 +133,6 @@ def test_few_rows_and_no_trees_are_explained_as_well(n):
 
 
 def test_a_model_that_only_lightgbm_can_score_is_explained_by_lightgbm():
-    import lightgbm
-
     rng = np.random.default_rng(3)
     x = np.abs(np.round(rng.standard_normal((400, 3)) * 3)).astype(np.float32)
     options = {"objective": "regression", "verbosity": -1, "zero_as_missing": True}
