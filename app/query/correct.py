@@ -25,6 +25,7 @@ VOWELS = frozenset("aeiou")
 LONGEST_RUN = 8  # Chinese characters looked at together
 _FREE = re.compile(rb"\x00+")
 MOST_CHANGES = 4  # in one query: more is another query
+ROUNDS = 4
 
 
 class Change(NamedTuple):
@@ -43,8 +44,20 @@ class Word(NamedTuple):
 def correct(text: str, reading: Reading, snapshot: Snapshot) -> str | None:
     """Return a text in normal form put right, None where nothing is to be changed.
 
-    `reading` is the text's: what it names and bounds is right as it stands.
+    `reading` is the text's: what it names and bounds is right as it stands. Of two slips side by
+    side one may hide the other, so what was put right is looked at again.
     """
+    right = None
+    for _ in range(ROUNDS):
+        found = _put_right(text, reading, snapshot)
+        if found is None:
+            break
+        text = right = found
+        reading = snapshot.reader.read(text)
+    return right
+
+
+def _put_right(text: str, reading: Reading, snapshot: Snapshot) -> str | None:
     changes = list(_changes(text, reading, snapshot))
     if not changes or len(changes) > MOST_CHANGES:
         return None
