@@ -124,7 +124,7 @@ class Engine:
         result, why = await explain_page(ctx, result, asked)
         cursor = self.pages.seal(request, ctx, result)
         took_ms = (time.perf_counter() - started) * 1e3
-        return Answer(ctx, result, timings, took_ms, why, by.assigned, cursor)
+        return Answer(ctx, result, timings, took_ms, why, by.assigned, cursor, by.ranker)
 
     async def frame(
         self,

@@ -14,7 +14,7 @@ from typing import Any
 from app.corpus.impression_log import read_impressions
 from app.domain.errors import DuoluError, InvalidInput
 from app.rank.dependencies import uses_of
-from app.settings import RetentionSettings
+from app.settings.kept import RetentionSettings
 from app.snapshot.artifact import remove_directory
 from app.snapshot.store import ArtifactStore
 

@@ -51,6 +51,7 @@ class Answer:
     explanation: Explanation | None = None  # of the page, where it was asked for and ranked
     assigned: Assigned | None = None  # the experiment that chose the release
     next_cursor: str | None = None  # leads to what comes after the page
+    ranker: Ranker | None = None  # who ranked it; None: fused order
 
 
 def make_context(

@@ -45,6 +45,7 @@ class SearchRequest:
     group_by: str | None = None
     highlights: Any = None  # true, or fields
     explain: bool = False
+    trace: bool = False  # keep what every stage made of it
     strict: bool = False  # a partial answer is an error
     timeout_ms: float | None = None  # None takes the service's own
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from app.domain.errors import InvalidInput
 from app.domain.live import NEWEST
+from app.settings.kept import ImpressionSettings, RetentionSettings, TraceSettings
 from app.settings.section import Section
 from app.settings.select import RuleSettings, SelectSettings
 
@@ -183,32 +184,6 @@ class ReindexSettings(Section):
     keep_snapshots: int = Field(3, ge=2, description="newest that served, for rollback")
 
 
-class ImpressionSettings(Section):
-    """The log of what was shown, which training reads. docs/impressions.md."""
-
-    enabled: bool = Field(True, description="false: nothing is logged, nothing is learned from it")
-    sample: float = Field(1.0, ge=0, le=1, description="share of searches, chosen by request_id")
-    unshown: int = Field(10, ge=0, le=100, description="candidates logged beside those shown")
-    retention_days: int = Field(90, ge=1, description="whole days older than that are deleted")
-    flush_seconds: float = Field(
-        30.0, gt=0, le=3600, description="between files; a crash loses so much"
-    )
-    max_queue: int = Field(
-        1000, gt=0, le=100_000, description="searches waiting to be logged; more are dropped"
-    )
-
-
-class RetentionSettings(Section):
-    """What is kept of tables and releases, beside all that unexpired impressions name."""
-
-    tables: int = Field(3, ge=2, description="newest, and newest that served")
-    releases: int = Field(5, ge=2, description="of each model: newest, and newest that served")
-    release_days: float = Field(30.0, ge=0, description="younger releases stay in any case")
-    deletion_begins_after_minutes: float = Field(
-        60.0, ge=10, le=1440, description="of what is left of somebody, after they were forgotten"
-    )
-
-
 class TablesSettings(Section):
     """What the event log teaches, each time that tables are built."""
 
@@ -239,6 +214,7 @@ class Settings(Section):
     state: StateSettings = StateSettings()
     impressions: ImpressionSettings = ImpressionSettings()
     retention: RetentionSettings = RetentionSettings()
+    trace: TraceSettings = TraceSettings()
 
     @classmethod
     def load(

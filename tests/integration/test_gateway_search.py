@@ -135,7 +135,8 @@ def test_every_request_is_one_json_line_without_the_query(client, caplog):
 def test_the_description_lists_every_call(client):
     paths = client.get("/openapi.json").json()["paths"]
     assert set(paths) == {
-        "/v1/search", "/v1/explain", "/v1/documents", "/v1/documents/{document_id}",
+        "/v1/search", "/v1/explain", "/v1/trace/{request_id}", "/v1/documents",
+        "/v1/documents/{document_id}",
         "/v1/snapshots", "/v1/releases", "/v1/releases/{release_id}/activate", "/livez", "/readyz",
         "/metrics", "/v1/events", "/v1/users/{user_id}", "/v1/suggest",
     }  # fmt: skip

@@ -14,7 +14,7 @@ from app.rank.dependencies import MAX_RELEASES, order
 from app.rank.local import LocalRanker
 from app.rank.proofs import fingerprint
 from app.rank.release import open_release, refuse_if_foreign
-from app.settings import RetentionSettings
+from app.settings.kept import RetentionSettings
 from app.snapshot.artifact import read_manifest, seal
 from app.snapshot.store import ArtifactStore
 from tests.builders import city_rows, make_snapshot

@@ -20,7 +20,7 @@ from app.offline.retention import (
     remove,
     remove_old_snapshots,
 )
-from app.settings import RetentionSettings
+from app.settings.kept import RetentionSettings
 from app.snapshot.artifact import seal
 from app.snapshot.store import ArtifactStore
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from app.domain.errors import InvalidQuery
 from app.domain.query import GeoPoint
 from app.online.gateway.schemas import (
-    NOT_BUILT,
     SearchBody,
     openapi_of_body,
     request_of_body,
@@ -98,19 +97,6 @@ def test_an_unknown_field_is_answered_with_the_known_ones():
     assert "user_id" in refusal(body(userid="u")).members["remedy"]
 
 
-@pytest.mark.parametrize("name", NOT_BUILT)
-def test_what_is_not_built_yet_is_refused_by_name(name):
-    problem = refusal(body(query="tea", **{name: ["category"]}))
-    assert problem.members["field"] == name
-    assert "not built yet in this version" in problem.detail
-
-
-@pytest.mark.parametrize("name", NOT_BUILT)
-@pytest.mark.parametrize("nothing", [None, False, []])
-def test_asking_for_nothing_of_what_is_not_built_is_fine(name, nothing):
-    assert request_of_body(body(**{name: nothing})) == SearchRequest()
-
-
 def test_a_url_parameter_given_twice_or_unknown_is_refused():
     for pairs, field in [([("q", "a"), ("q", "b")], "q"), ([("query", "a")], "query")]:
         with pytest.raises(Problem) as caught:
@@ -134,7 +120,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=8,
 )
-field_names = st.sampled_from([*SearchBody.model_fields, *NOT_BUILT]) | st.text()
+field_names = st.sampled_from([*SearchBody.model_fields]) | st.text()
 
 
 def outcome(raw: bytes) -> SearchRequest | Problem:

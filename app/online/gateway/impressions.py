@@ -18,7 +18,7 @@ from app.pipeline.shadow import OUTCOMES, Shadow
 from app.query.understand import SearchRequest
 from app.rank.ranker import Keep
 from app.rank.shadow import ShadowRanker
-from app.settings import ImpressionSettings
+from app.settings.kept import ImpressionSettings
 
 BEST = 50
 """A ranker elsewhere returns the features of so many best: a page that goes further is flagged."""

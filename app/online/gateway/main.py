@@ -14,6 +14,7 @@ from app.online.gateway import (
     explaining,
     routes,
     suggest,
+    tracing,
     users,
     writing,
 )
@@ -26,12 +27,13 @@ DESCRIPTION = "Many recall channels at once, ranked by a model that learns from 
 def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
     """Wire one gateway. `key` guards administration; None leaves it open."""
     patience_ms = settings.service.timeout_ms
-    calls = (routes, suggest, explaining, documents, events, users, console)
+    calls = (routes, suggest, explaining, tracing, documents, events, users, console)
     routers = [module.router for module in calls]
     app = application.create(
         engine, settings, key, routers, "gateway", "Duolu", DESCRIPTION, patience_ms
     )
     app.state.impressions = attach(app.state.service)
+    app.state.tracing = tracing.attach(app.state.service)
     app.state.documents = writing.attach(app.state.service)
     app.state.behaviour = behaviour.attach(app.state.service)
     app.state.console = console.load()

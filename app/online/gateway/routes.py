@@ -15,6 +15,7 @@ from app.online.gateway.schemas import (
     request_of_body,
     request_of_params,
 )
+from app.online.gateway.tracing import ASKED, EXPLAINED, Tracing
 from app.online.json_body import JSON, to_json
 from app.online.limits import read_body
 from app.online.problems import RETRY, Problem
@@ -40,13 +41,18 @@ async def search_by_body(request: Request) -> Response:
 
 async def _search(request: Request, asked: SearchRequest) -> Response:
     service = service_of(request)
-    if asked.explain:
+    if asked.explain or asked.trace:
         require_key(request, service.key)  # it says how the model works, and takes its time
     log: ImpressionLog | None = request.app.state.impressions
+    tracing: Tracing = request.app.state.tracing
     with service.admission.enter():
         asked, missing = await service.door.searcher(asked, is_logged=log is not None)
         keep = log.keep if log else None
         answer = await service.engine.search(asked, keep=keep, missing=missing)
+        if asked.explain or asked.trace:
+            answer = await tracing.keep(answer, EXPLAINED if asked.explain else ASKED)
+        elif asked.cursor is None:  # a later page went through no stages
+            tracing.offer(answer)
     _record(request, service, asked, answer)
     if asked.strict and answer.result.degraded:
         raise _partial_answer(answer.result.degraded)

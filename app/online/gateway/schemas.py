@@ -13,8 +13,6 @@ from app.online.problems import refused_field
 from app.query.understand import MAX_ID_CHARACTERS, SearchRequest, place
 
 DocumentId = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]
-NOT_BUILT = ("trace",)
-NOT_ASKED: tuple[Any, ...] = (None, False, "", [], {}, "false")
 
 
 class Location(BaseModel):
@@ -50,6 +48,7 @@ class SearchBody(BaseModel):
     highlights: bool | list[str] = Field(False, description="mark matches: true, or fields")
     correct: bool = Field(True, description="put right what the catalogue does not know")
     explain: bool = Field(False, description="say what each feature adds to a score")
+    trace: bool = Field(False, description="keep every stage for GET /v1/trace/{request_id}")
     strict: bool = Field(False, description="a partial answer is 503")
     timeout_ms: float | None = Field(None, description="1 to 60000")
 
@@ -85,6 +84,7 @@ class SearchParams(BaseModel):
     highlights: str | None = Field(None, description="true, or fields with commas between")
     correct: bool = True
     explain: bool = False
+    trace: bool = False
     strict: bool = False
     timeout_ms: float | None = None
 
@@ -112,7 +112,6 @@ def request_of_body(body: bytes) -> SearchRequest:
 
 def request_of_fields(fields: dict[str, Any]) -> SearchRequest:
     """Read a search. Raises a 400 problem naming what is wrong."""
-    _refuse_unbuilt(fields)
     asked = parse(SearchBody, fields)
     location = asked.location
     return SearchRequest(
@@ -133,6 +132,7 @@ def request_of_fields(fields: dict[str, Any]) -> SearchRequest:
         highlights=asked.highlights or None,
         correct=asked.correct,
         explain=asked.explain,
+        trace=asked.trace,
         strict=asked.strict,
         timeout_ms=asked.timeout_ms,
     )
@@ -141,7 +141,6 @@ def request_of_fields(fields: dict[str, Any]) -> SearchRequest:
 def request_of_params(pairs: Iterable[tuple[str, str]]) -> SearchRequest:
     """Read the parameters of a URL. Raises a 400 problem naming what is wrong."""
     fields = once_each(pairs)
-    _refuse_unbuilt(fields)
     asked = parse(SearchParams, fields)
     names = [] if asked.channels is None else [n.strip() for n in asked.channels.split(",")]
     return SearchRequest(
@@ -161,6 +160,7 @@ def request_of_params(pairs: Iterable[tuple[str, str]]) -> SearchRequest:
         highlights=asked.highlights == "true" or _names(asked.highlights) or None,
         correct=asked.correct,
         explain=asked.explain,
+        trace=asked.trace,
         strict=asked.strict,
         timeout_ms=asked.timeout_ms,
     )
@@ -206,11 +206,3 @@ def once_each(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
             raise refused_field(name, value, "given twice", "give it once")
         fields[name] = value
     return fields
-
-
-def _refuse_unbuilt(fields: dict[str, Any]) -> None:
-    """Name what this version cannot do yet; asking for nothing of it is fine."""
-    for name in NOT_BUILT:
-        value = fields.pop(name, None)
-        if not any(value is none or value == none for none in NOT_ASKED):
-            raise refused_field(name, value, "not built yet in this version", "leave it out")
