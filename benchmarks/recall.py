@@ -46,6 +46,8 @@ WORDS = (
     "民宿 亲子",
     "room near metro",
     "故宫 胡同",
+    "300元以下 整套房子 北京",
+    "entire home under 500, at least 2 bedrooms",
 )
 
 
@@ -138,7 +140,7 @@ def filtered(place: Workplace, samples: dict[str, Any]) -> list[dict[str, Any]]:
     snapshot, rows = place.snapshot(), []
     rng = np.random.default_rng(SEED)
     with Replay(place.settings, snapshot, place.tables(snapshot)) as replay:
-        for name in ("lexical", "vector", "geo", "popular"):
+        for name in ("lexical", "vector", "geo", "popular", "structured"):
             channel = _channel(replay, name)
             for share in (0.1, 0.01, 0.001):
                 found = list(_recalls(replay, channel, share, rng))

@@ -6,14 +6,14 @@ that are dead are masked like any other: who asks leaves them out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numba import njit
 
 from app.corpus.documents import Documents
 from app.corpus.geometry import within_box, within_km
-from app.domain.arrays import F64, I32, I64, Bools
+from app.domain.arrays import F64, I32, I64, Bools, Rows
 from app.domain.errors import UnknownName
 from app.domain.filters import AllOf, AnyOf, Box, Filter, Not, OneOf, Range, RowMask, Within
 
@@ -37,10 +37,21 @@ def _allowed(node: Filter, documents: Documents) -> Bools:
         case AllOf(parts):
             return _combined(np.logical_and, (_allowed(p, documents) for p in parts), documents)
         case AnyOf(parts):
-            return _combined(np.logical_or, (_allowed(p, documents) for p in parts), documents)
+            wanted = _joined(parts)
+            return _combined(np.logical_or, (_allowed(p, documents) for p in wanted), documents)
         case Not(part):
             matching = _allowed(part, documents)
             return np.logical_not(matching, out=matching)
+
+
+def _joined(parts: Sequence[Filter]) -> list[Filter]:
+    """Make one condition of those on keywords of the same field: any of the words of any."""
+    words: dict[str, list[str]] = {}
+    for part in parts:
+        if isinstance(part, OneOf):
+            words.setdefault(part.field, []).extend(part.values)
+    joined = [OneOf(field, tuple(dict.fromkeys(values))) for field, values in words.items()]
+    return [*joined, *(part for part in parts if not isinstance(part, OneOf))]
 
 
 def _combined(
@@ -92,12 +103,19 @@ def _one_of(node: OneOf, documents: Documents) -> Bools:
     codes = column.names.find_all(node.values)
     for code in codes:
         if 0 <= code < len(column.postings):
-            allowed[column.postings[code]] = True
+            _allow(column.postings[code], allowed)
     if len(documents) > documents.counted:
         is_wanted = np.zeros(len(column.names), np.bool_)
         is_wanted[codes[codes >= 0]] = True
         _scan(column.codes.offsets, column.codes.values, is_wanted, documents.counted, allowed)
     return allowed
+
+
+@njit(cache=True, nogil=True)
+def _allow(rows: Rows, allowed: Bools) -> None:
+    """NumPy's assignment at places takes five times as long."""
+    for row in rows:
+        allowed[row] = True
 
 
 @njit(cache=True, nogil=True)

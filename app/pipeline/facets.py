@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from app.corpus.schema import FieldType
-from app.domain.arrays import I32, I64, Rows
+from app.domain.arrays import Rows
+from app.pipeline.value_counts import count_values
 from app.recall.newer import numbers_of
 from app.snapshot.context import SearchContext
 
@@ -49,7 +49,7 @@ def _facet(ctx: SearchContext, name: str, rows: Rows) -> Facet:
 
 def _of_keywords(ctx: SearchContext, name: str, rows: Rows) -> Facet:
     column = ctx.snapshot.documents.keywords[name]
-    counts, having = count_codes(column.codes.offsets, column.codes.values, rows, len(column.names))
+    counts, having = count_values(column, ctx.snapshot.documents.counted, rows)
     used = np.flatnonzero(counts)
     if used.size > MOST_VALUES:
         floor = np.partition(counts[used], used.size - MOST_VALUES)[used.size - MOST_VALUES]
@@ -59,21 +59,3 @@ def _of_keywords(ctx: SearchContext, name: str, rows: Rows) -> Facet:
     named = [(column.names.strings[int(c)], int(counts[c])) for c in shown]
     named.sort(key=lambda v: (-v[1], v[0]))
     return Facet(tuple(named[:MOST_VALUES]), int(used.size), int(having))
-
-
-@njit(cache=True, nogil=True)
-def count_codes(offsets: I64, codes: I32, rows: Rows, size: int) -> tuple[I64, int]:
-    """Return how many of the rows have each code, and how many have any.
-
-    A row that lists a value twice counts once.
-    """
-    counts, having = np.zeros(size, np.int64), 0
-    for row in rows:
-        start, end = offsets[row], offsets[row + 1]
-        having += end > start
-        for at in range(start, end):
-            is_first = True
-            for before in range(start, at):
-                is_first = is_first and codes[before] != codes[at]
-            counts[codes[at]] += is_first
-    return counts, having

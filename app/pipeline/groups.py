@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from app.domain.arrays import I32, I64, Rows
-from app.pipeline.facets import count_codes
+from app.pipeline.value_counts import count_values
 from app.snapshot.context import SearchContext
 
 
@@ -38,7 +38,7 @@ def _first_of_each(codes: I32) -> I64:
 def groups_of(ctx: SearchContext, field: str, page: Rows, matching: Rows) -> tuple[Group, ...]:
     """Say of each row of a page which group it stands for and how many match in it."""
     column = ctx.snapshot.documents.keywords[field]
-    counts, _ = count_codes(column.codes.offsets, column.codes.values, matching, len(column.names))
+    counts, _ = count_values(column, ctx.snapshot.documents.counted, matching)
     return tuple(
         Group(None, 1) if code < 0 else Group(column.names.strings[code], max(int(counts[code]), 1))
         for code in column.single(page).tolist()

@@ -10,7 +10,7 @@ import pytest
 from app.corpus.geometry import haversine_km
 from app.domain.filters import RowMask
 from app.domain.query import GeoPoint
-from app.recall.channels.geo import GeoChannel
+from app.recall.channels.geo import SCAN_COST, GeoChannel
 
 N = 3_000
 
@@ -72,8 +72,10 @@ def test_geo_is_the_nearest_of_all_from_a_thousand_origins(radius_km):
         assert hits.scores.tolist() == scores
 
 
+@pytest.mark.parametrize("scan_cost", [0.01, 1, SCAN_COST])  # the tree alone, then both
 @pytest.mark.parametrize("share", [0.5, 0.1, 0.01, 0.001, 0])
-def test_a_filter_is_applied_inside(share):
+def test_a_filter_is_applied_inside(share, scan_cost, monkeypatch):
+    monkeypatch.setattr("app.recall.channels.geo.SCAN_COST", scan_cost)
     geo = channel(500.0)
     for i, (lat, lon) in enumerate(origins(60)):
         allowed = np.random.default_rng(i).random(N) < share

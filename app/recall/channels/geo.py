@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 
 from app.corpus.documents import Documents
 from app.corpus.geometry import chord_of_km, haversine_km, unit_vectors
-from app.domain.arrays import F32, F64, I64, Array, Bools, Rows
+from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.domain.query import GeoPoint
@@ -47,6 +47,8 @@ class GeoChannel:
     lons: F64
     n: int  # rows of the snapshot
     rows: Rows  # (p,) ascending, those that have a place
+    points: F64  # (p, 3) on the unit sphere
+    places: I32  # (n,) where each row stands among them, -1 without a place
     tree: cKDTree | None  # over `rows`; None when there are none
     radius_km: float
     newer: NewerPlaces | None = None  # of rows that came after the snapshot
@@ -69,7 +71,9 @@ class GeoChannel:
         points = unit_vectors(lats[rows], lons[rows])
         # sliding midpoint: half the time to build, and equal points are no worst case
         tree = cKDTree(points, balanced_tree=False, compact_nodes=False) if rows.size else None
-        return cls(lats, lons, lats.size, rows, tree, radius_km)
+        places = np.full(lats.size, -1, np.int32)
+        places[rows] = np.arange(rows.size, dtype=np.int32)
+        return cls(lats, lons, lats.size, rows, points, places, tree, radius_km)
 
     def follow(self, view: Snapshot, tables: Tables) -> Self:
         """Places of documents do not change in place: only new rows have to be looked at."""
@@ -93,30 +97,37 @@ class GeoChannel:
         return ChannelHits(NAME, *top_rows(near, scores, k))
 
     def _near(self, origin: GeoPoint, k: int, mask: RowMask | None) -> Rows:
-        """Return allowed rows among which the k nearest are."""
-        if mask is None:
-            return self._from_tree(origin, k, k, None)
-        if mask.count * mask.count <= SCAN_COST * k * self.rows.size:
-            rows = np.flatnonzero(mask.allowed).astype(np.int32)
-            return rows[np.isfinite(self.lats[rows]) & np.isfinite(self.lons[rows])]
-        expected = k * self.rows.size // mask.count
-        return self._from_tree(origin, k, expected, mask.allowed)
+        """Return allowed rows among which the k nearest are.
 
-    def _from_tree(self, origin: GeoPoint, k: int, expected: int, allowed: Array | None) -> Rows:
-        """Ask for more and more neighbours, until none that is left out could be among the k."""
-        assert self.tree is not None
-        point = _unit_vector(origin.lat, origin.lon)
-        asked = min(expected + expected // 4 + 16, self.rows.size)
-        reach = _no_nearer_than(chord_of_km(self.radius_km))
-        while True:
-            answer = self.tree.query(point, asked, distance_upper_bound=reach)
-            chords, at = np.atleast_1d(answer[0]), np.atleast_1d(answer[1])  # one is a number
-            rows: Rows
-            rows, kept = _pick(chords, at, self.rows, EVERYTHING if allowed is None else allowed)
-            is_all = asked == self.rows.size or not math.isfinite(chords[-1])
-            if is_all or (kept.size >= k and _no_nearer_than(kept[k - 1]) < chords[-1]):
+        The tree is asked for more and more neighbours, for of those nearby the filter may allow
+        few or none, and no further than measuring all allowed rows costs.
+        """
+        allowed, count = EVERYTHING, self.rows.size
+        if mask is not None:
+            allowed, count = mask.allowed, mask.count
+        expected = k * self.rows.size // max(count, 1)
+        asked = expected + expected // 4 + 16
+        while asked * SCAN_COST < count:
+            rows = self._from_tree(origin, k, asked, allowed)
+            if rows is not None:
                 return rows
-            asked = min(4 * asked, self.rows.size)
+            asked *= 4
+        at = self.places if mask is None else self.places[np.flatnonzero(allowed)]
+        return self.rows[_nearest(self.points, at[at >= 0], origin, k)]
+
+    def _from_tree(self, origin: GeoPoint, k: int, asked: int, allowed: Bools) -> Rows | None:
+        """Return the same from so many neighbours; None if one that is left out could be nearer."""
+        assert self.tree is not None
+        asked = min(asked, self.rows.size)
+        reach = _no_nearer_than(chord_of_km(self.radius_km))
+        point = _unit_vector(origin.lat, origin.lon)
+        answer = self.tree.query(point, asked, distance_upper_bound=reach)
+        chords, at = np.atleast_1d(answer[0]), np.atleast_1d(answer[1])  # one is a number
+        rows: Rows
+        rows, kept = _pick(chords, at, self.rows, allowed)
+        is_all = asked == self.rows.size or not math.isfinite(chords[-1])
+        is_enough = kept.size >= k and _no_nearer_than(kept[k - 1]) < chords[-1]
+        return rows if is_all or is_enough else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,22 +145,27 @@ class NewerPlaces:
 
     def near(self, origin: GeoPoint, k: int, mask: RowMask | None) -> Rows:
         """Return allowed rows among which the k nearest are, by their chords."""
-        rows, points = self.rows, self.points
+        at = np.arange(self.rows.size, dtype=np.int32)
         if mask is not None:
-            allowed = mask.allowed[rows]
-            rows, points = rows[allowed], points[allowed]
-        if rows.size <= k:
-            return rows
-        chords: F64 = _chords(points, *_unit_vector(origin.lat, origin.lon))
-        near: Rows = rows[chords <= _no_nearer_than(float(np.partition(chords, k - 1)[k - 1]))]
-        return near
+            at = at[mask.allowed[self.rows]]
+        return self.rows[_nearest(self.points, at, origin, k)]
+
+
+def _nearest(points: F64, at: I32, origin: GeoPoint, k: int) -> I32:
+    """Return those of the places `at` among which the k nearest points are, by their chords."""
+    if at.size <= k:
+        return at
+    chords: F64 = _chords(points, at, *_unit_vector(origin.lat, origin.lon))
+    near: I32 = at[chords <= _no_nearer_than(float(np.partition(chords, k - 1)[k - 1]))]
+    return near
 
 
 @njit(cache=True, nogil=True)
-def _chords(points: F64, x: float, y: float, z: float) -> F64:
-    out = np.empty(len(points), np.float64)
-    for i in range(len(points)):
-        a, b, c = points[i, 0] - x, points[i, 1] - y, points[i, 2] - z
+def _chords(points: F64, at: I32, x: float, y: float, z: float) -> F64:
+    out = np.empty(at.size, np.float64)
+    for i in range(at.size):
+        point = at[i]
+        a, b, c = points[point, 0] - x, points[point, 1] - y, points[point, 2] - z
         out[i] = math.sqrt(a * a + b * b + c * c)
     return out
 

@@ -139,23 +139,27 @@ class VectorChannel:
         if self.graph is None or self._is_scanned(count, width):
             positions = np.arange(count) if allowed is None else np.flatnonzero(allowed)
             return self._ranked(query, positions, k)
-        return self._from_graph(self.graph, query, width, allowed, k)
+        return self._from_graph(self.graph, query, width, allowed, count, k)
 
     def _is_scanned(self, count: int, width: int) -> bool:
         """Tell whether measuring `count` rows is exact at no higher cost than the beam."""
         return count <= max(self.options.exact_below, self.options.scans_per_beam * width)
 
     def _from_graph(
-        self, graph: Graph, query: F32, width: int, allowed: Bools | None, k: int
+        self, graph: Graph, query: F32, width: int, allowed: Bools | None, count: int, k: int
     ) -> tuple[Rows, F32]:
         """Rank all that the beam found, so that a smaller k gives a prefix of a larger one.
 
-        Who asks for more gets the rest from a wider beam, behind the last of the usual one.
+        Who asks for more, or whose filter left the beam too little, gets the rest from a wider
+        beam, or from all rows where that is cheaper, behind the last of the usual one.
         """
         rows, scores = self._ranked(query, graph.near(query, width, allowed), width)
         if k <= rows.size or not rows.size or scores[-1] <= 0:
             return rows[:k], scores[:k]
-        wide = graph.near(query, min(WIDEST * width, self.rows.size), allowed)
+        if allowed is not None and self._is_scanned(count, WIDEST * width):
+            wide = np.flatnonzero(allowed)
+        else:
+            wide = graph.near(query, min(WIDEST * width, self.rows.size), allowed)
         more, lower = self._ranked(query, wide, wide.size)
         behind = (lower < scores[-1]) | ((lower == scores[-1]) & (more > rows[-1]))
         rows, scores = np.append(rows, more[behind]), np.append(scores, lower[behind])
