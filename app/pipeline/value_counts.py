@@ -24,12 +24,14 @@ def count_values(column: KeywordColumn, counted: int, rows: Rows) -> tuple[I64, 
     own = int(np.searchsorted(rows, counted))
     listed = codes.values.size / max(len(codes), 1) * own
     if listed * READ_COST < postings.values.size:
-        return _count_codes(codes.offsets, codes.values, rows, size)
+        few: tuple[I64, int] = _count_codes(codes.offsets, codes.values, rows, size)
+        return few
+    counts: I64
     counts, having = _count_codes(codes.offsets, codes.values, rows[own:], size)
     is_wanted = np.zeros(counted, np.bool_)
-    more = _count_lists(postings.offsets, postings.values, rows[:own], is_wanted)
+    more: I64 = _count_lists(postings.offsets, postings.values, rows[:own], is_wanted)
     counts[: more.size] += more
-    return counts, having + _count_any(codes.offsets, rows[:own])
+    return counts, int(having + _count_any(codes.offsets, rows[:own]))
 
 
 @njit(cache=True, nogil=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
+from functools import cache
 
 import numpy as np
 import pytest
@@ -72,13 +73,19 @@ def matches(snapshot, ctx, text) -> list[int]:
     allowed = range(N) if ctx.mask is None else np.flatnonzero(ctx.mask.allowed).tolist()
     if not terms:
         return list(allowed)
+    held = words_of_rows(snapshot.analyzer)
+    return [i for i in allowed if held[i] & terms]
+
+
+@cache
+def words_of_rows(analyzer) -> list[set[str]]:
     fields = ("title", "text", "category", "tags", "brand")
 
     def words(row: dict) -> set[str]:
         values = [v for f in fields for v in np.atleast_1d(row.get(f, []))]
-        return {t for v in values for t in snapshot.analyzer.terms(str(v))}
+        return {t for v in values for t in analyzer.terms(str(v))}
 
-    return [i for i in allowed if words(ROWS[i]) & terms]
+    return [words(row) for row in ROWS]
 
 
 def test_facets_are_exact_on_a_thousand_random_filtered_queries(snapshot, search):
