@@ -10,6 +10,7 @@ from app.commands import (
     administration,
     asking,
     catalogue,
+    channels,
     checking,
     explaining,
     keeping,
@@ -26,7 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (catalogue, learning, asking, explaining, administration, keeping, checking, serving):
+for part in (
+    catalogue, learning, asking, explaining, channels, administration, keeping, checking, serving,
+):  # fmt: skip
     part.register(app)
 
 

@@ -26,6 +26,7 @@ class SearchOptions(TypedDict, total=False):
     correct: bool
     explain: bool
     strict: bool
+    trace: bool
     timeout_ms: float
 
 

@@ -24,7 +24,7 @@ REMEDY = "the plots need matplotlib: pip install 'duolu[report]'"
 Position: TypeAlias = tuple[int, float, float, float]
 """Position from 1, propensity relative to the first, low and high end of its interval."""
 
-_OURS, _THEIRS, _BAND = "#1f5fa8", "#8a8a8a", "#c9dcf2"
+OURS, THEIRS, BAND = "#1f5fa8", "#8a8a8a", "#c9dcf2"
 _MOST = 20  # features in one picture
 _STYLE = {
     "svg.fonttype": "none",
@@ -65,17 +65,22 @@ def draw_all(
         drawn[CALIBRATION] = lambda: calibration(found)
     if positions:
         drawn[POSITIONS] = lambda: position_bias(positions)
-    with _style():
-        for name, draw in drawn.items():
-            draw().savefig(built / name, format="svg", metadata=_NO_DATE)
+    for name, draw in drawn.items():
+        write_svg(draw, built / name)
     return tuple(drawn)
+
+
+def write_svg(draw: Callable[[], Any], file: Path) -> None:
+    """Draw in our style."""
+    with style():
+        draw().savefig(file, format="svg", metadata=_NO_DATE)
 
 
 def importance(gains: Mapping[str, float]) -> Any:
     """Share of the gain of the strongest features."""
     some = [(name, share) for name, share in gains.items() if share > 0][:_MOST][::-1]
-    figure, axes = _figure(0.6 + 0.2 * max(len(some), 1), [name for name, _ in some])
-    axes.barh(range(len(some)), [share for _, share in some], 0.7, color=_OURS)
+    figure, axes = empty_figure(0.6 + 0.2 * max(len(some), 1), [name for name, _ in some])
+    axes.barh(range(len(some)), [share for _, share in some], 0.7, color=OURS)
     axes.set_yticks(range(len(some)), [name for name, _ in some])
     axes.set_ylim(-0.6, len(some) - 0.4)
     axes.set_xlabel("share of the gain")
@@ -91,8 +96,8 @@ def slices(exam: Exam, enough: int) -> Any:
     labels = [
         f"{name} ({n})" if n >= enough else f"{name} ({n}: too few)" for name, n in counts.items()
     ]
-    figure, axes = _figure(1.0 + 0.36 * len(labels), labels)
-    for variant, colour, shift in ((baseline, _THEIRS, 0.13), (CANDIDATE, _OURS, -0.13)):
+    figure, axes = empty_figure(1.0 + 0.36 * len(labels), labels)
+    for variant, colour, shift in ((baseline, THEIRS, 0.13), (CANDIDATE, OURS, -0.13)):
         at = [i for i, n in enumerate(counts.values()) if n >= enough]
         found = [comparison.interval(variant, metric, list(exam.slices.values())[i]) for i in at]
         lower = [x.mean - x.low for x in found]
@@ -112,11 +117,11 @@ def slices(exam: Exam, enough: int) -> Any:
 
 def calibration(found: Calibration) -> Any:
     """What was done with documents, by the tenth of their score."""
-    figure, axes = _figure(3.2, ["0.00"])
+    figure, axes = empty_figure(3.2, ["0.00"])
     tenths = range(1, len(found.scores) + 1)
-    axes.plot(tenths, found.relevant, "o-", color=_OURS, label="share relevant (clicked)")
+    axes.plot(tenths, found.relevant, "o-", color=OURS, label="share relevant (clicked)")
     if not (found.grades == found.relevant).all():
-        axes.plot(tenths, found.grades, "s--", color=_THEIRS, label="mean grade")
+        axes.plot(tenths, found.grades, "s--", color=THEIRS, label="mean grade")
     axes.set_xticks(tenths, [f"{score:.2f}" for score in found.scores], fontsize=8)
     axes.set_ylim(bottom=0)
     axes.set_xlabel(f"mean score of each tenth of {found.rows:,} judged documents")
@@ -127,9 +132,9 @@ def calibration(found: Calibration) -> Any:
 def position_bias(positions: Sequence[Position]) -> Any:
     """How likely each position is looked at, relative to the first."""
     places, value, low, high = zip(*positions, strict=True)
-    figure, axes = _figure(3.0, ["0.00"])
-    axes.fill_between(places, low, high, color=_BAND, label="95 % interval")
-    axes.plot(places, value, "o-", color=_OURS, markersize=4, label="propensity")
+    figure, axes = empty_figure(3.0, ["0.00"])
+    axes.fill_between(places, low, high, color=BAND, label="95 % interval")
+    axes.plot(places, value, "o-", color=OURS, markersize=4, label="propensity")
     axes.set_xticks(places if len(places) <= 20 else places[:: len(places) // 10])
     axes.set_ylim(bottom=0)
     axes.set_xlabel("position; the last stands for all below")
@@ -137,7 +142,7 @@ def position_bias(positions: Sequence[Position]) -> Any:
     return figure
 
 
-def _figure(height: float, labels: Sequence[str]) -> tuple[Any, Any]:
+def empty_figure(height: float, labels: Sequence[str]) -> tuple[Any, Any]:
     """An empty picture whose left margin, in inches, has room for the labels."""
     from matplotlib.figure import Figure
 
@@ -159,7 +164,7 @@ def _legend(axes: Any) -> None:
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def style() -> Iterator[None]:
     """Our style, for the time of drawing."""
     from matplotlib import rc_context
 

@@ -23,7 +23,7 @@ from app.pipeline.serving import Serving, make_context
 from app.query.understand import SearchRequest, understand
 from app.rank.ranker import AsksModels, Ranker
 from app.recall.crew import Crew
-from app.recall.fanout import Fanout
+from app.recall.fanout import Fanout, Hits
 from app.settings import Settings
 from app.snapshot.asking import Asking, Person
 from app.snapshot.context import SearchContext
@@ -134,6 +134,10 @@ class Replay:
     def recall(self, ctx: SearchContext, only: Collection[str] | None = None) -> CandidateSet:
         """What serving would rank; `only` names the channels to ask."""
         return self._loop.run_until_complete(self.serving.search.candidates(ctx, only))[1]
+
+    def hits(self, ctx: SearchContext) -> Hits:
+        """What each channel finds, before it is merged."""
+        return self._loop.run_until_complete(self.serving.search.fanout.recall(ctx))
 
     def score(self, ctx: SearchContext, candidates: CandidateSet, ranker: Ranker | None) -> F32:
         """Return (n,) scores, fused ones without a ranker.

@@ -80,7 +80,7 @@ class Pipeline:
         names = ReleaseNames(place.models, place.settings.rank.model)
         named = names.resolve(release_id) if release_id else place.stores.releases.current_id()
         wanted = named if rank else None
-        ranker = _ranker(place, wanted, snapshot, threads) if wanted else None
+        ranker = open_ranker(place, wanted, snapshot, threads) if wanted else None
         replay = Replay(place.settings, snapshot, place.tables(snapshot))
         return cls(place, replay, ranker, wanted, only, threads)
 
@@ -157,7 +157,7 @@ def _channels(place: Workplace, names: str | None) -> tuple[str, ...] | None:
     return asked
 
 
-def _ranker(
+def open_ranker(
     place: Workplace, release_id: str, snapshot: Snapshot, threads: ThreadPoolExecutor
 ) -> LocalRanker:
     names = ReleaseNames(place.models, place.settings.rank.model)
