@@ -36,6 +36,7 @@ MERGERS = (
 WORDS = {
     "str": "text",
     "SecretStr": "text, never shown",
+    "Path": "path",
     "int": "whole number",
     "float": "number",
     "bool": "true or false",
@@ -47,7 +48,7 @@ WORDS = {
     "AwareDatetime": "time with its offset from UTC",
 }
 SIGNS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
-AT_REINDEX = ("fields", "attributes", "encoder", "reindex")
+AT_REINDEX = ("fields", "attributes", "encoder", "query", "reindex")
 """Sections that are read when a snapshot is built and at no other time."""
 
 CONFIGURATION = """\

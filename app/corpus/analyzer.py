@@ -87,6 +87,10 @@ class Analyzer:
                 terms.append(self._word(word))
         return terms
 
+    def is_word(self, text: str) -> bool:
+        """Tell whether Chinese characters are a word of the dictionary or a name."""
+        return text in self._known or bool(_dictionary().has_word(text))
+
     def spans(self, text: str) -> list[tuple[str, int, int]]:
         """Return the terms of a text in normal form with where each stands in it: `terms`, placed.
 

@@ -6,6 +6,7 @@ lexicon/
   order.npy    int32: the text of each hash
   owners.*     int32 pairs (field, code) of each text; the field NAME is a title, its code a row
   counts.npy   int32: documents that bear each
+  synonyms.json  what is searched for beside a text; a text takes on the owners of its synonyms
 
 A text is looked up from each place in the query that begins a word, by a hash that rolls on with
 every character (Karp & Rabin 1987): all names in a query of ten characters take some 10 µs.
@@ -24,8 +25,10 @@ from app.corpus.documents import Documents
 from app.corpus.names import LONGEST, Names
 from app.corpus.ragged import Ragged, Strings, open_array, save_array
 from app.corpus.schema import FieldType
+from app.corpus.synonyms import Synonyms
 from app.domain.arrays import I32, U64, Array, Bools
 
+SYNONYMS = "synonyms.json"
 LOOKED_AT = 128  # characters of a query: who pastes a page names nothing
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, with bits all over: 2⁶⁴ ÷ the golden ratio
 
@@ -47,6 +50,7 @@ class Lexicon:
     order: I32
     owners: Ragged
     counts: I32
+    synonyms: Synonyms
 
     def find(self, text: str) -> list[Found]:
         """Find every name in a text in normal form, overlapping ones too, by start and then end.
@@ -71,6 +75,7 @@ class Lexicon:
         save_array(path / "order", self.order)
         self.owners.save(path / "owners")
         save_array(path / "counts", self.counts)
+        self.synonyms.save(path / SYNONYMS)
 
     @classmethod
     def open(cls, path: Path, documents: Documents) -> Lexicon:
@@ -82,16 +87,20 @@ class Lexicon:
             open_array(path / "order"),
             Ragged.open(path / "owners"),
             open_array(path / "counts"),
+            Synonyms.open(path / SYNONYMS),
         )
 
     @classmethod
-    def build(cls, names: Names) -> Lexicon:
+    def build(cls, names: Names, synonyms: Synonyms) -> Lexicon:
+        """Index names, which the synonyms share already."""
         texts = list(names.owners)
         hashes = np.array([_hash(_points(t)) for t in texts], np.uint64)
         order = np.argsort(hashes, kind="stable").astype(np.int32)
         owners = Ragged.pack(names.owners.values(), np.int32)
         counts = np.array([names.counts[t] for t in texts], np.int32)
-        return cls(names.fields, Strings.pack(texts), hashes[order], order, owners, counts)
+        return cls(
+            names.fields, Strings.pack(texts), hashes[order], order, owners, counts, synonyms
+        )
 
 
 def _points(text: str) -> Array:

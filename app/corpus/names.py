@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -31,12 +31,13 @@ class Names:
     owners: dict[str, list[int]]  # name → field, code, field, code …; of a title its first row
     counts: Counter[str]  # documents that bear the name
     words: Counter[str]  # words in letters that occur in names and titles of any length
+    pairs: Counter[tuple[str, str]]  # two of them side by side
 
     @classmethod
     def read(cls, documents: Documents) -> Self:
         """Read every keyword value and title: 6 s a million titles."""
         fields = tuple(f.name for f in documents.schema.of_type(FieldType.KEYWORD))
-        names = cls(fields, {}, Counter(), Counter())
+        names = cls(fields, {}, Counter(), Counter(), Counter())
         for place, field in enumerate(fields):
             for code, text, count in _values(documents, field):
                 names._add(text, place, code, count)
@@ -58,10 +59,37 @@ class Names:
             held.extend((NAME, row))
         self.counts[text] += 1
 
+    def share(self, others: Mapping[str, Sequence[str]]) -> None:
+        """Let each text stand for the values that the others in its list stand for."""
+        shared = {
+            text: [*self._values_of(text), *(v for o in found for v in self._values_of(o))]
+            for text, found in others.items()
+        }
+        borne = {
+            text: max(self.counts[o] for o in (text, *found)) for text, found in others.items()
+        }
+        for text, values in shared.items():
+            titles = [v for v in _pairs(self.owners.get(text, [])) if v[0] == NAME]
+            held = dict.fromkeys((*values, *titles))
+            self.owners[text] = [number for value in held for number in value]
+            self._count_words(text, borne[text])
+
+    def _values_of(self, text: str) -> list[tuple[int, int]]:
+        return [v for v in _pairs(self.owners.get(text, [])) if v[0] != NAME]
+
     def _count_words(self, text: str, count: int) -> None:
+        before = ""
         for _, word in RUNS.findall(text):
-            if word.isalpha() and len(word) >= SHORTEST:
+            is_word = word.isalpha() and len(word) >= SHORTEST
+            if is_word:
                 self.words[word] += count
+            if is_word and before:
+                self.pairs[before, word] += count
+            before = word if is_word else ""
+
+
+def _pairs(owners: Sequence[int]) -> list[tuple[int, int]]:
+    return list(zip(owners[::2], owners[1::2], strict=True))
 
 
 def is_name(text: str) -> bool:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice, product
 
 from pypinyin.constants import PINYIN_DICT
 
+_ALIKE = (("zh", "z"), ("ch", "c"), ("sh", "s"), ("ng", "n"), ("l", "n"), ("hu", "f"))
 READINGS = 2  # of one character
 KEYS = 8  # of one name
 _BASE = {"ü": "v", "ê": "e", "ḿ": "m", "ń": "n", "ň": "n", "ǹ": "n"}
@@ -35,6 +36,27 @@ def keys(text: str) -> list[str]:
 def initials(text: str) -> list[str]:
     """Return the ways to type a text by the first letter of each sound."""
     return _joined(tuple(dict.fromkeys(r[:1] for r in readings(c))) for c in text)
+
+
+def rough(key: str) -> str:
+    """Return a sound without what many do not tell apart: zh from z, ang from an, l from n."""
+    for one, other in _ALIKE:
+        key = key.replace(one, other)
+    return key
+
+
+def rough_keys(text: str) -> list[str]:
+    return list(dict.fromkeys(rough(key) for key in keys(text)))
+
+
+def is_sound(word: str) -> bool:
+    """Tell whether a word may be one character's sound."""
+    return word in _sounds()
+
+
+@cache
+def _sounds() -> frozenset[str]:
+    return frozenset(_plain(r) for listed in PINYIN_DICT.values() for r in listed.split(","))
 
 
 def _joined(parts: Iterable[tuple[str, ...]]) -> list[str]:

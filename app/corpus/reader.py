@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from app.corpus.lexicon import Found, Lexicon
 from app.corpus.names import NAME
 from app.corpus.quantities import Quantities
-from app.domain.reading import NOTHING_READ, Mention, Reading
+from app.domain.reading import NOTHING_READ, Mention, Reading, Synonym
 
 COVER = "\x00"  # stands for what is read already; no pattern matches it
 _NEAR_AFTER = re.compile(r"\s*的?(?:附近|旁边|周边|周围|边上|一带)")
@@ -32,13 +32,17 @@ class Reader:
             return NOTHING_READ
         found = self.lexicon.find(text)
         near = _near(text, found)
-        values = [f for f in found if any(field != NAME for field, _ in f.owners)]
-        mentions = [self._mention(f) for f in _longest(values, near)]
-        quantities = self.quantities.find(_covered(text, mentions))
+        others = self.lexicon.synonyms.others
+        named = _longest([f for f in found if _is_value(f) or f.text in others], near)
+        mentions = [self._mention(f) for f in named if _is_value(f)]
+        quantities = self.quantities.find(_covered(text, named))
         return Reading(
             rest=_without(text, [(q.start, q.end) for q in quantities]),
             mentions=tuple(mentions),
             quantities=quantities,
+            synonyms=tuple(
+                Synonym(f.start, f.end, others[f.text]) for f in named if f.text in others
+            ),
             near_row=_row(near) if near else None,
         )
 
@@ -46,6 +50,10 @@ class Reader:
         fields = self.lexicon.fields
         options = tuple((fields[field], code) for field, code in found.owners if field != NAME)
         return Mention(found.text, found.start, found.end, options)
+
+
+def _is_value(found: Found) -> bool:
+    return any(field != NAME for field, _ in found.owners)
 
 
 def _near(text: str, found: list[Found]) -> Found | None:
@@ -74,8 +82,8 @@ def _longest(found: list[Found], near: Found | None) -> list[Found]:
     return sorted(chosen, key=lambda f: f.start)
 
 
-def _covered(text: str, mentions: list[Mention]) -> str:
-    for m in mentions:
+def _covered(text: str, named: list[Found]) -> str:
+    for m in named:
         text = text[: m.start] + COVER * (m.end - m.start) + text[m.end :]
     return text
 

@@ -2,12 +2,17 @@
 
 spelling/
   sounds.*    how names sound (huoguo); sounding.*: the names of each, most borne first
+  roughly.*   the same without what the south does not tell apart;  alike.*: the names of each
   initials.*  their first letters (hg);  beginning.*: the names of each
   words.*     words in letters, most frequent first; words.counts.npy
+  pairs.*     two words in letters that stand side by side in names and titles, written as one
+  apart.npy   where the second begins
+  english.*   words that are right whether the catalogue has them or not
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +20,19 @@ from typing import NamedTuple, Self
 
 import numpy as np
 from rapidfuzz.distance import OSA
+from rapidfuzz.process import extract_iter
 
+from app.corpus.english import english_words
 from app.corpus.lexicon import Lexicon
 from app.corpus.names import Names
-from app.corpus.pinyin import initials, keys
+from app.corpus.pinyin import initials, keys, rough, rough_keys
 from app.corpus.ragged import Dictionary, Ragged, Strings, open_array, save_array
 from app.corpus.text import HAN_RUN
 from app.domain.arrays import I32
 
 MOST_NAMES = 100_000  # whose sounds are known, the most borne ones
 MOST_WORDS = 200_000
+MOST_PAIRS = 200_000
 LONGEST_NAME = 8  # characters; longer ones nobody types by sound
 NAMES_A_KEY = 8
 FEW_LETTERS, MANY_LETTERS = 4, 8  # from here on one slip is forgiven, and two
@@ -35,6 +43,11 @@ class Guess(NamedTuple):
     text: str
     borne: int  # by so many documents
     slips: int  # letters inserted, left out, changed or swapped
+
+
+class Shelf(NamedTuple):
+    words: list[str]
+    counts: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +86,22 @@ class Heard:
 class Spelling:
     lexicon: Lexicon
     sounds: Heard
+    roughly: Heard
     shorts: Heard
     words: Strings
     counts: I32
-    shelves: Mapping[tuple[int, str], I32]  # words by length and first letter
+    pairs: Dictionary
+    apart: I32  # of each pair
+    english: Dictionary
+    shelves: Mapping[tuple[int, str], Shelf]  # words by length and first letter
 
     def by_sound(self, key: str) -> list[Guess]:
         """Return the names that sound so, most borne first."""
         return [self._guess(entry) for entry in self.sounds.entries(key).tolist()]
+
+    def by_rough_sound(self, key: str) -> list[Guess]:
+        """Return the names that sound so to who says z for zh and n for l, most borne first."""
+        return [self._guess(entry) for entry in self.roughly.entries(rough(key)).tolist()]
 
     def by_initials(self, key: str) -> list[Guess]:
         """Return the names whose sounds begin so, most borne first."""
@@ -90,19 +111,27 @@ class Spelling:
         """Return words within a slip or two, nearest first; none for a word too short to tell."""
         most = 0 if len(word) < FEW_LETTERS else 1 if len(word) < MANY_LETTERS else 2
         found = []
-        for place in self._near_shelves(word, most) if most else ():
-            other = self.words[place]
-            slips = OSA.distance(word, other, score_cutoff=most)
-            if slips <= most:
-                found.append(Guess(other, int(self.counts[place]), slips))
+        for shelf in self._near_shelves(word, most) if most else ():
+            near = extract_iter(word, shelf.words, scorer=OSA.distance, score_cutoff=most)
+            found += [Guess(text, shelf.counts[at], int(slips)) for text, slips, at in near]
         return sorted(found, key=lambda g: (g.slips, not _is_next_key(word, g.text), -g.borne))
 
-    def _near_shelves(self, word: str, most: int) -> Iterator[int]:
+    def as_two(self, word: str) -> str | None:
+        """Return the two words that the catalogue writes apart, as icecream."""
+        at = self.pairs.find(word)
+        cut = int(self.apart[at]) if at >= 0 else 0
+        return f"{word[:cut]} {word[cut:]}" if cut else None
+
+    def is_english(self, word: str) -> bool:
+        return self.english.find(word) >= 0
+
+    def _near_shelves(self, word: str, most: int) -> Iterator[Shelf]:
         """Words of such a length that begin alike, or with the key beside or the next letter."""
         for length in range(len(word) - most, len(word) + most + 1):
-            for first in _neighbours(word[0]) | {word[0], word[1]}:
+            for first in sorted(_neighbours(word[0]) | {word[0], word[1]}):
                 shelf = self.shelves.get((length, first))
-                yield from () if shelf is None else shelf.tolist()
+                if shelf is not None:
+                    yield shelf
 
     def _guess(self, entry: int) -> Guess:
         return Guess(self.lexicon.texts[entry], int(self.lexicon.counts[entry]), 0)
@@ -110,20 +139,28 @@ class Spelling:
     def save(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
         self.sounds.save(path / "sounds", path / "sounding")
+        self.roughly.save(path / "roughly", path / "alike")
         self.shorts.save(path / "initials", path / "beginning")
         self.words.save(path / "words")
         save_array(path / "words.counts", self.counts)
+        self.pairs.save(path / "pairs")
+        save_array(path / "apart", self.apart)
+        self.english.save(path / "english")
 
     @classmethod
     def open(cls, path: Path, lexicon: Lexicon) -> Self:
-        words = Strings.open(path / "words")
+        words, counts = Strings.open(path / "words"), open_array(path / "words.counts")
         return cls(
             lexicon,
             Heard.open(path / "sounds", path / "sounding"),
+            Heard.open(path / "roughly", path / "alike"),
             Heard.open(path / "initials", path / "beginning"),
             words,
-            open_array(path / "words.counts"),
-            _shelve(words),
+            counts,
+            Dictionary.open(path / "pairs"),
+            open_array(path / "apart"),
+            Dictionary.open(path / "english"),
+            _shelve(words, counts),
         )
 
     @classmethod
@@ -136,15 +173,37 @@ class Spelling:
         frequent = sorted(names.words.items(), key=lambda w: (-w[1], w[0]))[:MOST_WORDS]
         words = Strings.pack(word for word, _ in frequent)
         counts = np.array([count for _, count in frequent], np.int32)
-        sounds, shorts = Heard.of(chosen, keys), Heard.of(chosen, initials)
-        return cls(lexicon, sounds, shorts, words, counts, _shelve(words))
+        pairs = _as_one(names.pairs)
+        return cls(
+            lexicon,
+            Heard.of(chosen, keys),
+            Heard.of(chosen, rough_keys),
+            Heard.of(chosen, initials),
+            words,
+            counts,
+            Dictionary.pack(list(pairs)),
+            np.array(list(pairs.values()), np.int32),
+            Dictionary.pack(english_words()),
+            _shelve(words, counts),
+        )
 
 
-def _shelve(words: Strings) -> dict[tuple[int, str], I32]:
-    shelves: dict[tuple[int, str], list[int]] = {}
-    for place, word in enumerate(words):
-        shelves.setdefault((len(word), word[0]), []).append(place)
-    return {key: np.array(places, np.int32) for key, places in shelves.items()}
+def _as_one(pairs: Counter[tuple[str, str]]) -> dict[str, int]:
+    """Return the most frequent pairs written as one word, with where the second begins."""
+    frequent = sorted(pairs.items(), key=lambda p: (-p[1], p[0]))[:MOST_PAIRS]
+    cuts: dict[str, int] = {}
+    for (first, second), _ in frequent:
+        cuts.setdefault(first + second, len(first))
+    return cuts
+
+
+def _shelve(words: Strings, counts: I32) -> dict[tuple[int, str], Shelf]:
+    shelves: dict[tuple[int, str], Shelf] = {}
+    for word, count in zip(words, counts.tolist(), strict=True):
+        shelf = shelves.setdefault((len(word), word[0]), Shelf([], []))
+        shelf.words.append(word)
+        shelf.counts.append(count)
+    return shelves
 
 
 def _neighbours(letter: str) -> set[str]:

@@ -28,12 +28,22 @@ class Quantity:
 
 
 @dataclass(frozen=True, slots=True)
+class Synonym:
+    """A phrase that others are searched for beside."""
+
+    start: int
+    end: int
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """The parts of one query, in reading order. Spans do not overlap."""
 
     rest: str = ""  # the text without its quantities: what words are searched for
     mentions: tuple[Mention, ...] = ()
     quantities: tuple[Quantity, ...] = ()
+    synonyms: tuple[Synonym, ...] = ()
     near_row: int | None = None  # the document that the query wants others near to
 
     @property

@@ -17,8 +17,10 @@ from app.corpus.ragged import save_array
 from app.corpus.schema import FieldSpec, FieldType, Schema
 from app.corpus.spelling import Spelling
 from app.corpus.suggested_names import SuggestedNames
+from app.corpus.synonyms import Synonyms
 from app.domain.dotted import load
 from app.domain.errors import CorruptArtifact, InvalidInput, ServerError, UnknownName
+from app.offline.lines import numbered_lines
 from app.offline.progress import Progress
 from app.recall.channel import ExtendingChannel
 from app.settings import ChannelSettings, EncoderSettings, Settings
@@ -110,13 +112,22 @@ def add_vectors(
     return encoder
 
 
-def add_names(documents: Documents, directory: Path) -> None:
+def add_names(documents: Documents, directory: Path, synonyms: Synonyms) -> None:
     """Write lexicon/, spelling/ and suggest/: what queries are read, put right and begun by."""
     names = Names.read(documents)
-    lexicon = Lexicon.build(names)
+    SuggestedNames.build(names, documents).save(directory / "suggest")
+    names.share(synonyms.others)  # nobody need be told what they may also be called
+    lexicon = Lexicon.build(names, synonyms)
     lexicon.save(directory / "lexicon")
     Spelling.build(names, lexicon).save(directory / "spelling")
-    SuggestedNames.build(names, documents).save(directory / "suggest")
+
+
+def configured_synonyms(settings: Settings) -> Synonyms:
+    """Read the file that the configuration names. Raises InvalidInput."""
+    path = settings.query.synonyms
+    if path is None:
+        return Synonyms()
+    return Synonyms.parse((line for _, line in numbered_lines(path)), str(path))
 
 
 def build_channels(

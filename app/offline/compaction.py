@@ -133,7 +133,7 @@ class _Fold:
                 fold(self.view.documents, directory / "documents")
             documents = Documents.open(directory / "documents", self.view.documents.schema)
             with self.progress.stage("names"):
-                add_names(documents, directory)
+                add_names(documents, directory, self.base.reader.lexicon.synonyms)
             build_channels(channels, documents, directory, self.progress, self.base)
             facts = snapshot_facts(
                 self.snapshot_id, self.now_ms, self.origin, documents, self.base.analyzer.id,

@@ -23,6 +23,7 @@ from app.offline.build import (
     add_names,
     add_vectors,
     build_channels,
+    configured_synonyms,
     declared_schema,
     enabled_channels,
     is_same_catalogue,
@@ -75,7 +76,7 @@ class SnapshotRun:
 
     def build(self, error_directory: Path, publish: bool) -> ReindexReport:
         """Write, seal and name the snapshot. It does not serve yet."""
-        channels = enabled_channels(self.settings)
+        channels, synonyms = enabled_channels(self.settings), configured_synonyms(self.settings)
         rejects = Rejects(error_directory / f"{self.snapshot_id}.jsonl", self.max_errors)
         with build_directories(self.store, self.snapshot_id) as (directory, spill):
             catalogue = self._read(spill, rejects)
@@ -91,7 +92,7 @@ class SnapshotRun:
                 encoder_id = encoder.id
                 documents = Documents.open(directory / "documents", schema)
             with self.progress.stage("names"):
-                add_names(documents, directory)
+                add_names(documents, directory, synonyms)
             build_channels(channels, documents, directory, self.progress)
             facts = snapshot_facts(
                 self.snapshot_id, self.now_ms, self.origin, documents, analyzer.id,

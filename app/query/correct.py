@@ -2,17 +2,21 @@
 
     huoguo → 火锅   hg → 火锅   获锅 → 火锅   restaraunt → restaurant   wi fi → wifi
 
-Only what finds little is touched: a word in letters that stands in no document, and Chinese
-characters that make no word together and no known term. What is changed is said in the answer.
+Only what finds little is touched: a word in letters that stands in no document and in no English
+dictionary, and Chinese characters that make no word, neither the catalogue's nor a dictionary's. A
+long query is a sentence: a slip in it costs little, a wrong guess would mislead it. What is changed
+is said in the answer.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from app.corpus.pinyin import keys
+from app.corpus.pinyin import is_sound, keys
+from app.corpus.spelling import Guess
 from app.corpus.text import HAN_RUN, RUNS, normalise
 from app.domain.reading import Reading
 from app.snapshot.snapshot import Snapshot
@@ -26,6 +30,10 @@ LONGEST_RUN = 8  # Chinese characters looked at together
 _FREE = re.compile(rb"\x00+")
 MOST_CHANGES = 4  # in one query: more is another query
 ROUNDS = 4
+MOST_HAN, MOST_WORDS = 10, 12  # Chinese characters, words in letters: more are a sentence
+FEW_WORDS = 2  # beside so many, two to four letters may be initials
+LONG_SOUND = 5  # letters of a sound that may be meant roughly
+USUAL = 0.01  # a name or word that more than USUAL · √documents bear may be meant roughly
 
 
 class Change(NamedTuple):
@@ -39,6 +47,8 @@ class Word(NamedTuple):
     end: int
     text: str
     is_known: bool  # stands in some document
+    is_right: bool  # or is English
+    is_sound: bool  # may be one character's pinyin
 
 
 def correct(text: str, reading: Reading, snapshot: Snapshot) -> str | None:
@@ -72,28 +82,42 @@ def _put_right(text: str, reading: Reading, snapshot: Snapshot) -> str | None:
 def _changes(text: str, reading: Reading, snapshot: Snapshot) -> Iterator[Change]:
     said = [(m.start, m.end) for m in reading.mentions]
     said += [(q.start, q.end) for q in reading.quantities]
+    said += [(s.start, s.end) for s in reading.synonyms]
+    runs = list(RUNS.finditer(text))
+    written = sum(1 for run in runs if run[2])
+    if written > MOST_WORDS:
+        return
+    looks_at_han = sum(len(run[1]) for run in runs if run[1]) <= MOST_HAN
     words: list[Word] = []
-    for match in RUNS.finditer(text):
-        is_said = any(start < match.end() and match.start() < end for start, end in said)
-        if match[2] and not is_said and match[2].isalpha():
-            words.append(Word(*match.span(), match[2], _is_known(match[2], snapshot)))
+    for run in runs:
+        is_said = any(start < run.end() and run.start() < end for start, end in said)
+        if run[2] and not is_said and run[2].isalpha():
+            words.append(_word(run, snapshot))
             continue
-        yield from _in_words(text, words, snapshot)
+        yield from _in_words(text, words, written, snapshot)
         words = []
-        if match[1]:
-            for start, end in _loose(match[1], match.start(), said, snapshot):
+        if run[1] and looks_at_han:
+            for start, end in _loose(run[1], run.start(), said, snapshot):
                 yield from _in_chinese(text, start, end, snapshot)
-    yield from _in_words(text, words, snapshot)
+    yield from _in_words(text, words, written, snapshot)
 
 
-def _in_words(text: str, words: Sequence[Word], snapshot: Snapshot) -> Iterator[Change]:
+def _word(run: re.Match[str], snapshot: Snapshot) -> Word:
+    text, is_known = run[2], _is_known(run[2], snapshot)
+    is_right = is_known or snapshot.spelling.is_english(text)
+    return Word(*run.span(), text, is_known, is_right, is_sound(text))
+
+
+def _in_words(
+    text: str, words: Sequence[Word], written: int, snapshot: Snapshot
+) -> Iterator[Change]:
     """Look at words in letters that stand side by side, the longest sound first."""
     at = 0
     while at < len(words):
         change = _by_sound(words[at : at + WORDS_A_NAME], snapshot)
-        if change is None and not words[at].is_known:
-            change = _mixed(text, words[at], snapshot)
-            change = change or _by_letters(words[at : at + 2], snapshot)
+        change = change or _mixed(text, words[at], snapshot)
+        if change is None and not words[at].is_right:
+            change = _by_letters(words, at, written, snapshot)
         while at < len(words) and (change is None or words[at].end <= change.end):
             at += 1
             if change is None:
@@ -103,15 +127,34 @@ def _in_words(text: str, words: Sequence[Word], snapshot: Snapshot) -> Iterator[
 
 
 def _by_sound(words: Sequence[Word], snapshot: Snapshot) -> Change | None:
-    """Find the most of the first words that are together a name by its sound."""
+    """Find the most of the first words that are together a name by its sound, then roughly."""
     for count in range(len(words), 0, -1):
-        sound = "".join(w.text for w in words[:count])
-        if len(sound) < SHORTEST_SOUND or all(w.is_known for w in words[:count]):
-            continue
-        guesses = snapshot.spelling.by_sound(sound)
-        if guesses:
-            return Change(words[0].start, words[count - 1].end, guesses[0].text)
+        chosen = words[:count]
+        sound = "".join(w.text for w in chosen)
+        if len(sound) >= SHORTEST_SOUND and _may_be_sound(chosen):
+            guesses = snapshot.spelling.by_sound(sound)
+            if guesses and (count == 1 or _is_usual(guesses[0], snapshot)):
+                return Change(words[0].start, words[count - 1].end, guesses[0].text)
+    for count in range(len(words), 0, -1):
+        chosen = words[:count]
+        sound = "".join(w.text for w in chosen)
+        if len(sound) >= LONG_SOUND and not any(w.is_right for w in chosen):
+            guesses = snapshot.spelling.by_rough_sound(sound)
+            if guesses and _is_usual(guesses[0], snapshot):
+                return Change(words[0].start, words[count - 1].end, guesses[0].text)
     return None
+
+
+def _may_be_sound(words: Sequence[Word]) -> bool:
+    """One word must be none; of several that are words, each must be a sound: yan qing qu."""
+    if len(words) == 1:
+        return not words[0].is_right
+    return not all(w.is_right for w in words) or all(w.is_sound for w in words)
+
+
+def _is_usual(guess: Guess, snapshot: Snapshot) -> bool:
+    """Tell whether enough documents bear it that it may be guessed from something only alike."""
+    return guess.borne > USUAL * math.sqrt(len(snapshot))
 
 
 def _mixed(text: str, word: Word, snapshot: Snapshot) -> Change | None:
@@ -120,6 +163,8 @@ def _mixed(text: str, word: Word, snapshot: Snapshot) -> Change | None:
     after = HAN_RUN.match(text, word.end)
     left = len(before[0]) if before and _is_han(text, word.start - 1) else 0
     right = min(after.end() - after.start(), MIXED) if after else 0
+    if word.is_known and not word.is_sound:
+        return None
     for start in range(word.start - left, word.start + 1):
         for end in range(word.end + right, word.end - 1, -1):
             if (start, end) == (word.start, word.end):
@@ -135,17 +180,28 @@ def _is_han(text: str, at: int) -> bool:
     return at >= 0 and HAN_RUN.match(text[at]) is not None
 
 
-def _by_letters(words: Sequence[Word], snapshot: Snapshot) -> Change | None:
-    """Put the first word right: by joining it to the next, splitting, its letters, or initials."""
-    first = words[0]
-    if len(words) > 1 and _is_known(first.text + words[1].text, snapshot):
-        return Change(first.start, words[1].end, first.text + words[1].text)
-    for cut in range(2, len(first.text) - 1):
-        if _is_known(first.text[:cut], snapshot) and _is_known(first.text[cut:], snapshot):
-            return Change(first.start, first.end, f"{first.text[:cut]} {first.text[cut:]}")
-    guesses = snapshot.spelling.by_letters(first.text)
-    if len(first.text) in INITIALS and (not guesses or not VOWELS & set(first.text)):
-        guesses = snapshot.spelling.by_initials(first.text) or guesses
+def _by_letters(words: Sequence[Word], at: int, written: int, snapshot: Snapshot) -> Change | None:
+    """Put one word right: by joining it to the next, splitting, its letters, or initials."""
+    first, spelling = words[at], snapshot.spelling
+    before, after = (
+        words[at - 1].text if at else "",
+        "".join(w.text for w in words[at + 1 : at + 2]),
+    )
+    if after and _is_known(first.text + after, snapshot):
+        return Change(first.start, words[at + 1].end, first.text + after)
+    two = spelling.as_two(first.text)
+    if two is not None:
+        return Change(first.start, first.end, two)
+    guesses = [
+        guess
+        for guess in spelling.by_letters(first.text)
+        if _is_usual(guess, snapshot)
+        or (before and spelling.as_two(before + guess.text))  # it stands beside these in a name
+        or (after and spelling.as_two(guess.text + after))
+    ]
+    may_be_initials = len(first.text) in INITIALS and written <= FEW_WORDS
+    if may_be_initials and (not guesses or not VOWELS & set(first.text)):
+        guesses = spelling.by_initials(first.text) or guesses
     return Change(first.start, first.end, guesses[0].text) if guesses else None
 
 
@@ -165,7 +221,8 @@ def _homophone(text: str, start: int, last: int, snapshot: Snapshot) -> Change |
     for end in range(min(start + LONGEST_RUN, last), start + 1, -1):
         for key in keys(text[start:end]):
             for guess in snapshot.spelling.by_sound(key):
-                if len(guess.text) == end - start and HAN_RUN.fullmatch(guess.text):
+                is_as_long = len(guess.text) == end - start and HAN_RUN.fullmatch(guess.text)
+                if is_as_long and _is_usual(guess, snapshot):
                     return Change(start, end, guess.text)
     return None
 
@@ -189,11 +246,12 @@ def _with_neighbours(text: str, at: int, snapshot: Snapshot) -> Iterator[Change]
 def _loose(
     run: str, offset: int, said: Sequence[tuple[int, int]], snapshot: Snapshot
 ) -> Iterator[tuple[int, int]]:
-    """Yield the stretches of a Chinese run that no known word and nothing said covers."""
+    """Yield the stretches of a Chinese run that no word and nothing said covers."""
     covered = bytearray(len(run))
-    terms = snapshot.analyzer.terms(run)
+    terms, analyzer = snapshot.analyzer.terms(run), snapshot.analyzer
     for term, known in zip(terms, snapshot.documents.terms.find_all(terms) >= 0, strict=True):
-        at = run.find(term) if known and len(term) > 1 else -1
+        is_word = len(term) > 1 and (known or analyzer.is_word(term))
+        at = run.find(term) if is_word else -1
         while at >= 0:
             covered[at : at + len(term)] = b"\x01" * len(term)
             at = run.find(term, at + 1)

@@ -15,6 +15,7 @@ from app.domain.reading import Reading
 from app.query.correct import correct
 from app.query.filters import parse_filters
 from app.query.listing import parse_facets, parse_group, parse_highlights, parse_sort
+from app.query.widen import other_terms
 from app.snapshot.snapshot import Snapshot
 
 MAX_LIMIT = 1_000
@@ -63,13 +64,14 @@ def understand(
     _check_asked(request)
     schema = snapshot.documents.schema
     filters = _all_of(parse_filters(request.filters or {}, schema), _within(request))
-    text = snapshot.analyzer.normalise(request.text)
+    text = snapshot.analyzer.normalise(request.text)[:MAX_QUERY_CHARACTERS].rstrip()
     reading = snapshot.reader.read(text)
     corrected = correct(text, reading, snapshot) if request.correct and text else None
     if corrected is not None:
         text, original, reading = corrected, text, snapshot.reader.read(corrected)
     origin = _near(reading, snapshot.documents) or request.origin
     terms = snapshot.analyzer.query_terms(reading.rest, schema.analyzers)
+    also = other_terms(reading, terms, snapshot)
     return Query(
         text=text,
         terms=terms,
@@ -79,13 +81,14 @@ def understand(
         user_id=request.user_id,
         client_id=request.client_id,
         origin=origin,
-        vector=snapshot.encoder.encode(terms) if snapshot.encoder and terms else None,
+        vector=snapshot.encoder.encode((*terms, *also)) if snapshot.encoder and terms else None,
         filters=_all_of(filters, *(q.range for q in reading.quantities if q.is_hard)),
         reading=reading,
         facets=parse_facets(request.facets, schema),
         sort=parse_sort(request.sort, schema, origin),
         group_by=parse_group(request.group_by, schema),
         highlights=parse_highlights(request.highlights, schema),
+        also=also,
         original=original if corrected is not None else None,
     )
 

@@ -184,6 +184,22 @@ class ReindexSettings(Section):
     keep_snapshots: int = Field(3, ge=2, description="newest that served, for rollback")
 
 
+class QuerySettings(Section):
+    """How queries are read. docs/understanding.md."""
+
+    synonyms: Path | None = Field(
+        None,
+        description="file of words that mean the same, looked for beside this file, then in the "
+        "working folder; taken up by the next reindex",
+    )
+
+    def beside(self, folder: Path) -> QuerySettings:
+        """Return the same with the file as it is found from here."""
+        if self.synonyms is None or not (folder / self.synonyms).exists():
+            return self
+        return QuerySettings(synonyms=folder / self.synonyms)
+
+
 class TablesSettings(Section):
     """What the event log teaches, each time that tables are built."""
 
@@ -203,6 +219,7 @@ class Settings(Section):
     encoder: EncoderSettings = EncoderSettings()
     merge: MergeSettings = MergeSettings()
     rank: RankSettings = RankSettings()
+    query: QuerySettings = QuerySettings()
     select: SelectSettings = SelectSettings()
     rules: tuple[RuleSettings, ...] = ()
     experiments: dict[str, ExperimentSettings] = Field({})
@@ -238,7 +255,8 @@ class Settings(Section):
             if not sign:
                 raise InvalidInput(f"--set {override}: write KEY=VALUE, e.g. channels.geo.k=100")
             _put(tree, key.strip().split("."), value)
-        return cls.parse(tree, str(path))
+        settings = cls.parse(tree, str(path))
+        return settings.model_copy(update={"query": settings.query.beside(path.parent)})
 
     @classmethod
     def parse(cls, tree: Mapping[str, Any], source: str) -> Settings:

@@ -35,8 +35,8 @@ def open_snapshot(path: Path) -> Snapshot:
             f"{path} was built with analyzer {manifest['analyzer_id']}, this build is "
             f"{analyzer.id}; run: duolu reindex"
         )
-    for part in ("lexicon", "spelling"):
-        if not (path / part).is_dir():
+    for part in ("lexicon/synonyms.json", "spelling/english.offsets.npy"):
+        if not (path / part).is_file():
             raise CorruptArtifact(f"{path} is of an earlier version: no {part}; run: duolu reindex")
     lexicon = Lexicon.open(path / "lexicon", documents)
     return Snapshot(

@@ -13,6 +13,7 @@ from app.corpus.chunk import columnise, merge_chunks
 from app.corpus.documents import Documents
 from app.corpus.ragged import save_array
 from app.corpus.schema import FieldSpec, FieldType, Schema
+from app.corpus.synonyms import Synonyms
 from app.domain.dotted import load
 from app.offline.build import add_names
 from app.settings import Settings
@@ -21,6 +22,7 @@ from app.snapshot.opening import open_snapshot
 from app.snapshot.snapshot import Snapshot
 
 CONFIG = Path(__file__).parents[2] / "config" / "search.toml"
+NO_SYNONYMS = Synonyms()
 DEFAULT_FIELDS = Settings.load(CONFIG, environment={}).fields
 
 
@@ -50,6 +52,7 @@ def make_snapshot(
     channels: Sequence[str] | None = None,
     dim: int = 8,
     snapshot_id: str = "20260101T000000Z-0000test",
+    synonyms: Synonyms = NO_SYNONYMS,
 ) -> Snapshot:
     """A sealed, verified snapshot with every enabled channel's part (or those named)."""
     settings = Settings.load(CONFIG, environment={})
@@ -63,7 +66,7 @@ def make_snapshot(
     vectors = np.asarray(encoder.encode_documents(documents), np.float32)
     save_array(path / "documents" / "vectors", vectors)
     documents = Documents.open(path / "documents", schema)
-    add_names(documents, path)
+    add_names(documents, path, synonyms)
     for name, channel in settings.channels.items():
         if channel.enabled if channels is None else name in channels:
             (path / name).mkdir()

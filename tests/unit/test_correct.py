@@ -52,6 +52,10 @@ def put_right(snapshot, text):
         ("wi-fi", "wifi"),
         ("icecream", "ice cream"),
         ("huoguo wifi 100元以下", "火锅 wifi 100元以下"),
+        ("haidinao", "海底捞"),  # l and n
+        ("congqin xiaomian", "重庆小面"),  # ch and c, ing and in
+        ("si chuan cai", "四川菜"),
+        ("停che", "停车"),
     ],
 )
 def test_what_was_meant_is_found(snapshot, typed, meant):
@@ -60,7 +64,24 @@ def test_what_was_meant_is_found(snapshot, typed, meant):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "火锅", "hotel", "海底捞 wifi", "ice cream", "必须100元以下", "x", "😀", "garden 火锅"],
+    [
+        "",
+        "火锅",
+        "hotel",
+        "海底捞 wifi",
+        "ice cream",
+        "必须100元以下",
+        "x",
+        "😀",
+        "garden 火锅",
+        "gardens",
+        "harden",
+        "warden hostel",  # English, whether the catalogue has it or not
+        "和服",
+        "望远镜",
+        "hotel hg near me please",
+        "请问有没有能停车的地方我想吃获锅",  # a sentence
+    ],
 )
 def test_what_the_catalogue_knows_is_left_alone(snapshot, text):
     assert put_right(snapshot, text) is None

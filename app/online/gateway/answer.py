@@ -115,7 +115,8 @@ def _highlights(ctx: SearchContext, row: int) -> dict[str, Any]:
     """Mark the query's words in the fields that were asked for."""
     query, snapshot = ctx.query, ctx.snapshot
     document = orjson.loads(snapshot.documents.shown(row))
-    found = highlights_of(document, query.highlights, frozenset(query.terms), snapshot.analyzer)
+    terms = frozenset((*query.terms, *query.also))
+    found = highlights_of(document, query.highlights, terms, snapshot.analyzer)
     return {name: {"text": h.text, "ranges": h.ranges, "html": h.html} for name, h in found.items()}
 
 

@@ -77,7 +77,7 @@ class LexicalChannel:
             function_words(snapshot.analyzer), options,
         )  # fmt: skip
         any_terms = np.arange(min(2, len(snapshot.documents.terms)), dtype=np.int32)
-        channel.find(any_terms, 1, None)  # compiles here, not in the first query
+        channel.find(any_terms, any_terms[:0], 1, None)  # compiles here, not in the first query
         return channel
 
     def follow(self, view: Snapshot, tables: Tables) -> Self:
@@ -91,44 +91,52 @@ class LexicalChannel:
         return bool(ctx.query.terms)
 
     def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
-        terms = content_terms(ctx.query.terms, self.function_terms)
-        matches = self.find(self.documents.terms.find_all(terms), k, ctx.mask)
+        matches = self.find(*self._ids(ctx), k, ctx.mask)
         return ChannelHits(NAME, matches.rows, matches.scores, total=matches.total)
 
     def matching(self, ctx: SearchContext) -> Bools:
         """Tell which rows hold enough of the words, as `recall` counts them. (n,)"""
-        terms = content_terms(ctx.query.terms, self.function_terms)
-        ids = self.documents.terms.find_all(terms)
-        known = ids[ids >= 0]
+        ids, also = self._ids(ctx)
+        known, at_least = self._asked(ids, also)
         held, allowed = np.zeros(len(ctx.snapshot), np.uint8), np.zeros(len(ctx.snapshot), np.bool_)
         if not known.size:
             return allowed
         for term in self.postings.known(known).tolist():
             held[self.postings.rows_of(term)] += 1
-        allowed = held >= self._at_least(known)
+        allowed = held >= at_least
         if self.newer is not None:
-            newer = self.newer.find(self.postings, known, self._at_least(known), None)
+            newer = self.newer.find(self.postings, known, at_least, None)
             allowed[newer.rows] = True
         return allowed if ctx.mask is None else allowed & ctx.mask.allowed
 
-    def _at_least(self, known: I32) -> int:
-        return max(1, int(known.size * self.options.minimum_should_match))
+    def _ids(self, ctx: SearchContext) -> tuple[I32, I32]:
+        """Return the ids of the query's words and of those searched for beside them."""
+        terms = content_terms(ctx.query.terms, self.function_terms)
+        return self.documents.terms.find_all(terms), self.documents.terms.find_all(ctx.query.also)
 
-    def find(self, terms: I32, k: int, mask: RowMask | None) -> Matches:
-        """Find the best `k` rows for term ids in the query's order, -1 where unknown."""
-        known = terms[terms >= 0]
-        if known.size < 2 or not self.options.phrase_boost:
-            return self._best(known, k, mask)
+    def _asked(self, terms: I32, also: I32) -> tuple[I32, int]:
+        """Return all known ids, and how many a document must hold: a share of the query's own."""
+        own = terms[terms >= 0]
+        at_least = max(1, int(own.size * self.options.minimum_should_match))
+        return np.concatenate([own, also[also >= 0]]), at_least
+
+    def find(self, terms: I32, also: I32, k: int, mask: RowMask | None) -> Matches:
+        """Find the best `k` rows for term ids in the query's order, -1 where unknown.
+
+        Words in `also` earn as the others do, but none of them must be there.
+        """
+        known, at_least = self._asked(terms, also)
+        if min(known.size, terms.size) < 2 or not self.options.phrase_boost:
+            return self._best(known, at_least, k, mask)
         most = self.postings.most_matches(self.postings.known(known))
         wanted = max(k, PHRASE_WINDOW, most if most <= WHOLE else 0)
-        found = self._best(known, wanted, mask)
+        found = self._best(known, at_least, wanted, mask)
         if found.rows.size < found.total <= WHOLE:
-            found = self._best(known, WHOLE, mask)
+            found = self._best(known, at_least, WHOLE, mask)
         return self._lift(found, terms, k)
 
-    def _best(self, known: I32, k: int, mask: RowMask | None) -> Matches:
+    def _best(self, known: I32, at_least: int, k: int, mask: RowMask | None) -> Matches:
         """Find the best `k` rows by single words, the snapshot's and newer ones alike."""
-        at_least = self._at_least(known)
         if self.newer is None:
             return best_rows(self.postings, known, at_least, k, mask)
         own, terms = base_part(mask, self.postings.n), self.postings.known(known)
