@@ -14,7 +14,7 @@ PORT ?= 8000
 PARITY_DIR ?= data/parity
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-explain bench-prerank bench-relevance bench-documents bench-events lock test-compose clean bench-peers bench-freshness bench-service bench-durability bench-filters
+.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-explain bench-prerank bench-select bench-relevance bench-documents bench-events lock test-compose clean bench-peers bench-freshness bench-service bench-durability bench-filters
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ bench-prerank: setup ## What cutting the candidates before ranking would save: t
 
 bench-filters: setup ## What filters and facets cost a search: some minutes. A million: ARGS="--size 1000000"
 	$(BIN)/python benchmarks/filters.py $(ARGS)
+
+bench-select: setup ## What diversity, quotas and rules cost in nDCG and time: a minute, five the first time
+	$(BIN)/python benchmarks/selection.py $(ARGS)
 
 bench-peers: setup ## Our retrieval beside Qdrant Edge, LanceDB, tantivy, bm25s, faiss (docs/performance.md): 8 minutes
 	$(BIN)/python benchmarks/peers.py $(ARGS)

@@ -66,6 +66,8 @@ class Result:
     distance_km: float | None = None
     highlights: Json = field(default_factory=dict)  # field → text, ranges, html
     group: Json | None = None  # value and count
+    rule: str | None = None  # that moved it
+    explored: bool = False  # exploration drew it
     explain: Why | None = None
     raw: Json = field(default_factory=dict, repr=False)
 

@@ -20,7 +20,7 @@ from app.rank.proofs import Proofs
 from app.rank.release import open_release, refuse_if_foreign
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
-from app.wiring import standing_by
+from app.wiring import make_selection, standing_by
 
 LOW_DISK_BYTES = 2 << 30
 DAY_MS = 86_400_000
@@ -59,6 +59,7 @@ def diagnose(place: Workplace, port: int, now_ms: int) -> list[Finding]:
     if snapshot is not None:
         findings.append(_checked("tables", partial(_tables, place, snapshot)))
         findings.append(_checked("release", partial(_release, place, snapshot)))
+        findings.append(_checked("rules", partial(_rules, place, snapshot)))
         findings += [
             _checked(f"release {name}", partial(_standing_by, place, snapshot, name))
             for name in standing_by(place.settings)
@@ -108,6 +109,13 @@ def _release(place: Workplace, snapshot: Snapshot) -> Finding:
     refuse_if_foreign(release, snapshot)
     facts = f"{current}, {len(release.features.names)} features, golden rows agree"
     return Finding("release", "ok", f"{facts}, scored by {release.model.scored_by}")
+
+
+def _rules(place: Workplace, snapshot: Snapshot) -> Finding:
+    """Read rules and quotas for the snapshot as serving does."""
+    selection = make_selection(place.settings, snapshot)
+    told = f"{len(selection.rules.rules)} rules, {len(selection.quotas)} quotas"
+    return Finding("rules", "ok", told)
 
 
 def _standing_by(place: Workplace, snapshot: Snapshot, name: str) -> Finding:

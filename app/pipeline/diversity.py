@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from app.corpus.documents import Documents
-from app.domain.arrays import F32, F64, I32, I64, Rows
+from app.domain.arrays import F64, I32, I64, Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def diversified(documents: Documents, rows: Rows, worth: F64, how: Diversity) ->
     """
     n = min(rows.size, how.depth)
     vectors = documents.vectors
-    near = np.zeros((n, 0), np.float32) if vectors is None else vectors[rows[:n]]
+    near = np.zeros((n, 0)) if vectors is None else vectors[rows[:n]].astype(np.float64)
     codes = _codes(documents, rows[:n], how.fields)
     low, high = (worth[:n].min(), worth[:n].max()) if n else (0.0, 0.0)
     share = (worth[:n] - low) / (high - low) if high > low else np.zeros(n)
@@ -55,9 +55,11 @@ def spread(documents: Documents, rows: Rows, quotas: Sequence[Quota]) -> I64:
     left out. A document without a value fits everywhere. rows: (n,) best first
     """
     codes = _codes(documents, rows, [quota.field for quota in quotas])
+    dense = [np.unique(column, return_inverse=True) for column in codes.T]
+    values = np.stack([np.where(names[at] < 0, -1, at) for names, at in dense])
     most = np.array([quota.most for quota in quotas], np.int64)
     window = np.array([quota.window for quota in quotas], np.int64)
-    order: I64 = _spread(codes, most, window)
+    order: I64 = _spread(values, most, window)
     return order
 
 
@@ -68,7 +70,7 @@ def _codes(documents: Documents, rows: Rows, fields: Sequence[str]) -> I32:
 
 
 @njit(cache=True, nogil=True)
-def _marginal(worth: F64, vectors: F32, codes: I32, strength: float) -> I64:
+def _marginal(worth: F64, vectors: F64, codes: I32, strength: float) -> I64:
     n = worth.size
     nearest, order = np.zeros(n), np.empty(n, np.int64)
     is_taken = np.zeros(n, np.bool_)
@@ -86,7 +88,7 @@ def _marginal(worth: F64, vectors: F32, codes: I32, strength: float) -> I64:
 
 
 @njit(cache=True, nogil=True)
-def _likeness(vectors: F32, codes: I32, a: int, b: int) -> float:
+def _likeness(vectors: F64, codes: I32, a: int, b: int) -> float:
     parts, total = codes.shape[1], 0.0
     for f in range(codes.shape[1]):
         if codes[a, f] >= 0 and codes[a, f] == codes[b, f]:
@@ -94,35 +96,40 @@ def _likeness(vectors: F32, codes: I32, a: int, b: int) -> float:
     if vectors.shape[1]:
         cosine = 0.0
         for j in range(vectors.shape[1]):
-            cosine += np.float64(vectors[a, j]) * np.float64(vectors[b, j])
+            cosine += vectors[a, j] * vectors[b, j]
         total, parts = total + max(cosine, 0.0), parts + 1
     likeness: float = total / max(parts, 1)
     return likeness
 
 
 @njit(cache=True, nogil=True)
-def _spread(codes: I32, most: I64, window: I64) -> I64:
-    n = codes.shape[0]
+def _spread(values: I64, most: I64, window: I64) -> I64:
+    """values: (q, n) each below n; -1 where there is none."""
+    quotas, n = values.shape
+    held = np.zeros((quotas, n), np.int64)  # of each value, in the window before this position
     order, is_taken, head = np.empty(n, np.int64), np.zeros(n, np.bool_), 0
     for position in range(n):
+        for q in range(quotas):
+            gone = position - window[q]
+            if gone >= 0 and values[q, order[gone]] >= 0:
+                held[q, values[q, order[gone]]] -= 1
         while is_taken[head]:
             head += 1
         chosen = head
         for i in range(head, n):
-            if not is_taken[i] and _fits(codes, most, window, order, position, i):
+            if not is_taken[i] and _fits(values, held, most, i):
                 chosen = i
                 break
         order[position], is_taken[chosen] = chosen, True
+        for q in range(quotas):
+            if values[q, chosen] >= 0:
+                held[q, values[q, chosen]] += 1
     return order
 
 
 @njit(cache=True, nogil=True)
-def _fits(codes: I32, most: I64, window: I64, order: I64, position: int, i: int) -> bool:
+def _fits(values: I64, held: I64, most: I64, i: int) -> bool:
     for q in range(most.size):
-        alike = 0
-        for before in range(max(0, position - window[q] + 1), position):
-            if codes[i, q] >= 0 and codes[order[before], q] == codes[i, q]:
-                alike += 1
-        if alike >= most[q]:
+        if values[q, i] >= 0 and held[q, values[q, i]] >= most[q]:
             return False
     return True

@@ -12,12 +12,14 @@ import numpy as np
 
 from app.corpus.documents import Documents
 from app.corpus.masks import row_mask
+from app.corpus.row_filter import allows
 from app.corpus.schema import NUMERIC, FieldType
 from app.domain.candidates import CandidateSet, ChannelHits, ChannelStatus
 from app.domain.filters import Box, Filter, OneOf, Range, Within
 from app.domain.query import Deadline, GeoPoint, Query
 from app.domain.user import UserState
 from app.pipeline.search import Search
+from app.pipeline.select import select
 from app.rank.local import LocalRanker
 from app.rank.trees.paths import warm as warm_differences
 from app.rank.trees.shapley import warm as warm_contributions
@@ -37,7 +39,7 @@ WARM_ROWS = 8
 
 
 def warm(search: Search, snapshot: Snapshot, tables: Tables) -> None:
-    """Ask every channel what it accepts, with and without a mask, and merge.
+    """Ask every channel what it accepts, with and without a mask; merge and arrange.
 
     On the lanes' own threads: a channel that is stuck or broken costs itself and is logged.
     """
@@ -46,7 +48,10 @@ def warm(search: Search, snapshot: Snapshot, tables: Tables) -> None:
         lanes = [lane for lane in search.fanout.lanes if lane.channel.accepts(ctx)]
         calls = [lane.threads.submit(lane.channel.recall, ctx, lane.k) for lane in lanes]
         hits = [_await(lane, call, ctx) for lane, call in zip(lanes, calls, strict=True)]
-        search.merger.merge(hits, search.max_candidates)
+        found = search.merger.merge(hits, search.max_candidates)
+        select(ctx, found.rows, found.fused, search.selection)
+    for rule in search.selection.rules.rules:
+        allows(rule.documents, snapshot.documents, np.empty(0, np.int32))
 
 
 def _read_somebody(snapshot: Snapshot, tables: Tables) -> None:

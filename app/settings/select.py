@@ -13,7 +13,7 @@ class DiversitySettings(Section):
     """Results unlike those above them. docs/select.md."""
 
     strength: float = Field(0.0, ge=0, le=1, description="0: none; 1: unlikeness alone counts")
-    depth: int = Field(100, ge=2, le=500, description="best results that are put in a new order")
+    depth: int = Field(50, ge=2, le=500, description="best results that are put in a new order")
     fields: tuple[str, ...] = Field(
         ("category", "brand"), description="keyword fields whose equal values make results alike"
     )

@@ -57,3 +57,12 @@ def test_releases_that_experiments_and_the_shadow_name_are_checked_as_well(tmp_p
     assert found["release other/20260101T000001Z-other"].state == "ok"
     assert found["release nobody"].state == "wrong"
     assert "unknown release" in found["release nobody"].detail
+
+
+def test_a_rule_that_the_catalogue_does_not_fit_is_found(tmp_path):
+    publish_snapshot(city_rows(20), tmp_path)
+    rule = 'rules=[{"name": "red", "action": "bury", "documents": {"colour": "red"}}]'
+    settings = Settings.load(CONFIG, (rule,), environment={})
+    found = {f.what: f for f in diagnose(Workplace(settings, tmp_path, tmp_path / "models"), 0, 1)}
+    assert found["rules"].state == "wrong"
+    assert "rule 'red': documents.colour" in found["rules"].detail
