@@ -47,6 +47,7 @@ LAG_S = 0.005
 """How long a rank call waits for a point of the log that was not read yet."""
 
 RANK_THREADS = 2
+CALLING_THREADS = 32  # where a service ranks: they only wait
 
 
 class Engine:
@@ -69,7 +70,8 @@ class Engine:
         self.attempts = Attempts()  # to open artifacts, and what came of those that failed
         enabled = {name: c.threads for name, c in settings.channels.items() if c.enabled}
         # "" is no channel's name
-        self._crew = Crew({**enabled, "": RANK_THREADS}, len(os.sched_getaffinity(0)))
+        ranking = RANK_THREADS if settings.rank.url is None else CALLING_THREADS
+        self._crew = Crew({**enabled, "": ranking}, len(os.sched_getaffinity(0)))
         self._threads = {name: self._crew.berths[name] for name in enabled}
         self.rank_threads = self._crew.berths[""]
         names, experiments = ReleaseNames(models, settings.rank.model), experiments_of(settings)
@@ -82,7 +84,8 @@ class Engine:
         self._opener = Opener(settings, self.stores, self.attempts, self._threads, self.reader)
         self.pages = Pages(data, self.stores, self.recent)
         url, patience_ms = settings.rank.url, settings.rank.timeout_ms
-        self._remote = RemoteRanker(url, patience_ms, key) if url is not None else None
+        threads = self.rank_threads
+        self._remote = None if url is None else RemoteRanker(url, patience_ms, key, threads)
         standby = Standby(beside, names, self.shelf)
         self.choosing = Choosing(names, self.shelf, standby, experiments, self._remote)
 
@@ -241,11 +244,11 @@ class Engine:
         """Close the connections that belong to the running event loop."""
         if self.people is not None:
             await self.people.close()
-        if self._remote is not None:
-            await self._remote.close()
 
     def close(self) -> None:
         self._crew.close()
+        if self._remote is not None:
+            self._remote.close()
         self.shelf.close()
         self.document_log.close()
 

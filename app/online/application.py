@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import uvicorn
@@ -18,6 +19,7 @@ from app.corpus.pseudonyms import Pseudonyms
 from app.online import admin, health
 from app.online.access import refuse_open_host
 from app.online.admission import Admission
+from app.online.direct import Direct
 from app.online.door import Door
 from app.online.following import PUBLISH_EVERY_S, LogFollower
 from app.online.metrics import Metrics
@@ -30,6 +32,9 @@ log = logging.getLogger(__name__)
 
 REFRESH_EVERY_S = 0.25
 SHUTDOWN_S = 10
+TURN_S = (
+    0.0005  # Python's 5 ms are longer than most searches: one thread must not hold up an answer
+)
 LATE = 0.8  # of what callers wait
 
 
@@ -42,12 +47,14 @@ def create(
     title: str,
     description: str,
     patience_ms: float,
+    direct: Collection[str],
     read_log_every_s: float = PUBLISH_EVERY_S,
 ) -> FastAPI:
     """Wire one service: its own routes, administration, health, metrics and problem details.
 
     `name` stands in metrics and log lines. `patience_ms`: how long its callers wait; what takes
-    most of that is late. `read_log_every_s`: how far behind the document log it may be.
+    most of that is late. `direct`: the paths that skip the framework. `read_log_every_s`: how far
+    behind the document log it may be.
     """
     admission = Admission(settings.service.max_concurrent, LATE * patience_ms / 1e3)
     identities = Identities.open(engine.stores.data, settings.store.address)
@@ -65,6 +72,7 @@ def create(
         app.include_router(router)
     if settings.service.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.service.cors_origins)
+    app.add_middleware(Direct, owner=app, paths=direct)
     app.add_middleware(RequestLog, name=name, metrics=service.metrics, quiet=health.QUIET)
     return app
 
@@ -76,6 +84,7 @@ def run(app: FastAPI, host: str, port: int, key: str | None, fd: int | None = No
     """
     refuse_open_host(host, key)
     write_log_lines_to_stderr()
+    sys.setswitchinterval(TURN_S)
     uvicorn.run(
         app, host=host, port=port, fd=fd, access_log=False, log_level="warning",
         server_header=False,

@@ -27,6 +27,7 @@ from app.pipeline.select import AS_RANKED, Selection, select
 from app.pipeline.totals import count_matches
 from app.rank.local import LocalRanker
 from app.rank.ranker import Keep, KeepingRanker, Ranker, Ranking
+from app.rank.remote import RemoteRanker
 from app.recall.channel import Recalls
 from app.recall.crew import Berth
 from app.recall.fanout import Fanout, Hits, Then
@@ -57,6 +58,9 @@ class SearchResult:
     moved: Mapping[int, str] = field(default_factory=dict)  # candidate → the rule that moved it
     drawn: Mapping[int, float] = field(default_factory=dict)  # candidate → chance of being shown
 
+
+OurRanker: TypeAlias = LocalRanker | RemoteRanker
+"""Rankers that work, or wait, on the thread that asks them."""
 
 Ranked: TypeAlias = tuple[Ranking, str | None, tuple[str, ...]]
 """Scores, the release that gave them, and what went wrong."""
@@ -152,8 +156,8 @@ class Search:
         keep: Keep | None,
         clock: _StageClock,
     ) -> tuple[Hits, _Found]:
-        """Recall, merge and rank: on one thread after the other where the ranker is in here."""
-        if not isinstance(ranker, LocalRanker) or not isinstance(ranker.threads, Berth):
+        """Recall, merge and rank: all on the last channel's thread, where the ranker has places."""
+        if not isinstance(ranker, OurRanker) or not isinstance(ranker.threads, Berth):
             hits, candidates = await self.candidates(ctx, only, clock)
             ranking = await self.rank(ctx, candidates, ranker, keep)
             clock.lap("rank")
@@ -168,7 +172,7 @@ class Search:
         return hits, _Found(candidates, Ranking(candidates.fused), None, ("ranker:timed_out",))
 
     def _rank_here(
-        self, ctx: SearchContext, ranker: LocalRanker, keep: Keep | None, clock: _StageClock,
+        self, ctx: SearchContext, ranker: OurRanker, keep: Keep | None, clock: _StageClock,
         hits: Hits,
     ) -> _Found:  # fmt: skip
         clock.lap("recall")
@@ -177,7 +181,7 @@ class Search:
         if not len(candidates):
             return _Found(candidates, Ranking(candidates.fused), ctx.release_id, ())
         try:
-            ranking = ranker.ranking(ctx, candidates)
+            ranking = ranker.ranking(ctx, candidates, keep)
             found = _checked(ctx, candidates, ranking if keep else Ranking(ranking.scores))
         except Exception as error:
             found = _fused(ctx, candidates, error)

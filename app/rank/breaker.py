@@ -8,12 +8,13 @@ closed ──failures──▶ open ──rest_s──▶ half-open: one call is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class Breaker:
-    """Used from one event loop, so it needs no lock. `now_s` is any monotonic clock.
+    """Any number of threads ask it. `now_s` is any monotonic clock.
 
     Every call that was let through ends in succeeded, failed or abandoned.
     """
@@ -23,6 +24,7 @@ class Breaker:
     _failed: int = 0
     _asks_from_s: float = 0.0
     _is_probing: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def is_open(self) -> bool:
@@ -35,10 +37,11 @@ class Breaker:
         """
         if not self.is_open:
             return True
-        if self._is_probing or not is_patient or now_s < self._asks_from_s:
-            return False
-        self._is_probing = True
-        return True
+        with self._lock:
+            if self._is_probing or not is_patient or now_s < self._asks_from_s:
+                return False
+            self._is_probing = True
+            return True
 
     def succeeded(self) -> None:
         """It answered, be it with a refusal."""
@@ -47,11 +50,12 @@ class Breaker:
 
     def failed(self, now_s: float) -> None:
         """It did not answer, or nonsense. One that began before it opened changes nothing more."""
-        if self.is_open and not self._is_probing:
-            return
-        self._failed += 1
-        self._is_probing = False
-        self._asks_from_s = now_s + self.rest_s
+        with self._lock:
+            if self.is_open and not self._is_probing:
+                return
+            self._failed += 1
+            self._is_probing = False
+            self._asks_from_s = now_s + self.rest_s
 
     def abandoned(self) -> None:
         """Nobody waited for the end: it says nothing of the service, and the next may ask."""

@@ -20,6 +20,7 @@ from app.domain.user import Preference, UserState
 from app.rank.explanation import MAX_EXPLAINED
 from app.rank.fields import Fields
 from app.rank.ranker import Keep
+from app.rank.sound import are_different, are_numbers, least
 from app.rank.wire import CALL, pack, unpack
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
@@ -45,6 +46,7 @@ KINDS: Mapping[str, tuple[str, int]] = {
 PREFERENCE_KINDS: Mapping[str, tuple[str, int]] = {"codes": ("i4", 1), "weights": ("f4", 1)}
 """Dtype and dimensions of each array; preferences.FIELD.codes and .weights beside them."""
 
+_DTYPES = {dtype: np.dtype(dtype) for dtype in ("i2", "i4", "i8", "f4", "f8")}
 _NAN_IS_FINE = ("scores", "user.log_price")
 
 
@@ -199,13 +201,14 @@ def place(
 def _check(name: str, array: Array) -> None:
     """Refuse a wrong dtype or shape, and numbers that are none."""
     dtype, dimensions = kind_of(name)
-    if array.dtype != np.dtype(dtype) or array.ndim != dimensions:
+    if array.dtype != _DTYPES[dtype] or array.ndim != dimensions:
         limit = f"{dtype} of {dimensions} dimensions"
         raise InvalidQuery(f"arrays.{name}", f"{array.dtype.str} {array.shape}", limit, "send that")
+    values = array if dimensions == 1 else array.reshape(-1)
     if array.dtype.kind == "i":
-        if array.size and array.min() < 0:
-            raise InvalidQuery(f"arrays.{name}", int(array.min()), "at least 0", "count from 0")
-    elif not (np.isfinite(array) | (np.isnan(array) & (name in _NAN_IS_FINE))).all():
+        if (low := least(values)) < 0:
+            raise InvalidQuery(f"arrays.{name}", low, "at least 0", "count from 0")
+    elif not are_numbers(values, name in _NAN_IS_FINE):
         raise InvalidQuery(f"arrays.{name}", None, "finite numbers", "send no NaN and no infinity")
 
 
@@ -289,5 +292,5 @@ def _shaped(
 
 
 def _different(name: str, rows: Array) -> None:
-    if np.unique(rows).size != rows.size:
+    if not are_different(rows):
         raise InvalidQuery(f"arrays.{name}", None, "each row once", "send a row once")

@@ -82,8 +82,10 @@ class LocalRanker:
         async with asyncio.timeout(ctx.deadline.remaining_s()):
             return await call
 
-    def ranking(self, ctx: SearchContext, candidates: CandidateSet) -> Ranking:
-        """Return scores with the features of every candidate."""
+    def ranking(
+        self, ctx: SearchContext, candidates: CandidateSet, keep: Keep | None = None
+    ) -> Ranking:
+        """Return scores with the features of every candidate, whatever `keep` asks for."""
         n, features = len(candidates), self.features
         if not n:
             return Ranking(np.empty(0, np.float32), features.names)

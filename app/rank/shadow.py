@@ -7,7 +7,6 @@ shadow which fails costs the searches nothing.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 
 from app.domain.arrays import F32
@@ -29,13 +28,12 @@ class ShadowScores:
 
 
 class ShadowRanker:
-    """One name and what it means now. `score` and `close` on one thread."""
+    """One name and what it means now."""
 
     def __init__(self, name: str, standby: Standby, remote: RemoteRanker | None) -> None:
         self._name = name
         self._standby = standby
         self._remote = remote
-        self._loop: asyncio.AbstractEventLoop | None = None  # of the thread that scores
 
     def score(self, ctx: SearchContext, candidates: CandidateSet) -> ShadowScores | None:
         """Score candidates of a served search; None where the shadow is not open yet, or served.
@@ -49,11 +47,8 @@ class ShadowRanker:
         ctx = replace(ctx, release_id=release_id, deadline=Deadline.after_ms(PATIENCE_MS))
         if self._remote is None:
             return ShadowScores(release_id, held.ranker.score(ctx, candidates))
-        self._loop = self._loop or asyncio.new_event_loop()
-        asked = self._remote.rank(ctx, candidates)
-        return ShadowScores(release_id, self._loop.run_until_complete(asked))
+        return ShadowScores(release_id, self._remote.ranking(ctx, candidates).scores)
 
     def close(self) -> None:
-        if self._remote is not None and self._loop is not None:
-            self._loop.run_until_complete(self._remote.close())
-            self._loop.close()
+        if self._remote is not None:
+            self._remote.close()

@@ -50,8 +50,12 @@ def pack(kind: int, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> b
 
 
 def unpack(body: bytes, kind: int) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Return header and arrays, fresh and in C order. Raises InvalidQuery naming what is wrong."""
+    """Return header and arrays, in C order over one copy of the body.
+
+    Raises InvalidQuery naming what is wrong.
+    """
     header, at = _header(body, kind)
+    copy = bytearray(body)
     arrays: dict[str, Array] = {}
     for name, dtype, shape in _specs(header.pop("arrays", None)):
         if name in arrays:
@@ -63,9 +67,8 @@ def unpack(body: bytes, kind: int) -> tuple[dict[str, Any], dict[str, Array]]:
             raise InvalidQuery(
                 f"arrays.{name}", shape, f"ends at byte {at} of {len(body)}", "send whole arrays"
             )
-        arrays[name] = (
-            np.frombuffer(body, dtype, count, start if count else 0).reshape(shape).copy()
-        )
+        array = np.frombuffer(copy, dtype, count, start if count else 0)
+        arrays[name] = array if len(shape) == 1 else array.reshape(shape)
     if at != len(body):
         raise InvalidQuery("body", len(body), f"{at} bytes by its header", "send nothing after it")
     return header, arrays
@@ -102,10 +105,16 @@ def _specs(listed: Any) -> list[tuple[str, np.dtype[Any], tuple[int, ...]]]:
 
 
 def _spec(entry: Any) -> tuple[str, np.dtype[Any], tuple[int, ...]]:
-    match entry:
-        case [str(name), str(dtype), [*shape]] if dtype in DTYPES and len(shape) in (1, 2):
-            if all(type(length) is int and 0 <= length < 2**31 for length in shape):
-                return name, DTYPES[dtype], tuple(shape)
+    if isinstance(entry, list) and len(entry) == 3:
+        name, dtype, shape = entry
+        is_known = isinstance(name, str) and isinstance(dtype, str) and dtype in DTYPES
+        if is_known and isinstance(shape, list) and _are_lengths(shape):
+            return name, DTYPES[dtype], tuple(shape)
     raise InvalidQuery(
         "arrays", entry, f"[name, one of {' '.join(DTYPES)}, [lengths]]", "describe it so"
     )
+
+
+def _are_lengths(shape: list[Any]) -> bool:
+    fits = [type(length) is int and 0 <= length < 2**31 for length in shape]
+    return len(fits) in (1, 2) and all(fits)

@@ -63,7 +63,7 @@ def ask(url: str, asked, times: int = 1, timeout_ms: float = 5_000, key: str | N
                 told.append(await remote.rank(*asked))
             except Exception as error:
                 told.append(error)
-        await remote.close()
+        remote.close()
         return told
 
     return asyncio.run(all_of_them())
@@ -141,7 +141,7 @@ def test_impatient_requests_do_not_switch_ranking_off_for_the_others(asked):
                 with pytest.raises(TimeoutError):
                     await remote.rank(hurried, candidates)
             scores = await remote.rank(ctx, candidates)
-            await remote.close()
+            remote.close()
             return scores
 
         assert asyncio.run(many_then_one()).size == 10

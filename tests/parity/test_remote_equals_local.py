@@ -74,7 +74,7 @@ def ask(url: str, ctx, candidates, keep: Keep | None = None):
                 return await remote.rank_keeping(ctx, candidates, keep)
             return await remote.rank(ctx, candidates)
         finally:
-            await remote.close()
+            remote.close()
 
     return asyncio.run(once())
 
@@ -195,7 +195,7 @@ def test_a_remote_ranker_explains_as_a_local_one(url, local, snapshot, against):
         try:
             return await remote.explain(ctx, candidates, places, against)
         finally:
-            await remote.close()
+            remote.close()
 
     told, here = asyncio.run(once()), local.explanation(ctx, candidates, places, against)
     for field in ("places", "scores", "features", "contributions", "differences"):

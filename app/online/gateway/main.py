@@ -30,8 +30,9 @@ def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
     calls = (routes, suggest, explaining, tracing, documents, events, users, console)
     routers = [module.router for module in calls]
     app = application.create(
-        engine, settings, key, routers, "gateway", "Duolu", DESCRIPTION, patience_ms
-    )
+        engine, settings, key, routers, "gateway", "Duolu", DESCRIPTION, patience_ms,
+        ["/v1/search"],
+    )  # fmt: skip
     app.state.impressions = attach(app.state.service)
     app.state.tracing = tracing.attach(app.state.service)
     app.state.documents = writing.attach(app.state.service)

@@ -18,5 +18,5 @@ def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
     patience_ms = min(settings.rank.timeout_ms, settings.service.timeout_ms)
     return application.create(
         engine, settings, key, [routes.router], "ranker", "Duolu ranker", DESCRIPTION,
-        patience_ms, RANKER_READS_EVERY_S,
+        patience_ms, ["/v1/rank"], RANKER_READS_EVERY_S,
     )  # fmt: skip
