@@ -15,7 +15,7 @@ from numba import njit
 
 from app.corpus.pinyin import readings
 from app.corpus.ragged import Strings
-from app.domain.arrays import I32, U8, Array
+from app.domain.arrays import I32, I64, U8, Array
 
 WIDTH = 48  # bytes of a key
 TEXT, SOUND, INITIALS, INNER, OTHER = range(5)
@@ -40,18 +40,33 @@ class Keys:
     @classmethod
     def of(cls, texts: Sequence[str]) -> Keys:
         """Spell texts in normal form. 10 s a million; all keys are in memory meanwhile."""
-        parts = [_spelled(())]
-        for first in range(0, len(texts), _AT_ONCE):
-            spelled = _spelled(texts[first : first + _AT_ONCE])
-            spelled[2][:] += first
-            parts.append(spelled)
-        raw, sizes, entries, kinds = (np.concatenate(column) for column in zip(*parts, strict=True))
+        raw, sizes, entries, kinds = _all_spelled(texts)
         order = _ascending(raw)
-        sizes = sizes[order].astype(np.int64)
+        sizes = sizes[order]
         offsets = np.zeros(sizes.size + 1, np.int64)
         np.cumsum(sizes, out=offsets[1:])
-        values = raw[order][np.arange(WIDTH) < sizes[:, None]]
+        values = _packed(raw, order, offsets)
         return cls(Strings(offsets, values), entries[order], kinds[order])
+
+
+def _all_spelled(texts: Sequence[str]) -> tuple[Array, ...]:
+    """Return what `_spelled` does, some texts at a time."""
+    parts = [_spelled(())]
+    for first in range(0, len(texts), _AT_ONCE):
+        spelled = _spelled(texts[first : first + _AT_ONCE])
+        spelled[2][:] += first
+        parts.append(spelled)
+    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+
+@njit(cache=True, nogil=True)
+def _packed(raw: U8, order: Array, offsets: I64) -> U8:
+    """Return the keys one after another, in order, without their padding."""
+    out = np.empty(offsets[-1], np.uint8)
+    for i in range(order.size):
+        size = offsets[i + 1] - offsets[i]
+        out[offsets[i] : offsets[i + 1]] = raw[order[i], :size]
+    return out
 
 
 def _ascending(raw: U8) -> Array:

@@ -30,15 +30,24 @@ from app.corpus.completion_search import (
 from app.corpus.pinyin import keys as sounds_of
 from app.corpus.ragged import Ragged, Strings, open_array, save_array
 from app.corpus.text import HAN_RUN
-from app.domain.arrays import F32, I32, U8, Array
+from app.domain.arrays import F32, I32, I64, U8, Array
 
 FEW_LETTERS = 4  # from here on one slip is forgiven
 
 
-class Completion(NamedTuple):
-    entry: int
-    kind: int  # of the key, see completion_keys
-    weight: float  # of the text, less what the kind of key takes off
+class Found(NamedTuple):
+    """Texts, one entry each. (f,)"""
+
+    entries: I32
+    kinds: U8  # of the key that each was found by, see completion_keys
+    weights: F32  # of each, less what the kind of key takes off
+
+    def joined(self, other: Found) -> Found:
+        return Found(
+            np.concatenate([self.entries, other.entries]),
+            np.concatenate([self.kinds, other.kinds]),
+            np.concatenate([self.weights, other.weights]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +85,19 @@ class Completions:
         found: Ranges = prefix_range(self.keys.offsets, self.keys.values, _raw(text))
         return found
 
-    def best(self, found: Ranges, k: int) -> Iterator[Completion]:
-        """Yield the heaviest texts of a find, heaviest first, each once."""
-        for place in best_in(self.tree, self.entries, found, k).tolist():
-            yield self._at(place)
+    def best(self, ranges: Ranges, k: int) -> Found:
+        """Return the k heaviest texts of a find, heaviest first."""
+        return self._at(best_in(self.tree, self.entries, ranges, k))
 
-    def among(self, found: Ranges, chosen: I32) -> Iterator[Completion]:
-        """Yield those of the chosen texts that a find holds."""
+    def among(self, ranges: Ranges, chosen: I32) -> Found:
+        """Return those of the chosen texts that a find holds."""
         offsets, values = self.places.offsets, self.places.values
-        for place in best_among(self.tree, offsets, values, chosen, found).tolist():
-            if place >= 0:
-                yield self._at(place)
+        places = best_among(self.tree, offsets, values, chosen, ranges)
+        return self._at(places[places >= 0])
 
-    def _at(self, place: int) -> Completion:
-        weight = float(self.tree[self.entries.size + place])
-        return Completion(int(self.entries[place]), int(self.kinds[place]), weight)
+    def _at(self, places: I64) -> Found:
+        weights = self.tree[self.entries.size + places]
+        return Found(self.entries[places], self.kinds[places], weights)
 
     def save(self, path: Path) -> None:
         """Write the files named on top of this module into `path`, a directory made here."""

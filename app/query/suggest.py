@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.corpus.completion_keys import WORTH
-from app.corpus.completions import Completion, Completions, covered
+from app.corpus.completion_search import Ranges
+from app.corpus.completions import Completions, Found, covered
 from app.corpus.geometry import haversine_km
 from app.corpus.suggested_names import CATEGORY, TITLE, SuggestedNames
 from app.corpus.text import HAN_RUN, normalise, traced
-from app.domain.arrays import I32
+from app.domain.arrays import F64, I8, I32
 from app.domain.query import GeoPoint
 from app.domain.user import PREFERENCE_FIELDS, UserState
 from app.snapshot.snapshot import Snapshot
@@ -32,6 +33,7 @@ OWN = 4.0  # people more that a person counts for in their own list
 SLIPPED = 0.3  # of its score is left to what begins so but for a slip
 NEAR_KM = 10.0
 """A name so near counts 1 + 1/e times: twice at the spot, once far away."""
+_WORTH = np.array(WORTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,55 +79,74 @@ class _Source:
 
     completions: Completions
     besides: I32
-    told: Callable[[list[Completion]], Iterator[Suggestion]]
+    scored: Callable[[Found], F64]
+    told: Callable[[int, float], Suggestion]  # an entry with its score
+    is_there: Callable[[int], bool]
 
     def suggest(self, typed: str, slipped: bool) -> Iterator[Suggestion]:
         find = self.completions.find_slipped if slipped else self.completions.find
         is_mixed = HAN_RUN.search(typed) is not None and not slipped
+        worth = SLIPPED if slipped else 1.0
         for ranges in find(typed):
-            found = [*self.completions.best(ranges, POOL)]
-            found += self.completions.among(ranges, self.besides)
-            for one in self.told(list(dict.fromkeys(found))):
+            for entry, score in self._best(ranges):
+                one = self.told(entry, score * worth)
                 if not is_mixed or covered(normalise(one.text), typed) is not None:
-                    worth = SLIPPED if slipped else 1.0
-                    yield Suggestion(one.text, one.kind, one.score * worth, one.count, None)
+                    yield one
+
+    def _best(self, ranges: Ranges) -> Iterator[tuple[int, float]]:
+        """Score the heaviest and what stands beside; yield the POOL best that are there."""
+        found = self.completions.best(ranges, POOL)
+        if self.besides.size:
+            found = found.joined(self.completions.among(ranges, self.besides))
+        scores = self.scored(found)
+        order = np.argsort(-scores, kind="stable")[:POOL]
+        for entry, score in zip(found.entries[order].tolist(), scores[order].tolist(), strict=True):
+            if self.is_there(entry):
+                yield entry, score
 
 
 def _queries(queries: SuggestedQueries, asker: Asker) -> _Source:
     here = queries.near(asker.origin.lat, asker.origin.lon) if asker.origin else None
-    nothing = np.empty(0, np.int32)
-    own = np.unique(np.concatenate([nothing, *(queries.of_person(p) for p in asker.known)]))
+    own = [queries.of_person(person) for person in asker.known]
+    besides = np.concatenate(
+        [np.empty(0, np.int32), *own, *([] if here is None else [here.queries])]
+    )
+    mine = np.concatenate([besides[:0], *own])
     most = math.log1p(float(queries.popularity.max()))
 
-    def told(found: list[Completion]) -> Iterator[Suggestion]:
-        entries = np.array([c.entry for c in found], np.int32)
-        popularity = queries.popularity[entries]
-        worth = popularity + OWN * np.isin(entries, own)
+    def scored(found: Found) -> F64:
+        popularity = queries.popularity[found.entries]
+        worth = popularity + OWN * np.isin(found.entries, mine) if mine.size else popularity
         if here is not None:
-            worth = worth * here.factors(entries, popularity)
-        for c, score in zip(found, (np.log1p(worth) / most).tolist(), strict=True):
-            text = queries.completions.texts[c.entry]
-            count = int(queries.people[c.entry])
-            yield Suggestion(text, QUERY, score * WORTH[c.kind], count, None)
+            worth = worth * here.factors(found.entries, popularity)
+        return np.asarray(np.log1p(worth) / most * _WORTH[found.kinds], np.float64)
 
-    besides = own if here is None else np.union1d(own, here.queries)
-    return _Source(queries.completions, besides.astype(np.int32), told)
+    def told(entry: int, score: float) -> Suggestion:
+        text, count = queries.completions.texts[entry], int(queries.people[entry])
+        return Suggestion(text, QUERY, score, count, None)
+
+    return _Source(queries.completions, besides, scored, told, lambda entry: True)
 
 
 def _names(names: SuggestedNames, asker: Asker, snapshot: Snapshot) -> _Source:
-    def told(found: list[Completion]) -> Iterator[Suggestion]:
-        for c in found:
-            field, code = int(names.fields[c.entry]), int(names.codes[c.entry])
-            count = int(names.counts[c.entry])
-            if field == TITLE and count == 1 and _is_gone(snapshot, code):
-                continue
-            kind = CATEGORY_KIND if field == CATEGORY else ENTITY
-            factor = _nearness(snapshot, code, asker) if field == TITLE else 1.0
-            taste = _taste(asker.user, field, code)
-            score = c.weight * factor * (1.0 + taste)
-            yield Suggestion(names.completions.texts[c.entry], kind, score, count, None)
+    def scored(found: Found) -> F64:
+        fields, codes = names.fields[found.entries], names.codes[found.entries]
+        factors = 1.0 + _tastes(asker.user, fields, codes)
+        is_title = np.flatnonzero(fields == TITLE)
+        factors[is_title] += _nearness(snapshot, codes[is_title], asker.origin)
+        return np.asarray(found.weights * factors, np.float64)
 
-    return _Source(names.completions, np.empty(0, np.int32), told)
+    def told(entry: int, score: float) -> Suggestion:
+        kind = CATEGORY_KIND if int(names.fields[entry]) == CATEGORY else ENTITY
+        text, count = names.completions.texts[entry], int(names.counts[entry])
+        return Suggestion(text, kind, score, count, None)
+
+    def is_there(entry: int) -> bool:
+        """Tell whether a document bears the name yet; of several some may."""
+        is_only = int(names.fields[entry]) == TITLE and int(names.counts[entry]) == 1
+        return not (is_only and _is_gone(snapshot, int(names.codes[entry])))
+
+    return _Source(names.completions, np.empty(0, np.int32), scored, told, is_there)
 
 
 def _keep(best: dict[str, Suggestion], new: Suggestion) -> None:
@@ -158,19 +179,24 @@ def _is_gone(snapshot: Snapshot, row: int) -> bool:
     return at < dead.size and int(dead[at]) == row
 
 
-def _nearness(snapshot: Snapshot, row: int, asker: Asker) -> float:
+def _nearness(snapshot: Snapshot, rows: I32, origin: GeoPoint | None) -> F64:
+    """Return 1 at the spot, 0 far away or where no place is known. (n,)"""
     documents = snapshot.documents
-    if asker.origin is None or not documents.has_places:
-        return 1.0
-    lat, lon = (documents.numbers[name][row : row + 1] for name in ("lat", "lon"))
-    km = float(haversine_km(asker.origin.lat, asker.origin.lon, lat, lon)[0])
-    return 1.0 + math.exp(-km / NEAR_KM) if math.isfinite(km) else 1.0
+    if origin is None or not documents.has_places:
+        return np.zeros(rows.size)
+    lats, lons = (documents.numbers[name][rows] for name in ("lat", "lon"))
+    km = haversine_km(origin.lat, origin.lon, lats, lons)
+    return np.nan_to_num(np.exp(-km / NEAR_KM))
 
 
-def _taste(user: UserState, field: int, code: int) -> float:
-    """Return the share of what this person did that went to a value, 0 of titles."""
-    preference = user.preferences.get(PREFERENCE_FIELDS[field]) if field != TITLE else None
-    if preference is None:
-        return 0.0
-    found = np.flatnonzero(preference.codes == code)
-    return float(preference.weights[found[0]]) if found.size else 0.0
+def _tastes(user: UserState, fields: I8, codes: I32) -> F64:
+    """Return the share of what this person did that went to each value, 0 of titles. (n,)"""
+    shares = np.zeros(fields.size)
+    for place, name in enumerate(PREFERENCE_FIELDS):
+        preference = user.preferences.get(name)
+        if preference is None or not preference.codes.size:
+            continue
+        at = np.minimum(np.searchsorted(preference.codes, codes), preference.codes.size - 1)
+        is_theirs = (fields == place) & (preference.codes[at] == codes)
+        shares[is_theirs] = preference.weights[at[is_theirs]]
+    return shares

@@ -4,16 +4,16 @@ suggest/
   …                 see corpus/completions; a text per query
   people.npy        (queries,) int32: who typed it, distinct, ever
   popularity.npy    (queries,) float32: people a day, decayed with age; who clicked counts twice
-  areas.npy         (areas,) int64 ascending: where people asked, see `area_of`
-  totals.npy        (areas + 1,) float32: popularity of all that was asked there; the last: anywhere
-  local.*           int32 queries of each area, the most popular first
+  areas.npy         (areas,) int64 ascending: where people asked, and around it, see `area_of`
+  totals.npy        (areas + 1,) float32: popularity of all that was asked in an area and the eight
+                    around it; the last: anywhere
+  local.*           int32 queries of each area and the eight around it, ascending
   local_popularity  float32, aligned
   own.*             int32 queries of each person of the tables, the newest first
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -48,21 +48,14 @@ class SuggestedQueries:
         return np.asarray(self.own[person], np.int32)
 
     def near(self, lat: float, lon: float) -> Here:
-        """Sum up what is typed in the area of a place and the eight around it. In degrees."""
-        found = [i for area in _block(lat, lon) if (i := self._find(area)) >= 0]
-        spans = [slice(self.local.offsets[i], self.local.offsets[i + 1]) for i in found]
-        queries, slot = np.unique(
-            np.concatenate([self.local.values[:0], *(self.local.values[s] for s in spans)]),
-            return_inverse=True,
-        )
-        seen = np.concatenate([self.popularity[:0], *(self.local_popularity[s] for s in spans)])
-        sums = np.bincount(slot, seen, minlength=queries.size).astype(np.float64)
-        here = float(self.totals[found].sum())
-        return Here(queries, sums, here / max(float(self.totals[-1]), 1e-9))
-
-    def _find(self, area: int) -> int:
+        """Return what is typed around a place. In degrees."""
+        area = int(area_of(np.array(lat), np.array(lon)))
         at = int(np.searchsorted(self.areas, area))
-        return at if at < self.areas.size and int(self.areas[at]) == area else -1
+        if at == self.areas.size or int(self.areas[at]) != area:
+            return Here(self.local.values[:0], self.local_popularity[:0], 0.0)
+        span = slice(self.local.offsets[at], self.local.offsets[at + 1])
+        share = float(self.totals[at]) / max(float(self.totals[-1]), 1e-9)
+        return Here(self.local.values[span], self.local_popularity[span], share)
 
     def save(self, path: Path) -> None:
         """Write the files named on top of this module into `path`, a directory made here."""
@@ -92,7 +85,7 @@ class Here:
     """What is typed around one place."""
 
     queries: I32  # ascending
-    popularity: F64  # of each, here
+    popularity: F32  # of each, here
     share: float  # of all that is typed anywhere
 
     def factors(self, queries: I32, popularity: F32) -> F64:
@@ -111,8 +104,10 @@ def area_of(lat: Array, lon: Array) -> I64:
     return np.asarray(south * _AROUND + west % _AROUND, np.int64)
 
 
-def _block(lat: float, lon: float) -> list[int]:
-    """Return the area of a place and the eight around it, each once."""
-    south, west = math.floor((lat + 90.0) / AREA_DEG), math.floor((lon + 180.0) / AREA_DEG)
-    steps = (-1, 0, 1)
-    return [(south + i) * _AROUND + (west + j) % _AROUND for i in steps for j in steps]
+def areas_around(areas: I64) -> I64:
+    """Return each area and the eight around it. (n, 9)"""
+    steps = np.arange(-1, 2)
+    south, west = areas // _AROUND, areas % _AROUND
+    rows = south[:, None, None] + steps[:, None]
+    columns = (west[:, None, None] + steps) % _AROUND
+    return np.asarray(rows * _AROUND + columns, np.int64).reshape(-1, 9)

@@ -7,7 +7,7 @@ neighbours.*            item-to-item: ordinals and scores of each ordinal, best 
 queries.*  terms.*      click memory: what people who typed this query (or this term) clicked
 aliases.* people.npy    "user:ID" and "client:ID", and the person that each of them is
 histories.*             what each person acted on, newest first: ordinals, times, gains
-suggest/                what people typed, see suggested.py
+suggest/  trending/     what people typed and what rises, see suggested.py and trending.py
 embeddings/             vectors of documents, queries and terms, see embeddings.py
 """
 
@@ -28,6 +28,7 @@ from app.snapshot.counters import Counted, Counters
 from app.snapshot.embeddings import Embeddings
 from app.snapshot.histories import Histories, Persons
 from app.snapshot.suggested import SuggestedQueries
+from app.snapshot.trending import Trending
 
 COUNTERS = ("impressions", "clicks", "gain", "recent_gain")
 
@@ -141,6 +142,7 @@ class Tables:
     embeddings: Embeddings | None = None
     learned: Learned | None = None  # what they were translated from; None: nothing
     suggested: SuggestedQueries | None = None  # what people typed; no feature reads it
+    trending: Trending | None = None  # what rises; nor this
     whole_seq: int = 0  # every event up to it is in them: between it and event_seq some are not
 
     def holds(self, seq: int, ts_ms: int) -> bool:
@@ -157,7 +159,11 @@ class Tables:
     def open(cls, path: Path, manifest: Mapping[str, Any], documents: Documents) -> Tables:
         """Map verified tables and translate them to the rows of `documents`."""
         tables = cls.of(Learned.open(path), manifest, documents)
-        return replace(tables, suggested=SuggestedQueries.open(path / "suggest"))
+        suggested, rising = (
+            SuggestedQueries.open(path / "suggest"),
+            Trending.open(path / "trending"),
+        )
+        return replace(tables, suggested=suggested, trending=rising)
 
     @classmethod
     def of(cls, learned: Learned, facts: Mapping[str, Any], documents: Documents) -> Tables:

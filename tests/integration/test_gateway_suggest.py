@@ -77,3 +77,19 @@ def test_odd_text_is_answered_like_any_other(client, typed):
 def test_suggestions_are_counted_by_kind(client):
     suggest(client, q="火")
     assert 'duolu_suggestions_total{kind="category"}' in client.get("/metrics").text
+
+
+def test_trending_before_anybody_searched_is_empty_and_says_of_what(client):
+    body = client.get("/v1/trending", params={"lat": 31.2, "lon": 121.5}).json()
+    assert body["queries"] == body["documents"] == []
+    assert body["area"] == "everywhere"
+    assert body["until_ms"] is None
+
+
+@pytest.mark.parametrize(
+    ("params", "field"), [({"limit": 51}, "limit"), ({"lat": 1}, "lon"), ({"q": "x"}, "q")]
+)
+def test_a_wrong_call_of_trending_is_a_400_that_names_the_field(client, params, field):
+    answer = client.get("/v1/trending", params=params)
+    assert answer.status_code == 400
+    assert answer.json()["field"] == field

@@ -30,7 +30,7 @@ def completions(tmp_path_factory):
 
 def found(completions, typed, slipped=False):
     find = completions.find_slipped if slipped else completions.find
-    return [TEXTS[c.entry] for r in find(normalise(typed)) for c in completions.best(r, 9)]
+    return [TEXTS[i] for r in find(normalise(typed)) for i in completions.best(r, 9).entries]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_every_beginning_of_a_text_finds_it(texts, data):
     completions = Completions.build(normal, normal, np.ones(len(normal)))
     i = data.draw(st.integers(0, len(normal) - 1))
     typed = normalise(normal[i][: data.draw(st.integers(1, len(normal[i])))])
-    entries = {c.entry for r in completions.find(typed) for c in completions.best(r, 99)}
+    entries = {int(e) for r in completions.find(typed) for e in completions.best(r, 99).entries}
     assert i in entries
 
 

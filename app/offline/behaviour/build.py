@@ -26,6 +26,7 @@ from app.offline.behaviour.memory import QueryTerms, queries_memory, terms_memor
 from app.offline.behaviour.neighbours import neighbours
 from app.offline.behaviour.people import identify
 from app.offline.behaviour.suggesting import suggested_queries
+from app.offline.behaviour.trending import trending
 from app.snapshot.tables import Learned
 
 DEFAULT = TableConfig()
@@ -82,6 +83,7 @@ def build_tables(
     learned = learn(events, QueryTerms.of(events, analyzer, analyzers), as_of_ms, config)
     learned.save(out)
     suggested_queries(events, learned.histories, as_of_ms, config).save(out / "suggest")
+    trending(events, as_of_ms, config).save(out / "trending")
     facts = {"analyzer_id": analyzer.id, "analyzers": list(analyzers)}
     counted = {"counted": learned.counted.tally} if learned.counted else {}
     return facts_of(events, as_of_ms, config) | facts | counted

@@ -19,6 +19,7 @@ from app.offline.behaviour.build import learn
 from app.offline.behaviour.memory import QueryTerms
 from app.offline.behaviour.rebuild import REDACTED, config_of
 from app.offline.behaviour.suggesting import suggested_queries
+from app.offline.behaviour.trending import trending
 from app.snapshot.artifact import replace_directory, seal
 from app.snapshot.counters import Counted
 from app.snapshot.embeddings import Embeddings
@@ -44,6 +45,7 @@ def redact_tables(
     redacted(Learned.open(store.path(tables_id)), known).save(directory)
     suggested = suggested_queries(events, known.histories, manifest["as_of_ms"], config)
     suggested.save(directory / "suggest")
+    trending(events, manifest["as_of_ms"], config).save(directory / "trending")
     facts = {k: v for k, v in manifest.items() if k not in ("kind", "format", "files")}
     seal(directory, "tables", {**facts, REDACTED: upto})
     replace_directory(directory, store.root / tables_id)

@@ -13,17 +13,13 @@ import numpy as np
 from app.corpus.completions import Completions
 from app.corpus.event_columns import EventColumns
 from app.corpus.ragged import Ragged
-from app.corpus.text import normalise
 from app.domain.arrays import F64, I32, I64, Array, Bools
-from app.domain.events import GAINS
-from app.offline.behaviour.actions import said
+from app.offline.behaviour.asked import NOWHERE, Asked
+from app.offline.behaviour.best import summed
 from app.offline.behaviour.config import DAY_MS, TableConfig
 from app.offline.behaviour.people import People, identify
 from app.snapshot.histories import Histories
-from app.snapshot.suggested import MOST_HERE, SuggestedQueries, area_of
-
-LONGEST = 64  # characters of a query that is suggested
-NOWHERE = -1
+from app.snapshot.suggested import MOST_HERE, SuggestedQueries, areas_around
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +45,20 @@ class Typings:
         )  # fmt: skip
 
 
-def typings_of(events: EventColumns, people: People) -> Typings:
-    """Read who typed what, from whatever events tell it."""
-    texts, code_of = _texts(events)
-    text = code_of[said(events.query.codes, events)]
-    person = said(people.of(events), events)
-    known = np.flatnonzero((text >= 0) & (person >= 0))
-    text, person = text[known], person[known]
-    day = events.ts_ms[known] // DAY_MS
-    has_place = np.isfinite(events.lat[known]) & np.isfinite(events.lon[known])
-    area = np.full(known.size, NOWHERE, np.int64)
-    area[has_place] = area_of(events.lat[known][has_place], events.lon[known][has_place])
-    gains = np.array([name in GAINS for name in events.action.names] + [False])
-    clicked = gains[events.action.codes[known]]
-    order = np.lexsort((np.arange(known.size), area == NOWHERE, day, person, text))
-    keys = np.stack([text, person, day])[:, order]
-    first = np.ones(known.size, np.bool_)
+def typings_of(asked: Asked) -> Typings:
+    """Reduce what was asked to one entry a person, text and day."""
+    asked = asked.take(np.flatnonzero(asked.text >= 0))
+    day, n = asked.ts_ms // DAY_MS, asked.text.size
+    order = np.lexsort((np.arange(n), asked.area == NOWHERE, day, asked.person, asked.text))
+    keys = np.stack([asked.text, asked.person, day])[:, order]
+    first = np.ones(n, np.bool_)
     first[1:] = (keys[:, 1:] != keys[:, :-1]).any(axis=0)
     slot = np.cumsum(first) - 1
-    is_clicked = np.bincount(slot, clicked[order], minlength=int(first.sum())) > 0
+    is_clicked = np.bincount(slot, asked.chosen[order] >= 0, minlength=int(first.sum())) > 0
     once = order[first]
-    return Typings(text[once], person[once], day[once], area[once], is_clicked, texts)
+    return Typings(
+        asked.text[once], asked.person[once], day[once], asked.area[once], is_clicked, asked.texts
+    )
 
 
 def suggested_queries(
@@ -78,7 +67,7 @@ def suggested_queries(
     """Return what enough people typed before the moment. `histories` number the persons."""
     events = events.before(as_of_ms)
     people = identify(events)
-    typed = typings_of(events, people)
+    typed = typings_of(Asked.of(events, people))
     counts = typed.people()
     shared = np.flatnonzero(counts >= config.suggest_people)
     code_of = np.full(len(typed.texts), -1, np.int32)
@@ -104,18 +93,6 @@ def suggested_queries(
     )
 
 
-def _texts(events: EventColumns) -> tuple[tuple[str, ...], I32]:
-    """Return the normal forms of queries and the code of each query's; the last is no query's."""
-    normal = [normalise(text) for text in events.query.names]
-    wanted = [
-        t if t and len(t) <= LONGEST and any(c.isalnum() for c in t) else None for t in normal
-    ]
-    texts = sorted({t for t in wanted if t is not None})
-    code = {text: i for i, text in enumerate(texts)}
-    codes = [-1 if t is None else code[t] for t in wanted]
-    return tuple(texts), np.array([*codes, -1], np.int32)
-
-
 def _worth(typed: Typings, as_of_ms: int, config: TableConfig) -> F64:
     """Return what each typing counts: twice where something was clicked, half after a while."""
     age_days = as_of_ms / DAY_MS - typed.day
@@ -124,31 +101,45 @@ def _worth(typed: Typings, as_of_ms: int, config: TableConfig) -> F64:
 
 
 def _totals(typed: Typings, worth: F64) -> tuple[F64, I64]:
-    """Return the worth of everything typed in each area, and last anywhere; and the areas."""
-    areas, slot = np.unique(typed.area, return_inverse=True)
-    sums = np.bincount(slot, worth, minlength=areas.size)
-    is_known = areas != NOWHERE
-    return np.append(sums[is_known], sums.sum()), areas[is_known]
+    """Return the worth of everything typed in each area and around it, and last anywhere; and
+    the areas.
+    """
+    own, slot = np.unique(typed.area, return_inverse=True)
+    sums = np.bincount(slot, worth, minlength=own.size)
+    around = areas_around(own[own != NOWHERE])
+    areas, place = np.unique(around, return_inverse=True)
+    spread = np.repeat(sums[own != NOWHERE], 9)
+    totals = np.bincount(place.reshape(-1), spread, minlength=areas.size)
+    return np.append(totals, sums.sum()), areas
 
 
 def _local(typed: Typings, query: I32, worth: F64, areas: I64, least: int) -> tuple[Ragged, F64]:
-    """Return the queries of each area that enough people typed there, most popular first."""
+    """Return, for each area, the queries that enough people typed in it, or in one beside it."""
     here = np.flatnonzero(typed.area != NOWHERE)
-    place = np.searchsorted(areas, typed.area[here])
     width = max(int(query.max(initial=0)) + 1, 1)
-    pair, slot = np.unique(place * width + query[here], return_inverse=True)
+    pair, slot = np.unique(typed.area[here] * width + query[here], return_inverse=True)
     sums = np.bincount(slot, worth[here], minlength=pair.size).astype(np.float64)
     whose = np.unique(np.stack([slot, typed.person[here]]), axis=1)[0]
     is_shared = np.bincount(whose, minlength=pair.size) >= least
     pair, sums = pair[is_shared], sums[is_shared]
-    return _lists(pair // width, pair % width, sums, areas.size)
+    around = np.searchsorted(areas, areas_around(pair // width).reshape(-1))
+    places, queries, sums = summed(
+        around, np.repeat(pair % width, 9).astype(np.int32), np.repeat(sums, 9)
+    )
+    return _lists(places, queries, sums, areas.size, ascending=True)
 
 
-def _lists(owner: I64, query: I64, worth: F64, owners: int) -> tuple[Ragged, F64]:
-    """Return the MOST_HERE worthiest queries of each owner, and what each is worth."""
+def _lists(
+    owner: I64, query: Array, worth: F64, owners: int, *, ascending: bool = False
+) -> tuple[Ragged, F64]:
+    """Return the MOST_HERE worthiest queries of each owner and their worth, worthiest first or
+    ascending.
+    """
     order = np.lexsort((query, -worth, owner))
     starts = np.searchsorted(owner[order], owner[order])
     order = order[np.arange(order.size) - starts < MOST_HERE]
+    if ascending:
+        order = order[np.lexsort((query[order], owner[order]))]
     offsets = np.zeros(owners + 1, np.int64)
     np.cumsum(np.bincount(owner[order], minlength=owners), out=offsets[1:])
     return Ragged(offsets, query[order].astype(np.int32)), worth[order]

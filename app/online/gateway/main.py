@@ -15,6 +15,7 @@ from app.online.gateway import (
     routes,
     suggest,
     tracing,
+    trending,
     users,
     writing,
 )
@@ -27,7 +28,7 @@ DESCRIPTION = "Many recall channels at once, ranked by a model that learns from 
 def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
     """Wire one gateway. `key` guards administration; None leaves it open."""
     patience_ms = settings.service.timeout_ms
-    calls = (routes, suggest, explaining, tracing, documents, events, users, console)
+    calls = (routes, suggest, trending, explaining, tracing, documents, events, users, console)
     routers = [module.router for module in calls]
     app = application.create(
         engine, settings, key, routers, "gateway", "Duolu", DESCRIPTION, patience_ms,
