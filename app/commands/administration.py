@@ -15,6 +15,7 @@ from app.offline.workplace import Workplace
 from app.rank.click_release import KIND, ClickRelease, open_click_release
 from app.rank.proofs import Proofs
 from app.rank.release import Release, open_release, publish_by_hand
+from app.snapshot.facts import facts_of
 from app.snapshot.store import ArtifactStore
 
 Model = Annotated[
@@ -148,17 +149,12 @@ def _list(store: ArtifactStore, as_json: bool) -> None:
 def _fact(
     store: ArtifactStore, artifact_id: str, current: str | None, notes: Mapping[str, str]
 ) -> dict[str, Any]:
-    manifest = store.manifest(artifact_id)
-    wanted = (
-        "documents", "built_at_ms", "metrics", "groups", "channels", "trained_on", "gate",
-        "rank_p95_ms",
-    )  # fmt: skip
     return {
         "id": artifact_id,
         "serves": artifact_id == current,
         "served": artifact_id in notes,
         "note": notes.get(artifact_id) or None,
-        **{key: manifest[key] for key in wanted if key in manifest},
+        **facts_of(store, artifact_id),
     }
 
 

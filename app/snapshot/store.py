@@ -129,14 +129,18 @@ class ArtifactStore:
         said = (line.partition(" ") for line in lines)
         return {served: note for served, _, note in said if served in alive}
 
+    def before(self) -> str | None:
+        """Return the id that served before the current, None where there is none."""
+        current, history = self.current_id(), self.history()
+        earlier = history[: history.index(current)] if current in history else history
+        return earlier[-1] if earlier else None
+
     def rollback(self, artifact_id: str | None = None) -> str:
         """Serve the given id again, or the one that served before the current. Returns it."""
         if artifact_id is None:
-            current, history = self.current_id(), self.history()
-            before = history[: history.index(current)] if current in history else history
-            if not before:
+            artifact_id = self.before()
+            if artifact_id is None:
                 raise InvalidInput(f"no earlier {self.kind} under {self.root} to go back to")
-            artifact_id = before[-1]
             write_pointer(self.root / "CURRENT", artifact_id)
         else:
             self.publish(artifact_id)

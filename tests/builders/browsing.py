@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.builders.databases import required
 
 DESK = (1280, 900)
 PHONE = (360, 740)
-PATIENCE_MS = 15_000
+PATIENCE_MS = 60_000  # of a busy machine; nothing waits so long where all is well
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Looked:
 def browser() -> Iterator[Browser]:
     """Start chromium; skip where it is not installed, fail under DUOLU_REQUIRE_SERVERS=1."""
     program = required("chromium", "chromium")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         try:
@@ -50,7 +51,12 @@ def looking_at(
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     looked, home = Looked(page, context), urlsplit(url).netloc
-    page.on("console", lambda said: said.type == "error" and looked.complaints.append(said.text))
+    page.on(
+        "console",
+        lambda said: (
+            said.type == "error" and looked.complaints.append(f"{said.text} {said.location}")
+        ),
+    )
     page.on("pageerror", lambda error: looked.complaints.append(str(error)))
     page.on(
         "request",

@@ -17,7 +17,7 @@ from tests.builders.servers import SNAPSHOT_ID, gateway, publish_snapshot
 from tests.builders.worlds import city_rows
 
 KEY = "sesame"
-RELEASE = "20260101T000001Z-dear"
+DEAREST, CHEAPEST = "20260101T000001Z-dear", "20260101T000002Z-cheap"
 FIRST_VIEW_BYTES = 300_000
 INJECTED = '<img src=x onerror="window.harmed=1"><script>window.harmed=1</script>火锅'
 HOSTILE = {
@@ -32,8 +32,11 @@ def url(tmp_path_factory) -> Iterator[str]:
     data = tmp_path_factory.mktemp("data")
     publish_snapshot([*city_rows(80), HOSTILE], data)
     store = ArtifactStore(data / "models" / "lambdarank", "release")
-    make_release(open_snapshot(data / "snapshots" / SNAPSHOT_ID), store, RELEASE, "price")
-    store.publish(RELEASE)
+    snapshot = open_snapshot(data / "snapshots" / SNAPSHOT_ID)
+    make_release(snapshot, store, CHEAPEST, "price", -1.0)
+    make_release(snapshot, store, DEAREST, "price")
+    store.publish(CHEAPEST)
+    store.publish(DEAREST)
     with gateway(data, "service.timeout_ms=60000", key=KEY) as client:
         client.post("/v1/search", json={"query": "火锅"})  # compiles what is not compiled yet
         yield str(client.base_url)
@@ -99,6 +102,68 @@ def test_markup_in_titles_and_queries_is_shown_as_text(looked):
     expect(looked.page.get_by_role("dialog").locator(".lead")).to_have_text(INJECTED)
     assert looked.page.evaluate("window.harmed") is None
     assert looked.page.locator("main img, main script, dialog img").count() == 0
+
+
+def test_a_missing_document_is_told_where_it_was_dropped(looked):
+    search(looked.page, "火锅")
+    looked.page.get_by_label("Missing a document?").fill("<i>nobody</i>")
+    looked.page.get_by_role("button", name="Why not?").click()
+    drawer = looked.page.get_by_role("dialog", name="Why is it not here?")
+    expect(drawer).to_contain_text("Searches know no such document")
+    expect(drawer.locator(".lead")).to_have_text("<i>nobody</i>")
+
+
+def test_two_results_are_set_against_each_other(looked):
+    search(looked.page, "火锅")
+    results(looked.page).nth(1).get_by_role("button", name="Why").click()
+    drawer = looked.page.get_by_role("dialog")
+    drawer.get_by_label("Beside another").select_option(index=1)
+    expect(drawer.locator(".contributions")).to_have_count(2)
+    expect(drawer).to_contain_text("points between the two")
+
+
+def test_each_channel_has_a_column_of_its_own(looked):
+    search(looked.page, "tea")
+    looked.page.get_by_role("button", name="By channel").click()
+    columns = looked.page.locator(".by-channel section")
+    expect(columns).to_have_count(7)
+    expect(columns.filter(has_text="lexical").locator("li")).to_have_count(10)
+
+
+def test_two_releases_are_compared_on_one_query(looked, url):
+    looked.page.goto(f"{url}#compare?q=tea")
+    expect(looked.page.locator(".overlap")).to_have_text("The same results in the same order.")
+    second = looked.page.get_by_role("region", name="B")
+    second.get_by_label("Release").select_option(CHEAPEST)
+    expect(looked.page.locator(".move").filter(has_text=re.compile("▲|new")).first).to_be_visible()
+    second.get_by_label("vector").uncheck()
+    expect(looked.page).to_have_url(re.compile("b=.*channels"))
+
+
+def test_a_release_is_activated_only_after_a_word_and_rolled_back(looked, url):
+    page = looked.page
+    page.goto(f"{url}#releases")
+    serving = page.locator("table.releases tr.serving")
+    expect(serving).to_contain_text("dear")
+    page.get_by_role("button", name="Activate cheap").click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(serving).to_contain_text("dear")
+    page.get_by_role("button", name="Activate cheap").click()
+    page.get_by_role("dialog").get_by_role("button", name="Activate").click()
+    expect(serving).to_contain_text("cheap")
+    page.get_by_role("button", name="Roll back").click()
+    page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
+    expect(serving).to_contain_text("dear")
+
+
+def test_health_says_what_serves_and_goes_on_asking(looked, url):
+    looked.page.goto(f"{url}#health")
+    expect(looked.page.get_by_role("status")).to_have_text("Ready")
+    tiles = looked.page.locator(".tiles")
+    expect(tiles).to_contain_text("81")
+    expect(tiles).to_contain_text("dear")
+    with looked.page.expect_response("**/metrics"):
+        pass
 
 
 def test_filters_narrow_and_stand_in_the_address(looked):

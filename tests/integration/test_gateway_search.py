@@ -137,7 +137,8 @@ def test_the_description_lists_every_call(client):
     assert set(paths) == {
         "/v1/search", "/v1/explain", "/v1/trace/{request_id}", "/v1/documents",
         "/v1/documents/{document_id}",
-        "/v1/snapshots", "/v1/releases", "/v1/releases/{release_id}/activate", "/livez", "/readyz",
+        "/v1/snapshots", "/v1/releases", "/v1/releases/{release_id}",
+        "/v1/releases/{release_id}/activate", "/livez", "/readyz",
         "/metrics", "/v1/events", "/v1/users/{user_id}", "/v1/suggest", "/v1/trending",
     }  # fmt: skip
     assert client.get("/docs").status_code == 200

@@ -1,8 +1,10 @@
 // What is looked at stands in the address: it can be sent to others, and Back goes back.
 import { useEffect, useState } from "./view.js";
 
-export const VIEWS = ["search"];
-const NOTHING = { q: "", user: "", place: null, radius: null, filters: {}, sort: "", by: "" };
+export const VIEWS = ["search", "compare", "releases", "health"];
+const NOTHING = {
+  q: "", user: "", place: null, radius: null, filters: {}, sort: "", by: "", sides: [],
+};
 
 /** Read `#search?q=…` into { view, asked }; what cannot be read counts as not there. */
 export function readAddress(hash = location.hash) {
@@ -13,16 +15,17 @@ export function readAddress(hash = location.hash) {
     user: given.get("user") || "",
     place: placeOf(given.get("at")),
     radius: Number(given.get("within")) || null,
-    filters: filtersOf(given.get("filters")),
+    filters: objectOf(given.get("filters")),
     sort: given.get("sort") || "",
     by: given.get("by") || "",
+    sides: ["a", "b"].map((side) => sideOf(objectOf(given.get(side)))),
   };
   return { view: VIEWS.includes(view) ? view : VIEWS[0], asked };
 }
 
 /** Write an address; what says nothing is left out. */
 export function addressOf(view, asked) {
-  const { q, user, place, radius, filters, sort, by } = { ...NOTHING, ...asked };
+  const { q, user, place, radius, filters, sort, by, sides } = { ...NOTHING, ...asked };
   const said = new URLSearchParams();
   if (q) said.set("q", q);
   if (user) said.set("user", user);
@@ -31,6 +34,9 @@ export function addressOf(view, asked) {
   if (Object.keys(filters).length) said.set("filters", JSON.stringify(filters));
   if (sort) said.set("sort", sort);
   if (by) said.set("by", by);
+  if (view === "compare") {
+    sides.forEach((side, i) => Object.keys(side).length && said.set("ab"[i], JSON.stringify(side)));
+  }
   const query = said.toString();
   return query ? `#${view}?${query}` : `#${view}`;
 }
@@ -46,6 +52,15 @@ export function useAddress() {
     location.hash = addressOf(view, asked);
   };
   return [address, go];
+}
+
+/** What a place of a comparison may hold: a release's id and the channels that are asked. */
+export function sideOf({ release, channels }) {
+  const named = Array.isArray(channels) ? channels.filter((it) => typeof it === "string") : [];
+  return {
+    ...(typeof release === "string" && release && { release }),
+    ...(named.length && { channels: named }),
+  };
 }
 
 /** The body of POST /v1/search that asks for this. */
@@ -68,10 +83,10 @@ function placeOf(text) {
   return text && fits ? place : null;
 }
 
-function filtersOf(text) {
+function objectOf(text) {
   try {
-    const filters = JSON.parse(text || "{}");
-    return filters && typeof filters === "object" && !Array.isArray(filters) ? filters : {};
+    const read = JSON.parse(text || "{}");
+    return read && typeof read === "object" && !Array.isArray(read) ? read : {};
   } catch {
     return {};
   }

@@ -1,4 +1,5 @@
-// Who searches, and from where: both may be anybody and nowhere.
+// What is asked: words, who searches, from where, in which order.
+import { Box } from "./box.js";
 import { html, useState } from "./view.js";
 import { t } from "./words.js";
 
@@ -6,7 +7,31 @@ const PEOPLE = "duolu.people";
 const KEPT = 8;
 const RADII = [1, 3, 10, 50];
 
-export function Person({ user, choose }) {
+/** The head of a view that searches. `change` takes what is asked differently from now on. */
+export function Asking({ facts, asked, change, withSort }) {
+  const completes = facts.calls.includes("/v1/suggest");
+  return html`<div class="asking">
+    <${Box} text=${asked.q} ...${asked} completes=${completes} onSearch=${(q) => change({ q })} />
+    <div class="pills">
+      <${Person} key=${asked.user} user=${asked.user} choose=${(user) => change({ user })} />
+      <${Place} key=${asked.place} ...${asked} choose=${(place, radius) => change({ place, radius })} />
+      ${withSort && html`<${Sort} facts=${facts} asked=${asked} change=${change} />`}
+    </div>
+  </div>`;
+}
+
+function Sort({ facts, asked, change }) {
+  const orders = facts.numbers.flatMap((field) => [
+    [field, t("lowest", t(field))], [`-${field}`, t("highest", t(field))],
+  ]);
+  const offered = [["", t("byRelevance")], ...(asked.place ? [["distance", t("nearest")]] : []), ...orders];
+  return html`<label class="sort"><small>${t("sort")}</small>
+    <select onChange=${(event) => change({ sort: event.target.value })}>
+      ${offered.map(([value, said]) => html`<option key=${value} value=${value}
+        selected=${value === asked.sort}>${said}</option>`)}</select></label>`;
+}
+
+function Person({ user, choose }) {
   const [known, setKnown] = useState(readPeople);
   const onSubmit = (event) => {
     event.preventDefault();
@@ -29,7 +54,7 @@ export function Person({ user, choose }) {
   <//>`;
 }
 
-export function Place({ place, radius, choose }) {
+function Place({ place, radius, choose }) {
   const onSubmit = (event) => {
     event.preventDefault();
     const form = new FormData(event.target);

@@ -6,6 +6,8 @@ const KNOWN = [
   "lexical", "vector", "behaviour", "geo", "profile", "popular", "structured", "embedding",
 ];
 
+const WRONG = ["timed_out", "failed"]; // other statuses are as it should be
+
 /** A class that sets --hue; channels that nobody foresaw share the colours by their letters. */
 export function hue(channel) {
   const at = KNOWN.indexOf(channel);
@@ -18,6 +20,6 @@ export function Badge({ channel, rank, status }) {
   const isFine = !status || status === "ok";
   return html`<span class=${names("badge", hue(channel), !isFine && "faded")}>
     <i class="dot" aria-hidden="true"></i>${channel}${rank ? html` <b>${rank}</b>` : null}
-    ${isFine ? null : html`<em>${t(status)}</em>`}
+    ${isFine ? null : html`<em class=${names(WRONG.includes(status) && "wrong")}>${t(status)}</em>`}
   </span>`;
 }

@@ -40,12 +40,12 @@ export function KeyDialog({ open, close, kept }) {
 }
 
 /** Ask before something is done that others notice. */
-export function Confirm({ open, close, title, say, act, children }) {
+export function Confirm({ open, close, title, say, act, blocked, children }) {
   return html`<${Dialog} open=${open} close=${close} title=${title}>
     <div class="stack">${children}</div>
     <div class="actions">
       <button onClick=${close}>${t("cancel")}</button>
-      <button class="main" onClick=${act}>${say}</button>
+      <button class="main" disabled=${blocked} onClick=${act}>${say}</button>
     </div>
   <//>`;
 }

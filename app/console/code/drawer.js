@@ -1,53 +1,83 @@
-// Why a result stands where it stands: who found it, what makes its score, what it is.
-import { search } from "./api.js";
+// Why a document stands where it stands, or does not: what the whole search says of it alone.
+import { explain } from "./api.js";
 import { useAnswer } from "./asking.js";
 import { Badge } from "./channels.js";
-import { Contributions } from "./contributions.js";
+import { Contributions, Difference } from "./contributions.js";
 import { Dialog } from "./dialogs.js";
-import { short, whole } from "./figures.js";
-import { Refused } from "./notices.js";
+import { short, signed, whole } from "./figures.js";
+import { Degraded, Refused } from "./notices.js";
 import { asText } from "./result.js";
-import { html } from "./view.js";
+import { html, useState } from "./view.js";
 import { t } from "./words.js";
 
-const EXPLAINED = 50; // results that one search explains
-
-/** `result` null: closed. `body`: the search that it came from. */
-export function Drawer({ result, body, close, askKey, keyChanges }) {
-  return html`<${Dialog} open=${result !== null} close=${close} kind="sheet" title=${t("whyThis")}>
-    ${result && html`<${Reasons} ...${{ result, body, askKey, keyChanges }} />`}
+/** `opened`: { id, result } or null; a document that one misses has no result. */
+export function Drawer({ opened, body, results, close, askKey, keyChanges }) {
+  const title = t(opened && !opened.result ? "whyMissing" : "whyThis");
+  return html`<${Dialog} open=${opened !== null} close=${close} kind="sheet" title=${title}>
+    ${opened && html`<${Reasons} key=${opened.id} ...${opened} ...${{ body, results, askKey, keyChanges }} />`}
   <//>`;
 }
 
-function Reasons({ result, body, askKey, keyChanges }) {
-  const offset = Math.floor((result.rank - 1) / EXPLAINED) * EXPLAINED;
-  const asked = { ...body, offset, limit: EXPLAINED, explain: true };
-  const state = useAnswer(`${result.id} ${keyChanges}`, (signal) => search(asked, signal));
-  const found = state.answer?.results.find((it) => it.id === result.id);
+function Reasons({ id, result, body, results, askKey, keyChanges }) {
+  const [other, setOther] = useState("");
+  const asked = { ...body, id, ...(other && { compare: other }) };
+  const { answer, refusal } = useAnswer(`${other} ${keyChanges}`, (signal) => explain(asked, signal));
   return html`
-    <p class="lead">${result.document.title}</p>
-    ${result.reasons.length > 0 && html`<ul class="reasons">
+    <p class="lead">${result ? result.document.title : id}</p>
+    ${result?.reasons.length > 0 && html`<ul class="reasons">
       ${result.reasons.map((reason) => html`<li key=${reason}>${reason}</li>`)}</ul>`}
-    <${Found} channels=${result.channels} />
-    <section><h3>${t("scoreOf")}</h3>
-      ${state.refusal && html`<${Refused} refusal=${state.refusal} askKey=${askKey} />`}
-      ${state.waiting && !found && html`<p class="hint">${t("loading")}…</p>`}
-      ${found && !found.explain && html`<p class="hint">${t("noModel")}</p>`}
-      ${found?.explain && html`<${Contributions} score=${found.score} ...${found.explain} />`}
-    </section>
-    <${Fields} shown=${result.document} />`;
+    ${refusal && html`<${Refused} refusal=${refusal} askKey=${askKey} />`}
+    ${!answer && !refusal && html`<p class="hint">${t("loading")}…</p>`}
+    ${answer && html`<${Degraded} reasons=${answer.degraded} />
+      <${Stage} ...${answer} />
+      <${Found} channels=${answer.channels} />
+      <${Score} told=${answer} />
+      <${Beside} ...${{ id, results, other, setOther, answer }} />`}
+    ${result && html`<${Fields} shown=${result.document} />`}`;
+}
+
+/** The first stage that dropped it, in words and with the numbers. */
+function Stage({ stage, detail }) {
+  if (!stage) return null;
+  return html`<div class="notice"><p><strong>${t(`stage.${stage}`)}</strong></p>
+    ${detail && html`<p class="hint">${detail}</p>`}</div>`;
 }
 
 function Found({ channels }) {
-  const rows = Object.entries(channels).sort(([, a], [, b]) => a.rank - b.rank);
+  const last = Number.MAX_SAFE_INTEGER;
+  const rows = Object.entries(channels || {}).sort(([, a], [, b]) => (a.rank ?? last) - (b.rank ?? last));
   if (!rows.length) return null;
   return html`<section><h3>${t("foundBy")}</h3><table>
     <thead><tr><th>${t("channel")}</th><th class="number">${t("rank")}</th>
       <th class="number">${t("score")}</th></tr></thead>
-    <tbody>${rows.map(([name, { rank, score }]) => html`<tr key=${name}>
-      <td><${Badge} channel=${name} /></td><td class="number">${whole(rank)}</td>
+    <tbody>${rows.map(([name, { rank, score, k, status }]) => html`<tr key=${name}>
+      <td><${Badge} channel=${name} status=${status === "returned" ? "ok" : status} /></td>
+      <td class="number">${whole(rank)} <small class="hint">${t("ofK", whole(k))}</small></td>
       <td class="number">${short(score)}</td></tr>`)}</tbody>
   </table></section>`;
+}
+
+function Score({ told }) {
+  const isRanked = told.features?.length > 0;
+  if (!isRanked && told.stage && told.score === undefined) return null;
+  return html`<section><h3>${t("scoreOf")}</h3>
+    ${isRanked ? html`<${Contributions} ...${told} />` : html`<p class="hint">${t("noModel")}</p>`}
+  </section>`;
+}
+
+/** What sets it apart from another result of the page. */
+function Beside({ id, results, other, setOther, answer }) {
+  const others = results.filter((it) => it.id !== id);
+  if (!others.length) return null;
+  return html`<section><h3>${t("beside")}</h3>
+    <select class="field" aria-label=${t("beside")} onChange=${(event) => setOther(event.target.value)}>
+      <option value="">${t("chooseOther")}…</option>
+      ${others.map((it) => html`<option key=${it.id} value=${it.id} selected=${it.id === other}>
+        ${it.rank}. ${it.document.title}</option>`)}</select>
+    ${other && answer.difference?.length > 0 && html`
+      <p class="hint">${t("differenceOf", signed(answer.score_difference))}</p>
+      <${Difference} features=${answer.difference} total=${answer.score_difference} />`}
+  </section>`;
 }
 
 function Fields({ shown }) {

@@ -1,13 +1,18 @@
 // The page: its head, which view is open, and the settings that every view shares.
 import * as api from "./api.js";
 import { useAddress } from "./address.js";
+import { CompareView } from "./compare.js";
 import { Head } from "./head.js";
 import { KeyDialog } from "./dialogs.js";
+import { HealthView } from "./health.js";
+import { ReleasesView } from "./releases.js";
 import { SearchView } from "./search.js";
 import { html, render, useEffect, useState } from "./view.js";
 import { readLanguage, setLanguage, t } from "./words.js";
 
-const PAGES = { search: SearchView };
+const PAGES = {
+  search: SearchView, compare: CompareView, releases: ReleasesView, health: HealthView,
+};
 const EMPTY = {
   calls: [], channels: [], keywords: [], numbers: [], flags: [], dots: [], deepest: 0, needs_key: false,
 };

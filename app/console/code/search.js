@@ -1,9 +1,9 @@
 // The search: box, asker, filters, results, and beside them where they lie and what they took.
 import { bodyOf } from "./address.js";
 import * as api from "./api.js";
-import { Person, Place } from "./asker.js";
+import { Asking } from "./asker.js";
 import { useAnswer } from "./asking.js";
-import { Box } from "./box.js";
+import { ByChannel } from "./columns.js";
 import { Drawer } from "./drawer.js";
 import { Facets } from "./facets.js";
 import { ms, shortId, whole } from "./figures.js";
@@ -25,18 +25,11 @@ export function SearchView({ facts, asked, go, askKey, keyChanges }) {
   const [opened, setOpened] = useState(null);
   useEffect(() => setFurther([]), [state.answer]);
   const change = (changes) => go("search", { ...asked, ...changes });
+  const open = (id, result = null) => setOpened({ id, result });
   const pages = state.answer ? [state.answer, ...further] : [];
   const results = pages.flatMap((page) => page.results);
   return html`
-    <div class="asking">
-      <${Box} text=${asked.q} completes=${facts.calls.includes("/v1/suggest")} ...${asked}
-        onSearch=${(q) => change({ q })} />
-      <div class="pills">
-        <${Person} key=${asked.user} user=${asked.user} choose=${(user) => change({ user })} />
-        <${Place} key=${asked.place} ...${asked} choose=${(place, radius) => change({ place, radius })} />
-        <${Sort} facts=${facts} asked=${asked} change=${change} />
-      </div>
-    </div>
+    <${Asking} facts=${facts} asked=${asked} change=${change} withSort />
     ${state.refusal && html`<${Refused} refusal=${state.refusal} askKey=${askKey} />`}
     ${state.answer && html`<div class="columns" aria-busy=${String(state.waiting)}>
       <${Aside} kind="narrow" title=${t("filters")} count=${Object.keys(asked.filters).length}>
@@ -44,11 +37,14 @@ export function SearchView({ facts, asked, go, askKey, keyChanges }) {
           change=${(filters) => change({ filters })} />
       <//>
       <section class="found">
-        <${Summary} answer=${state.answer} change=${change} />
-        <ol class="results">${results.map((result) => html`<${Result} key=${result.id}
-          result=${result} why=${setOpened} />`)}</ol>
-        <${More} pages=${pages} shown=${results.length} deepest=${facts.deepest} body=${body}
-          add=${(page) => setFurther([...further, page])} />
+        <${Summary} answer=${state.answer} asked=${asked} change=${change} />
+        ${asked.by === "channel"
+          ? html`<${ByChannel} ...${{ facts, body, answer: state.answer, why: open }} />`
+          : html`<ol class="results">${results.map((result) => html`<${Result} key=${result.id}
+              result=${result} why=${() => open(result.id, result)} />`)}</ol>
+            <${More} pages=${pages} shown=${results.length} deepest=${facts.deepest} body=${body}
+              add=${(page) => setFurther([...further, page])} />
+            <${WhyNot} ask=${open} />`}
       </section>
       <${Aside} kind="beside" title=${t("place")} at=${asked.place}>
         ${facts.dots.length > 0 && html`<figure>
@@ -58,8 +54,8 @@ export function SearchView({ facts, asked, go, askKey, keyChanges }) {
         <${Waterfall} answer=${state.answer} />
       <//>
     </div>`}
-    <${Drawer} result=${opened} body=${bodyOf(asked)} close=${() => setOpened(null)}
-      askKey=${askKey} keyChanges=${keyChanges} />`;
+    <${Drawer} opened=${opened} body=${{ ...bodyOf(asked), limit: Math.max(PAGE, results.length) }}
+      results=${results} close=${() => setOpened(null)} askKey=${askKey} keyChanges=${keyChanges} />`;
 }
 
 /** What is beside the results on a wide page, and folded above them on a narrow one. */
@@ -70,29 +66,33 @@ function Aside({ kind, title, count, children }) {
   return html`<details class=${`${kind} folded`}><summary>${label}</summary>${children}</details>`;
 }
 
-function Summary({ answer, change }) {
+function Summary({ answer, asked, change }) {
   const { query, total, total_relation: relation, took_ms: took, release_id: release } = answer;
   const count = t(relation === "gte" ? "resultsAtLeast" : "results", whole(total));
   const order = release ? t("rankedBy", shortId(release)) : t("fused");
-  return html`<div class="summary" role="status">
-    <p><strong>${count}</strong> · ${t("tookMs", ms(took))} · <span title=${release}>${order}</span></p>
-    ${query.corrected && html`<p>${t("corrected", query.corrected)}</p>`}
-    ${query.relaxed && html`<p>${t("relaxed")}</p>`}
-    <${Degraded} reasons=${answer.degraded} />
-    ${answer.results.length === 0 && html`<div class="empty"><p>${t("none")}</p>
-      <p class="hint">${t("noneHint")}</p></div>`}
-  </div>`;
+  return html`<div class="summary">
+    <p role="status"><strong>${count}</strong> · ${t("tookMs", ms(took))} · <span title=${release}>${order}</span></p>
+    <div class="tabs">${["", "channel"].map((by) => html`<button key=${by}
+      aria-pressed=${String(asked.by === by)} onClick=${() => change({ by })}>
+      ${t(by ? "byChannel" : "list")}</button>`)}</div>
+  </div>
+  ${query.corrected && html`<p class="hint">${t("corrected", query.corrected)}</p>`}
+  ${query.relaxed && html`<p class="hint">${t("relaxed")}</p>`}
+  <${Degraded} reasons=${answer.degraded} />
+  ${answer.results.length === 0 && html`<div class="empty"><p>${t("none")}</p>
+    <p class="hint">${t("noneHint")}</p></div>`}`;
 }
 
-function Sort({ facts, asked, change }) {
-  const orders = facts.numbers.flatMap((field) => [
-    [field, t("lowest", t(field))], [`-${field}`, t("highest", t(field))],
-  ]);
-  const offered = [["", t("byRelevance")], ...(asked.place ? [["distance", t("nearest")]] : []), ...orders];
-  return html`<label class="sort"><small>${t("sort")}</small>
-    <select onChange=${(event) => change({ sort: event.target.value })}>
-      ${offered.map(([value, said]) => html`<option key=${value} value=${value}
-        selected=${value === asked.sort}>${said}</option>`)}</select></label>`;
+/** Ask of a document that one expected here. */
+function WhyNot({ ask }) {
+  const onSubmit = (event) => {
+    event.preventDefault();
+    const id = new FormData(event.target).get("id").trim();
+    if (id) ask(id);
+  };
+  return html`<form class="why-not" onSubmit=${onSubmit}><label>${t("missingOne")}
+    <input class="field" name="id" placeholder=${t("documentId")} autocomplete="off" spellcheck="false" /></label>
+    <button>${t("whyNot")}</button></form>`;
 }
 
 /** The next page by its offset, not by a cursor: a cursor's pages no longer know the channels. */
