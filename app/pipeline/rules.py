@@ -41,13 +41,18 @@ class When:
     since_ms: float = float("-inf")
     until_ms: float = float("inf")  # no longer from then on
 
+    def needs(self) -> frozenset[str | None]:
+        """Return texts and terms of which a query must have one; None: it need not."""
+        if self.texts:
+            return self.texts
+        return frozenset(min(words) for words in self.words) or frozenset([None])
+
     def holds(self, query: Query, documents: Documents) -> bool:
         """Tell whether a rule applies to this query."""
-        terms = set(query.terms)
         return (
             self.since_ms <= query.now_ms < self.until_ms
             and (not self.texts or query.text in self.texts)
-            and (not self.words or any(words <= terms for words in self.words))
+            and (not self.words or any(words.issubset(query.terms) for words in self.words))
             and all(_names(query, f, values, documents) for f, values in self.mentions.items())
             and (self.near is None or _is_within(self.near, query))
         )
@@ -82,10 +87,25 @@ class Rules:
     """All rules, in the order of the configuration: where two disagree the first one wins."""
 
     rules: tuple[Rule, ...] = ()
+    by_key: Mapping[str | None, tuple[int, ...]] = field(default_factory=dict)
+    """Text or term → the rules that hold for no query without it; None → the others."""
+
+    @classmethod
+    def of(cls, rules: Sequence[Rule]) -> Rules:
+        """Lay the rules out so that a query looks at those alone that may apply to it."""
+        by_key: dict[str | None, tuple[int, ...]] = {}
+        for i, rule in enumerate(rules):
+            for key in rule.when.needs():
+                by_key[key] = (*by_key.get(key, ()), i)
+        return cls(tuple(rules), by_key)
 
     def active(self, query: Query, documents: Documents) -> tuple[Rule, ...]:
         """Return the rules that apply to a query."""
-        return tuple(rule for rule in self.rules if rule.when.holds(query, documents))
+        if not self.rules:
+            return ()
+        keys = {None, query.text, *query.terms}
+        near = sorted({i for key in keys for i in self.by_key.get(key, ())})
+        return tuple(r for i in near if (r := self.rules[i]).when.holds(query, documents))
 
     def removal(self, query: Query, documents: Documents) -> Filter | None:
         """Return what no result may match, None where nothing is removed."""
@@ -120,14 +140,12 @@ class Rules:
     def rearrange(self, ctx: SearchContext, rows: Rows, scores: F32, order: I64) -> Rearranged:
         """Apply the rules to a list of n candidates that was ranked. `order`: (n,) best first"""
         active = self.active(ctx.query, ctx.snapshot.documents)
-        worth, is_buried, touched = _weighed(active, ctx, rows, worth_of(scores))
+        before = worth_of(scores)
+        worth, is_buried, touched = _weighed(active, ctx, rows, before)
         after = order[np.lexsort((np.arange(order.size), -worth[order], is_buried[order]))]
-        before_at, after_at = _places(order), _places(after)
-        moved = {
-            place: name
-            for place, (name, direction) in touched.items()
-            if (before_at[place] - after_at[place]) * direction > 0
-        }
+        risen = _places(order) - _places(after)
+        is_moved = np.where((worth > before) & ~is_buried, risen > 0, risen < 0)
+        moved = {place: name for place, name in touched.items() if is_moved[place]}
         pins, pinned_by = _pinned(active, ctx, rows)
         first = np.array(list(pins), np.int64)
         rest = after[~np.isin(after, first)]
@@ -180,10 +198,10 @@ def _is_within(circle: Within, query: Query) -> bool:
 
 def _weighed(
     active: Sequence[Rule], ctx: SearchContext, rows: Rows, worth: F64
-) -> tuple[F64, Bools, dict[int, tuple[str, int]]]:
-    """Return worths after all boosts, who is buried, and place → (first rule, +1 up or −1 down)."""
-    is_buried = np.zeros(rows.size, np.bool_)
-    touched: dict[int, tuple[str, int]] = {}
+) -> tuple[F64, Bools, dict[int, str]]:
+    """Return worths after all boosts, who is buried, and place → first rule that speaks of it."""
+    worth, is_buried = worth.copy(), np.zeros(rows.size, np.bool_)
+    touched: dict[int, str] = {}
     for rule in active:
         if rule.action not in (Action.BOOST, Action.BURY):
             continue
@@ -192,9 +210,8 @@ def _weighed(
             worth[places] *= rule.factor
         else:
             is_buried[places] = True
-        is_up = rule.action is Action.BOOST and rule.factor >= 1
         for place in places.tolist():
-            touched.setdefault(place, (rule.name, 1 if is_up else -1))
+            touched.setdefault(place, rule.name)
     return worth, is_buried, touched
 
 

@@ -58,7 +58,7 @@ def check(rules: Sequence[WrittenRule]) -> None:
 def rules_of(written: Sequence[WrittenRule], snapshot: Snapshot) -> Rules:
     """Read the rules for one snapshot. Raises InvalidInput naming the rule that it cannot."""
     schema, analyzer = snapshot.documents.schema, snapshot.analyzer
-    return Rules(tuple(_rule(one, schema, analyzer) for one in written))
+    return Rules.of([_rule(one, schema, analyzer) for one in written])
 
 
 def _check_action(rule: WrittenRule) -> None:

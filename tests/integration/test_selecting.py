@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections import Counter
 
 import numpy as np
 import pytest
 
+from app.corpus.document_log import DocumentLog
+from app.corpus.document_writes import Write
 from app.corpus.impression_log import read_impressions
+from app.domain.changes import Change
 from app.domain.errors import InvalidInput
 from app.offline.workflow import check_parity
 from app.offline.workplace import Workplace
@@ -19,6 +23,7 @@ from app.settings import Settings
 from app.snapshot.opening import open_snapshot
 from app.snapshot.store import ArtifactStore
 from tests.builders import city_rows
+from tests.builders.changes import patch, put
 from tests.builders.releases import make_wide_release
 from tests.builders.servers import SNAPSHOT_ID, gateway, make_engine, publish_snapshot
 from tests.builders.snapshots import CONFIG
@@ -88,6 +93,26 @@ def test_a_pinned_document_is_shown_though_no_channel_found_it(engine):
     place = int(result.picked[1])
     assert result.moved == {place: "pinned"}
     assert (result.candidates.ranks[place] == 0).all()
+
+
+def test_rules_see_documents_as_they_were_last_written(tmp_path):
+    publish_snapshot(ROWS, tmp_path)
+    sold_out = {"name": "out", "action": "bury", "documents": {"in_stock": False}}
+    pin = {"name": "new", "action": "pin", "documents": {"id": ["fresh", "d3"]}}
+    made = make_engine(tmp_path, *PATIENT, rules(pin, sold_out, GONE))
+    best = next(id_ for id_ in search(made, text=TEXT).result.ids if id_ != "d3")
+    log = DocumentLog.open(tmp_path)
+    row = {**ROWS[0], "id": "fresh", "title": "咖啡", "category": "brunch"}
+    changes = [put(row), patch(best, in_stock=False), put({**ROWS[3], "category": "咖啡"})]
+    log.append([Write([Change(*c) for c in changes], int(time.time() * 1e3))])
+    made.read_log()
+    made.publish_view()
+    result = search(made, text=TEXT, limit=100).result
+    made.close()
+    log.close()
+    assert result.ids[0] == "fresh"
+    assert "d3" not in result.ids
+    assert result.moved[int(result.picked[result.ids.index(best)])] == "out"
 
 
 def test_a_filter_keeps_out_what_is_pinned(engine):

@@ -75,6 +75,23 @@ def test_a_factor_below_one_demotes(snapshot):
     assert moved == {0: "r"}
 
 
+def test_boosts_of_one_document_multiply_and_it_was_moved_where_they_put_it(snapshot):
+    up, down = (
+        rule("boost", {"id": ["d0"]}, name, factor=f) for name, f in (("up", 2.0), ("down", 0.25))
+    )
+    order, moved = ruled(snapshot, up, down)
+    assert order.index(0) == 19
+    assert moved == {0: "up"}
+
+
+def test_who_was_lifted_and_yet_overtaken_by_others_was_not_moved(snapshot):
+    low = [f"d{i}" for i in range(20, 30)]
+    rules = rule("boost", {"id": low}, "far", factor=9.0), rule("boost", {"id": "d5"}, factor=1.01)
+    order, moved = ruled(snapshot, *rules)
+    assert order.index(5) == 15
+    assert moved == {i: "far" for i in range(20, 30)}
+
+
 def test_what_stays_where_it_was_was_not_moved(snapshot):
     order, moved = ruled(snapshot, rule("boost", {"id": ["d0"]}, factor=2.0))
     assert order == list(range(40))
