@@ -83,9 +83,8 @@ class Engine:
         )  # fmt: skip
         self._opener = Opener(settings, self.stores, self.attempts, self._threads, self.reader)
         self.pages = Pages(data, self.stores, self.recent)
-        url, patience_ms = settings.rank.url, settings.rank.timeout_ms
-        threads = self.rank_threads
-        self._remote = None if url is None else RemoteRanker(url, patience_ms, key, threads)
+        url, ms, threads = settings.rank.url, settings.rank.timeout_ms, self.rank_threads
+        self._remote = None if url is None else RemoteRanker(url, ms, key, threads)
         standby = Standby(beside, names, self.shelf)
         self.choosing = Choosing(names, self.shelf, standby, experiments, self._remote)
 
@@ -123,8 +122,7 @@ class Engine:
         understood_ms = (time.perf_counter() - started) * 1e3
         result = await framed.serving.search.run(ctx, by.ranker, request.channels, keep)
         timings = {"understand": understood_ms, **result.timings_ms}
-        asked = by.ranker if request.explain else None
-        result, why = await explain_page(ctx, result, asked)
+        result, why = await explain_page(ctx, result, by.ranker if request.explain else None)
         cursor = self.pages.seal(request, ctx, result)
         took_ms = (time.perf_counter() - started) * 1e3
         return Answer(ctx, result, timings, took_ms, why, by.assigned, cursor, by.ranker)
@@ -295,8 +293,7 @@ class Engine:
         self, release_id: str, snapshot: Snapshot, tables: Tables | None = None
     ) -> LocalRanker:
         """Return a release ready to rank a snapshot. Takes its time where it is not open yet."""
-        held = self.shelf.ready(release_id, snapshot, tables or Tables.empty(len(snapshot)))
-        return held.ranker
+        return self.shelf.ready(release_id, snapshot, tables or Tables.empty(len(snapshot))).ranker
 
 
 def _ids(serving: Serving) -> tuple[str, str | None, str | None]:

@@ -164,9 +164,9 @@ def channel_modules() -> list[ModuleType]:
 def channel_section(module: ModuleType) -> str:
     """Describe the keys that one channel alone has."""
     name = module.__name__.rpartition(".")[2]
-    at_build = read_by_build(module)
+    when = dict.fromkeys(read_by_build(module), "reindex")
     rows = (
-        (f"`{o.name}`", WORDS[o.type], shown(o.default), when(o.name in at_build), o.comment)
+        (f"`{o.name}`", WORDS[o.type], shown(o.default), when.get(o.name, "restart"), o.comment)
         for o in options_of(options_class(module))
     )
     columns = ("key", "type", "default", "effective", "")
@@ -178,10 +178,6 @@ def options_class(module: ModuleType) -> type:
     options: type
     (options,) = (kind for key, kind in vars(module).items() if key.endswith("Options"))
     return options
-
-
-def when(is_built_in: bool) -> str:
-    return "reindex" if is_built_in else "restart"
 
 
 def mergers_section() -> str:
