@@ -11,6 +11,7 @@ weights.npy    (texts,) float32: how popular each is, 0 to 1
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,11 @@ from app.corpus.text import HAN_RUN
 from app.domain.arrays import F32, I32, I64, U8, Array
 
 FEW_LETTERS = 4  # from here on one slip is forgiven
+_SOUNDS = re.compile(
+    "(?:[zcs]h|[bpmfdtnlgkhjqxrzcsyw])?(?:i(?:ang|ong|an|ao)|u(?:ang|an|ai)|[aeio]ng|[aeiu]n|[aeiou][aiou]"
+    "|[uv]e|ie|er|[aeiouv])|[a-z0-9]"
+)
+"""One sound as pinyin spells it, or the letter that stands for it."""
 
 
 class Found(NamedTuple):
@@ -73,6 +79,14 @@ class Completions:
             return
         for text in _plain_ways(typed):
             yield self._beginning(text)
+
+    def find_abbreviated(self, typed: str) -> Iterator[Ranges]:
+        """Yield where texts may stand of whose sounds some were typed by their first letter alone:
+        haidl, hdlao, 海dl. Not all of them begin so; `covered` tells which.
+        """
+        heads = _heads(typed)
+        if heads:
+            yield self._beginning(heads)
 
     def find_slipped(self, typed: str) -> Iterator[Ranges]:
         """Yield where texts stand that begin so but for one slip: a letter, or the right sound."""
@@ -171,6 +185,15 @@ def _plain_ways(typed: str) -> list[str]:
     if HAN_RUN.search(joined) and not HAN_RUN.fullmatch(joined):
         ways += sounds_of(joined)
     return [way for way in dict.fromkeys(ways) if way]
+
+
+def _heads(typed: str) -> str:
+    """Return the first letters of what was typed as sounds; "" where that tells nothing new."""
+    joined = "".join(c for c in typed if c.isalnum())
+    spelled = "".join(sounds_of(c)[0] if HAN_RUN.match(c) else c for c in joined)
+    sounds = _SOUNDS.findall(spelled)
+    heads = "".join(sound[0] for sound in sounds)
+    return heads if len(sounds) > 1 and heads != spelled and spelled.isascii() else ""
 
 
 def _heard_ways(typed: str) -> list[str]:

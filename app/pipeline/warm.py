@@ -20,6 +20,7 @@ from app.domain.query import Deadline, GeoPoint, Query
 from app.domain.user import UserState
 from app.pipeline.search import Search
 from app.pipeline.select import select
+from app.query.suggest import warm as warm_suggestions
 from app.rank.local import LocalRanker
 from app.rank.trees.paths import warm as warm_differences
 from app.rank.trees.shapley import warm as warm_contributions
@@ -44,6 +45,7 @@ def warm(search: Search, snapshot: Snapshot, tables: Tables) -> None:
     On the lanes' own threads: a channel that is stuck or broken costs itself and is logged.
     """
     _read_somebody(snapshot, tables)
+    warm_suggestions(snapshot, tables, _place_of_first(snapshot.documents))
     for ctx in _samples(snapshot, tables):
         lanes = [lane for lane in search.fanout.lanes if lane.channel.accepts(ctx)]
         calls = [lane.threads.submit(lane.channel.recall, ctx, lane.k) for lane in lanes]

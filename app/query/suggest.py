@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -65,12 +66,27 @@ def suggest(
     if snapshot.names is not None and (typed or not sources):
         sources.append(_names(snapshot.names, asker, snapshot))
     best: dict[str, Suggestion] = {}
-    for slipped in (False, True):
+    for stage in _STAGES:
         for source in sources if len(best) < limit else ():
-            for suggestion in source.suggest(typed, slipped):
+            for suggestion in source.suggest(typed, stage):
                 _keep(best, suggestion)
     ranked = sorted(best.values(), key=lambda s: (-s.score, s.text))
     return [_marked(s, typed) for s in ranked[:limit]]
+
+
+class _Stage(NamedTuple):
+    """One way to look, taken where those before found too few."""
+
+    find: Callable[[Completions, str], Iterator[Ranges]]
+    worth: float
+    checks: Callable[[str], bool]  # whether what is found for a text has to be looked at again
+
+
+_STAGES = (
+    _Stage(Completions.find, 1.0, lambda typed: HAN_RUN.search(typed) is not None),
+    _Stage(Completions.find_abbreviated, 1.0, lambda typed: True),
+    _Stage(Completions.find_slipped, SLIPPED, lambda typed: False),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +99,12 @@ class _Source:
     told: Callable[[int, float], Suggestion]  # an entry with its score
     is_there: Callable[[int], bool]
 
-    def suggest(self, typed: str, slipped: bool) -> Iterator[Suggestion]:
-        find = self.completions.find_slipped if slipped else self.completions.find
-        is_mixed = HAN_RUN.search(typed) is not None and not slipped
-        worth = SLIPPED if slipped else 1.0
-        for ranges in find(typed):
+    def suggest(self, typed: str, stage: _Stage) -> Iterator[Suggestion]:
+        checks = stage.checks(typed)
+        for ranges in stage.find(self.completions, typed):
             for entry, score in self._best(ranges):
-                one = self.told(entry, score * worth)
-                if not is_mixed or covered(normalise(one.text), typed) is not None:
+                one = self.told(entry, score * stage.worth)
+                if not checks or covered(normalise(one.text), typed) is not None:
                     yield one
 
     def _best(self, ranges: Ranges) -> Iterator[tuple[int, float]]:
@@ -147,6 +161,18 @@ def _names(names: SuggestedNames, asker: Asker, snapshot: Snapshot) -> _Source:
         return not (is_only and _is_gone(snapshot, int(names.codes[entry])))
 
     return _Source(names.completions, np.empty(0, np.int32), scored, told, is_there)
+
+
+def warm(snapshot: Snapshot, tables: Tables, origin: GeoPoint) -> None:
+    """Have every kernel compiled, and the first pages read."""
+    asker, first = Asker(UserState.stranger(None), (), origin), np.zeros(1, np.int32)
+    for text in ("", "abcd"):
+        suggest(text, asker, snapshot, tables, 1)
+    held = [snapshot.names, tables.suggested]
+    for completions in [one.completions for one in held if one is not None]:
+        if len(completions):
+            for ranges in completions.find(""):
+                completions.among(ranges, first)
 
 
 def _keep(best: dict[str, Suggestion], new: Suggestion) -> None:

@@ -58,6 +58,15 @@ def test_a_beginning_finds_what_it_is_the_beginning_of(completions, typed, meant
     assert meant in found(completions, typed)
 
 
+@pytest.mark.parametrize("typed", ["haidl", "hdlao", "hdilao", "海dl", "海di捞", "hai d l"])
+def test_sounds_may_be_cut_to_their_first_letters(completions, typed):
+    entries = [
+        e for r in completions.find_abbreviated(typed) for e in completions.best(r, 9).entries
+    ]
+    found = [TEXTS[e] for e in entries if covered(normalise(TEXTS[e]), typed)]
+    assert found == ["海底捞 hotpot"]
+
+
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [

@@ -32,7 +32,7 @@ def create_app(engine: Engine, settings: Settings, key: str | None) -> FastAPI:
     routers = [module.router for module in calls]
     app = application.create(
         engine, settings, key, routers, "gateway", "Duolu", DESCRIPTION, patience_ms,
-        ["/v1/search"],
+        ["/v1/search", "/v1/suggest"],
     )  # fmt: skip
     app.state.impressions = attach(app.state.service)
     app.state.tracing = tracing.attach(app.state.service)
