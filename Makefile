@@ -14,7 +14,7 @@ PORT ?= 8000
 PARITY_DIR ?= data/parity
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-explain bench-prerank bench-select bench-relevance bench-documents bench-events bench-suggest lock test-compose clean bench-peers bench-freshness bench-service bench-durability bench-filters
+.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-explain bench-prerank bench-select bench-relevance bench-documents bench-events bench-suggest lock test-compose clean bench-peers bench-freshness bench-service bench-durability bench-filters bench-whynot bench-tracing
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,12 @@ bench-split: setup ## From how many candidates scoring pays on two threads: a mi
 
 bench-explain: setup ## What it takes to say why a page stands as it does, beside LightGBM: a minute
 	$(BIN)/python benchmarks/explain.py $(ARGS)
+
+bench-whynot: setup ## Is the stage that dropped a document named rightly, by brute force: two minutes, more the first time
+	$(BIN)/python benchmarks/whynot.py $(ARGS)
+
+bench-tracing: setup ## What traces cost a search (needs the demo's data): three minutes
+	$(BIN)/python benchmarks/tracing.py $(ARGS)
 
 bench-prerank: setup ## What cutting the candidates before ranking would save: ten minutes, twice the first time
 	$(BIN)/python benchmarks/prerank.py $(ARGS)

@@ -12,28 +12,20 @@ go to a folder of their own. Writes results/impressions.json with every sample.
 
 from __future__ import annotations
 
-import random
 import tempfile
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import numpy as np
 import typer
+from in_turn import BLOCK, ask_in_turn, linked
 from results_file import write
-from served import Service, client_of, serving
+from served import serving
 
 from app.corpus.impression_log import read_impressions
-from app.offline.trec import Topic, read_queries
-
-SEED = 7
-BLOCK = 100
-WARM = 100
-QUIET_S = 0.5
-"""Between blocks: what the one before left to be written is not charged to the next."""
+from app.offline.trec import read_queries
 
 
 def main(
@@ -46,68 +38,20 @@ def main(
     topics = read_queries(queries)
     rows, samples = [], {}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        on, off = (_linked(data, Path(folder) / name) for name in ("on", "off"))
+        on, off = (linked(data, Path(folder) / name) for name in ("on", "off"))
         ranker = stack.enter_context(serving(off, models=models, role="ranker"))
         for name, more in (("local", ()), ("remote", (f"rank.url={ranker.url}",))):
             with (
                 serving(on, *more, models=models) as logging,
                 serving(off, *more, "impressions.enabled=false", models=models) as silent,
             ):
-                taken, spent = _ask_in_turn({"on": logging, "off": silent}, topics, rounds)
+                taken, spent = ask_in_turn({"on": logging, "off": silent}, topics, rounds)
             samples[name] = {"ms": taken, "processor_ms": spent}
             rows += _rows(name, taken, spent)
         rows.append(_bytes(on / "impressions"))
     for row in rows:
         print("  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{v}" for k, v in row.items()))
     print(f"written: {write('impressions', rows, samples)}")
-
-
-def _linked(data: Path, folder: Path) -> Path:
-    """The same artifacts under a folder that has no log yet."""
-    folder.mkdir()
-    for kind in ("snapshots", "tables"):
-        (folder / kind).symlink_to((data / kind).resolve())
-    return folder
-
-
-def _ask_in_turn(
-    services: Mapping[str, Service], topics: Sequence[Topic], rounds: int
-) -> tuple[dict[str, list[list[float]]], dict[str, list[float]]]:
-    """Milliseconds waited for each request, by gateway and block, and processor time of a block.
-
-    The same queries in the same block.
-    """
-    rng = random.Random(SEED)
-    taken: dict[str, list[list[float]]] = {name: [] for name in services}
-    spent: dict[str, list[float]] = {name: [] for name in services}
-    with ExitStack() as stack:
-        clients = {n: stack.enter_context(client_of(s.url)) for n, s in services.items()}
-        for client in clients.values():
-            _ask(client, rng.choices(topics, k=WARM))
-        time.sleep(QUIET_S)
-        for _ in range(rounds):
-            block = rng.choices(topics, k=BLOCK)
-            for name in rng.sample(sorted(services), k=len(services)):
-                before = services[name].spent_ms()
-                taken[name].append(_ask(clients[name], block))
-                time.sleep(QUIET_S)
-                spent[name].append(services[name].spent_ms() - before)
-    return taken, spent
-
-
-def _ask(client: httpx.Client, topics: Sequence[Topic]) -> list[float]:
-    taken = []
-    for topic in topics:
-        asked: dict[str, Any] = {"q": topic.text, "limit": 10}
-        if topic.user_id is not None:
-            asked["user_id"] = topic.user_id
-        started = time.perf_counter()
-        answer = client.get("/v1/search", params=asked)
-        taken.append((time.perf_counter() - started) * 1e3)
-        answer.raise_for_status()
-        if answer.json()["release_id"] is None:
-            raise SystemExit("fused order was served: publish a release first, see duolu doctor")
-    return taken
 
 
 def _rows(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numba import njit
 
-from app.domain.arrays import F32, F64
+from app.domain.arrays import F32, F64, Rows
 from app.domain.candidates import CandidateSet, ChannelHits
 from app.merge.union import Union, weight_vector
 
@@ -32,6 +32,12 @@ class ConvexMerger:
         union = Union.of(hits)
         weights = weight_vector(union.channels, self.weights)
         return union.best(weighed(union.scores, weights), limit)
+
+    def parts(self, hits: Sequence[ChannelHits]) -> tuple[Rows, F64]:
+        """Take the fused scores apart by channel: SummingMerger."""
+        union = Union.of(hits)
+        alone = np.diag(weight_vector(union.channels, self.weights))
+        return union.rows, np.stack([weighed(union.scores, w) for w in alone], axis=1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from app.domain.arrays import F64, Rows
 from app.domain.candidates import CandidateSet, ChannelHits
 from app.merge.union import Union, weight_vector
 
@@ -21,5 +22,13 @@ class RrfMerger:
     def merge(self, hits: Sequence[ChannelHits], limit: int) -> CandidateSet:
         """Return at most `limit` candidates, ordered by (-fused, row). Pure and deterministic."""
         union = Union.of(hits)
-        gains = np.where(union.ranks > 0, 1.0 / (self.k + union.ranks), 0.0)
-        return union.best(gains @ weight_vector(union.channels, self.weights), limit)
+        return union.best(self._gains(union) @ weight_vector(union.channels, self.weights), limit)
+
+    def parts(self, hits: Sequence[ChannelHits]) -> tuple[Rows, F64]:
+        """Take the fused scores apart by channel: SummingMerger."""
+        union = Union.of(hits)
+        return union.rows, self._gains(union) * weight_vector(union.channels, self.weights)
+
+    def _gains(self, union: Union) -> F64:
+        gains: F64 = np.where(union.ranks > 0, 1.0 / (self.k + union.ranks), 0.0)
+        return gains

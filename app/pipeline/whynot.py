@@ -12,9 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.corpus.document_log import DocumentLog
+from app.domain.arrays import I64
 from app.domain.changes import Entry
 from app.pipeline.dropped import Dropped, absent, dropped, filtered
 from app.pipeline.explain import explain_places
+from app.pipeline.fused import explain_fused
 from app.pipeline.serving import Framed
 from app.pipeline.whole import Whole, run_whole
 from app.pipeline.would_be import InChannel, in_channels
@@ -51,7 +53,7 @@ class Verdicts:
 
     whole: Whole
     documents: tuple[Verdict, ...]  # as asked for: one, or the two that are compared
-    explanation: Explanation | None  # of those that a model ranked, in that order
+    explanation: Explanation | None  # of those that were ranked, in that order
     degraded: tuple[str, ...]
 
     def explained(self, verdict: Verdict) -> int | None:
@@ -84,10 +86,17 @@ async def explain_documents(
     ]
     places = [v.place for v in verdicts if v.place is not None]
     against = places[1] if len(places) == 2 else None
-    why, trouble = await explain_places(
-        whole.ctx, whole.result, framed.by.ranker, np.array(places, np.int64), against
-    )
+    why, trouble = await _explained(framed, whole, np.array(places, np.int64), against)
     return Verdicts(whole, tuple(verdicts), why, (*whole.result.degraded, *trouble))
+
+
+async def _explained(
+    framed: Framed, whole: Whole, places: I64, against: int | None
+) -> tuple[Explanation | None, tuple[str, ...]]:
+    """Say what scores are made of: by the model's features, or where none ranked by channels."""
+    if whole.result.release_id is None:
+        return explain_fused(whole.merger, whole.result, places, against), ()
+    return await explain_places(whole.ctx, whole.result, framed.by.ranker, places, against)
 
 
 async def _verdict(whole: Whole, id_: str, row: int, channels: tuple[InChannel, ...]) -> Verdict:

@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from app.domain.candidates import ChannelHits
 from app.merge.convex import ConvexMerger
+from app.merge.merger import SummingMerger
 from app.merge.quota import QuotaMerger
 from app.merge.rrf import RrfMerger
 
@@ -74,6 +75,21 @@ def test_nothing_found_merges_to_nothing(merger):
     merged = merger.merge([hits("a", []), hits("b", [])], 10)
     assert len(merged) == 0
     assert merged.scores.shape == (0, 2)
+
+
+@pytest.mark.parametrize("merger", [p for p in MERGERS if isinstance(p.values[0], SummingMerger)])
+@given(found=lists())
+def test_what_each_channel_adds_sums_to_the_fused_score(merger, found):
+    candidates, (rows, parts) = merger.merge(found, 100), merger.parts(found)
+    assert parts.shape == (len(candidates), 3)
+    by_row = dict(zip(rows.tolist(), parts.sum(axis=1), strict=True))
+    for row, fused in zip(candidates.rows.tolist(), candidates.fused, strict=True):
+        assert by_row[row] == pytest.approx(fused, rel=1e-6, abs=1e-6)
+    returned = {
+        row: ranks > 0 for row, ranks in zip(candidates.rows, candidates.ranks, strict=True)
+    }
+    for row, added in zip(rows, parts, strict=True):
+        assert not added[~returned[row]].any()
 
 
 def test_rrf_is_the_sum_of_weight_over_k_plus_rank():

@@ -150,8 +150,9 @@ def test_in_a_sorted_list_it_is_the_words_or_the_page_that_leave_a_document_out(
     assert explain(client, id=unmatched, sort="price")["stage"] == "not_recalled"
 
 
-def test_a_document_that_is_not_there_is_told_from_one_that_was_deleted(data):
-    with gateway(data) as client:
+def test_a_document_that_is_not_there_is_told_from_one_that_was_deleted(tmp_path):
+    publish_snapshot(city_rows(20), tmp_path)
+    with gateway(tmp_path) as client:
         assert explain(client, id="nowhere")["stage"] == "not_in_snapshot"
         assert client.put("/v1/documents/new", json={"id": "new", "title": "火锅"}).is_success
         assert client.delete("/v1/documents/new").is_success
@@ -167,6 +168,19 @@ def test_a_gateway_explains_by_the_ranker_service_as_by_itself(data, client, lis
         there, here = explain(far, **asked), explain(client, **asked)
     for key in ("degraded", "rank", "score", "features", "difference", "compare"):
         assert there[key] == here[key], key
+
+
+def test_where_no_model_ranked_scores_are_sums_over_channels(tmp_path):
+    publish_snapshot(city_rows(60), tmp_path)
+    with gateway(tmp_path) as client:
+        results = client.post("/v1/search", json=ASKED).json()["results"]
+        told = explain(client, id=results[0]["id"], compare=results[-1]["id"])
+    assert told["release_id"] is None
+    added = {f["name"]: f["contribution"] for f in told["features"]}
+    assert sum(added.values()) == pytest.approx(told["score"], abs=1e-6)
+    assert {name for name, part in added.items() if part} <= set(results[0]["channels"])
+    apart = sum(f["difference"] for f in told["difference"])
+    assert apart == pytest.approx(told["score_difference"], abs=1e-6)
 
 
 @pytest.mark.parametrize(
