@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.corpus.row_filter import allows
 from app.domain.arrays import I32, Bools
 from app.domain.errors import InvalidQuery
+from app.domain.filters import Filter
 from app.domain.query import GeoPoint
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.suggested import area_of
@@ -42,10 +44,17 @@ def rises(
     origin: GeoPoint | None,
     category: str | None,
     limit: int,
+    without: Filter | None = None,
 ) -> Rises:
-    """Return at most `limit` of each, what rises most first. Raises InvalidQuery."""
+    """Return at most `limit` of each, what rises most first. Raises InvalidQuery.
+
+    `without`: what no document may match.
+    """
     rows = snapshot.documents.ids.find_all(list(trending.documents))
     is_right = _is_of(category, rows, snapshot)
+    is_listed = is_right.copy()
+    if without is not None:
+        is_listed[is_right] = ~allows(without, snapshot.documents, rows[is_right])
     for area in _areas(origin):
         queries = [
             one for one in _risers(trending.queries, area)
@@ -54,7 +63,7 @@ def rises(
         documents = [
             Riser(one.code, int(rows[one.code]), one.people, one.expected, one.score)
             for one in _risers(trending.chosen, area)
-            if is_right[one.code]
+            if is_listed[one.code]
         ]
         if queries or documents:
             return Rises(queries[:limit], documents[:limit], area != EVERYWHERE)

@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections import Counter
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from app.corpus.document_writes import Write
 from app.corpus.impression_log import read_impressions
 from app.domain.changes import Change
 from app.domain.errors import InvalidInput
+from app.offline.labelled import labelled_from_log
+from app.offline.recipe import Recipe
 from app.offline.workflow import check_parity
 from app.offline.workplace import Workplace
 from app.query.understand import SearchRequest
@@ -25,7 +28,7 @@ from app.snapshot.store import ArtifactStore
 from tests.builders import city_rows
 from tests.builders.changes import patch, put
 from tests.builders.releases import make_wide_release
-from tests.builders.servers import SNAPSHOT_ID, gateway, make_engine, publish_snapshot
+from tests.builders.servers import SNAPSHOT_ID, gateway, make_engine, publish_snapshot, ranker
 from tests.builders.snapshots import CONFIG
 
 ROWS = city_rows(150)
@@ -235,16 +238,24 @@ def test_why_not_names_the_rule(data):
     assert kept_out.json()["stage"] == "filtered"
 
 
-def test_the_log_tells_what_was_moved_and_drawn_and_parity_holds(tmp_path):
+@pytest.mark.parametrize("is_remote", [False, True])
+def test_the_log_tells_what_was_moved_and_drawn_and_parity_holds(tmp_path, is_remote):
     publish_snapshot(ROWS, tmp_path)
     releases = ArtifactStore(tmp_path / "models" / "lambdarank", "release")
     snapshot = open_snapshot(tmp_path / "snapshots" / SNAPSHOT_ID)
     make_wide_release(snapshot, releases, "20260101T000001Z-wide")
     overrides = [*PATIENT, rules(PIN, LIFT, GONE), "select.exploration.share=1"]
-    with gateway(tmp_path, *overrides) as client:
+    with ExitStack() as services:
+        if is_remote:
+            service = services.enter_context(ranker(tmp_path, *overrides))
+            overrides += [f"rank.url={service.base_url}", "rank.timeout_ms=60000"]
+        client = services.enter_context(gateway(tmp_path, *overrides))
         asked = {"query": TEXT, "channels": ["lexical", "popular"]}
         first = client.post("/v1/search", json=asked).json()
         plain = client.post("/v1/search", json={"query": TEXT, "offset": 10}).json()
+        clicks = [click(first["request_id"], r["id"]) for r in first["results"]]
+        assert client.post("/v1/events", json=clicks).status_code == 200
+    assert first["release_id"] is not None
     assert first["results"][1]["rule"] == "pinned"
     explored = [r["id"] for r in first["results"] if r.get("explored")]
     assert len(explored) == 1
@@ -256,6 +267,21 @@ def test_the_log_tells_what_was_moved_and_drawn_and_parity_holds(tmp_path):
     assert 0 < told.drawn[at] < 1
     assert not logged[plain["request_id"]].drawn.size
     settings = Settings.load(CONFIG, environment={})
-    parity = check_parity(Workplace(settings, tmp_path, tmp_path / "models"), 0, None)
+    place = Workplace(settings, tmp_path, tmp_path / "models")
+    parity = check_parity(place, 0, None)
     assert parity.holds
     assert parity.rows >= 30
+    now_ms = int(time.time() * 1e3)
+    recipe, log = Recipe(features=("price",)), tmp_path / "impressions"
+    judged = labelled_from_log(recipe, place.events(), log, now_ms).judged
+    (one,) = (j for j in judged if j.qid == first["request_id"])
+    ranked = {r["id"] for r in first["results"] if not {"rule", "explored"} & r.keys()}
+    assert one.grades == dict.fromkeys(ranked, 1)
+    assert one.unobserved == {r["id"] for r in first["results"]} - ranked
+
+
+def click(request_id, document_id):
+    return {
+        "action_name": "click", "timestamp": int(time.time() * 1e3), "query_id": request_id,
+        "event_attributes": {"object": {"object_id": document_id}},
+    }  # fmt: skip

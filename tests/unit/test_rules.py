@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +17,10 @@ from app.domain.filters import Within
 from app.pipeline.rules import Action, place_pins
 from app.pipeline.select import Selection, select
 from app.pipeline.written_rules import WrittenRule, check, rules_of
+from app.settings import Settings
+from app.wiring import make_selection
 from tests.builders import NOW_MS, city_rows, make_context, make_snapshot
+from tests.builders.snapshots import CONFIG
 
 ROWS = city_rows(40)
 RANKED = np.arange(40, dtype=np.int32)
@@ -185,6 +190,16 @@ def test_pins_lose_nothing_and_stand_exactly_where_the_list_is_long_enough(rest,
 def test_a_rule_that_means_nothing_is_refused_by_name(written, says):
     with pytest.raises(InvalidInput, match=f"(?s)'r'.*{says}"):
         check([written])
+
+
+def test_the_rules_of_the_documentation_can_be_read(snapshot):
+    page = (CONFIG.parents[1] / "docs" / "select.md").read_text("utf-8")
+    told = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    tree = tomllib.loads(CONFIG.read_text("utf-8") + "\n".join(told))
+    parsed = Settings.parse(tree, "docs/select.md")
+    selection = make_selection(parsed, snapshot)
+    assert [rule.action for rule in selection.rules.rules] == list(Action)
+    assert len(selection.quotas) == 1
 
 
 def test_two_rules_of_one_name_are_refused():

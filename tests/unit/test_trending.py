@@ -7,6 +7,7 @@ import pytest
 
 from app.domain.errors import InvalidQuery
 from app.domain.events import CLICK, IMPRESSION, Event
+from app.domain.filters import OneOf
 from app.domain.query import GeoPoint
 from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.trending import trending
@@ -80,6 +81,7 @@ def test_a_burst_by_many_rises_and_what_is_as_usual_does_not(seed, snapshot, tmp
     assert found.queries[0].people >= 25
     assert found.queries[0].expected < 6
     assert [made.documents[one.code] for one in found.documents] == ["tea"]
+    assert not rises(made, snapshot, None, None, 10, OneOf("category", ("茶",))).documents
 
 
 @pytest.mark.parametrize(("seed", "people"), [(0, 1), (1, 1), (2, 3)])

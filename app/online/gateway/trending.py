@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.domain.query import Query
 from app.online.forms import parse
 from app.online.gateway.schemas import once_each, openapi_of_params
 from app.online.json_body import JSON, to_json
@@ -56,7 +57,9 @@ def _body(serving: Serving, where: SearchRequest, category: str | None) -> dict[
     documents: list[dict[str, Any]] = []
     is_local, held = False, tables.trending
     if held is not None:
-        found = rises(held, snapshot, where.origin, category, where.limit)
+        everything = Query("", (), time.time_ns() // 1_000_000, origin=where.origin)
+        removed = serving.search.selection.rules.removal(everything, snapshot.documents)
+        found = rises(held, snapshot, where.origin, category, where.limit, removed)
         is_local = found.is_local
         queries = [{"text": held.texts[q.code], **_how(q)} for q in found.queries]
         documents = [
