@@ -91,11 +91,13 @@ class Client:
         text: str = "",
         *,
         user_id: str | None = None,
+        client_id: str | None = None,
         location: tuple[float, float] | None = None,
         limit: int | None = None,
     ) -> tuple[answers.Suggestion, ...]:
         """Complete what was typed so far; nothing typed: what is searched at this place."""
-        return self._ask(calls.suggest(text, location, {"user_id": user_id, "limit": limit}))
+        given = {"user_id": user_id, "client_id": client_id, "limit": limit}
+        return self._ask(calls.suggest(text, location, given))
 
     def trending(
         self,

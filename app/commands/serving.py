@@ -17,7 +17,7 @@ from app.offline.indexer import Indexer
 from app.offline.sweeper import Sweeper
 from app.offline.workplace import Workplace
 from app.online.access import refuse_open_host
-from app.online.application import run
+from app.online.application import run, share_page
 from app.online.workers import supervise
 
 
@@ -38,6 +38,7 @@ def serve_command(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
     fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+    page: Annotated[Path | None, typer.Option(hidden=True)] = None,
     data: o.Data = o.DATA,
     models: o.Models = o.MODELS,
     config: o.Config = o.CONFIG,
@@ -68,6 +69,8 @@ def serve_command(
     else:
         from app.online.gateway.main import create_app as create
     app = create(engine, place.settings, key)
+    if page is not None:
+        share_page(app, page)
     if role == Role.ALL:
         background = app.state.service.background
         background += [_indexer(place, config, overrides), _sweeper(place, config, overrides)]

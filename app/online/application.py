@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
@@ -23,6 +24,7 @@ from app.online.direct import Direct
 from app.online.door import Door
 from app.online.following import PUBLISH_EVERY_S, LogFollower
 from app.online.metrics import Metrics
+from app.online.pages import SharedPages
 from app.online.problems import install
 from app.online.service import Service
 from app.online.telemetry import RequestLog, write_log_lines_to_stderr
@@ -66,6 +68,7 @@ def create(
         lifespan=_lifespan(service),
     )  # fmt: skip
     app.state.service = service
+    app.state.pages = None
     service.background.append(LogFollower(engine, service.metrics, read_log_every_s))
     install(app)
     for router in (*routers, admin.router, health.router):
@@ -75,6 +78,13 @@ def create(
     app.add_middleware(Direct, owner=app, paths=direct)
     app.add_middleware(RequestLog, name=name, metrics=service.metrics, quiet=health.QUIET)
     return app
+
+
+def share_page(app: FastAPI, file: Path) -> None:
+    """Show the metrics of all workers, of which this one's are in `file`."""
+    service: Service = app.state.service
+    app.state.pages = SharedPages(file, lambda: service.page(time.monotonic()))
+    service.background.append(app.state.pages)
 
 
 def run(app: FastAPI, host: str, port: int, key: str | None, fd: int | None = None) -> None:

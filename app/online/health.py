@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from fastapi import APIRouter
@@ -11,6 +12,7 @@ from starlette.responses import Response
 
 from app.domain.errors import NothingServes
 from app.online.json_body import JSON, to_json
+from app.online.pages import SharedPages
 from app.online.service import service_of
 
 router = APIRouter(default_response_class=Response)
@@ -38,5 +40,9 @@ async def readyz(request: Request) -> Response:
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
     """Show the metrics in the Prometheus text format."""
-    page = service_of(request).page(time.monotonic())
+    pages: SharedPages | None = request.app.state.pages
+    if pages is None:
+        page = service_of(request).page(time.monotonic())
+    else:
+        page = await asyncio.to_thread(pages.whole, time.time())
     return Response(page, media_type=CONTENT_TYPE_LATEST)

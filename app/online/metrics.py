@@ -40,6 +40,7 @@ class Metrics:
     def __init__(self, service: str) -> None:
         self.registry = new_registry(service)
         self._ids: Mapping[str, str | None] = {}  # of what serves
+        self._told: tuple[tuple[str, ...], dict[str, str]] = ((), {})  # see releases()
         self._shed = 0
         self._ends_s: dict[str, float] = {}  # log → when it was last read to its end
         self._define_requests()
@@ -97,11 +98,15 @@ class Metrics:
 
     def releases(self, refused: Iterable[str], scored_by: Mapping[str, str]) -> None:
         """Say which artifacts are refused, and what scores each release that is open."""
+        told = tuple(refused), dict(scored_by)
+        if told == self._told:  # a page that is rendered meanwhile lacks nothing
+            return
+        self._told = told
         self.refused.clear()
-        for artifact in refused:
+        for artifact in told[0]:
             self.refused.labels(artifact).set(1)
         self.scored_by.clear()
-        for release_id, scorer in scored_by.items():
+        for release_id, scorer in told[1].items():
             self.scored_by.labels(release_id, scorer).set(1)
 
     def view(self, view: Snapshot) -> None:
@@ -117,9 +122,10 @@ class Metrics:
         for name, value in ids.items():
             if self._ids.get(name, value) != value:
                 self.swaps.labels(name.removesuffix("_id")).inc()
-        if ids != self._ids:
-            self.created.clear()
+        if ids == self._ids:
+            return
         self._ids = ids
+        self.created.clear()
         self.versions.clear()
         self.versions.labels(**{name: value or "" for name, value in ids.items()}).set(1)
         for name, value in ids.items():

@@ -1,7 +1,8 @@
 """Several processes behind one listening socket: the same command once more for each of them.
 
 The kernel spreads connections. A worker that dies is started again, unless it dies at once, which
-starting again would not mend.
+starting again would not mend. Each has a place, which it hands on to the one that comes after it:
+by its number their metrics are told apart (pages.py).
 """
 
 from __future__ import annotations
@@ -10,10 +11,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from app.domain.errors import InvalidInput
+from app.online.pages import SUFFIX
 
 BACKLOG = 2048
 AT_ONCE_S = 5.0  # a worker that lived shorter has failed to start
@@ -22,20 +27,32 @@ POLL_S = 0.2
 
 def supervise(arguments: Sequence[str], host: str, port: int, workers: int) -> int:
     """Run `duolu ARGUMENTS --workers 1 --fd N` so many times until told to stop. Returns 0 or 1."""
-    with _listening(host, port) as listener:
+    with _listening(host, port) as listener, tempfile.TemporaryDirectory(prefix="duolu-") as pages:
         fd = listener.fileno()
         command = [sys.executable, "-m", "app.cli", *arguments, "--workers", "1", "--fd", str(fd)]
-        running = {_start(command, fd): time.monotonic() for _ in range(workers)}
+
+        def start(place: int) -> _Worker:
+            page = Path(pages) / f"{place}{SUFFIX}"
+            return _Worker(_start([*command, "--page", str(page)], fd), place, time.monotonic())
+
+        running = [start(place) for place in range(workers)]
         is_told_to_stop = _stop_signals()
         while not is_told_to_stop:
             time.sleep(POLL_S)
-            for worker in [w for w in running if w.poll() is not None]:
-                if time.monotonic() - running.pop(worker) < AT_ONCE_S:
-                    _end(list(running))
+            for ended in [w for w in running if w.process.poll() is not None]:
+                running.remove(ended)
+                if time.monotonic() - ended.since_s < AT_ONCE_S:
+                    _end(running)
                     return 1
-                running[_start(command, fd)] = time.monotonic()
-        _end(list(running))
+                running.append(start(ended.place))
+        _end(running)
         return 0
+
+
+class _Worker(NamedTuple):
+    process: subprocess.Popen[bytes]
+    place: int  # from 0
+    since_s: float
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -63,8 +80,8 @@ def _stop_signals() -> list[int]:
     return told
 
 
-def _end(workers: Sequence[subprocess.Popen[bytes]]) -> None:
+def _end(workers: Sequence[_Worker]) -> None:
     for worker in workers:
-        worker.terminate()
+        worker.process.terminate()
     for worker in workers:
-        worker.wait()
+        worker.process.wait()

@@ -80,6 +80,23 @@ def test_what_one_worker_takes_all_of_them_show(served, port):
     wait_until(lambda: by_all(port, lambda ids: not ids, **ann))
 
 
+def test_any_worker_says_what_all_of_them_count(served, port):
+    url = f"http://127.0.0.1:{port}"
+
+    def counted():
+        page = httpx.get(f"{url}/metrics").text
+        name = 'duolu_requests_total{route="/v1/search",status="200",worker="%d"}'
+        lines = dict(line.rsplit(" ", 1) for line in page.splitlines() if line[0] != "#")
+        return sum(float(lines.get(name % worker, 0)) for worker in (0, 1))
+
+    for _ in range(12):
+        assert httpx.get(f"{url}/v1/search?q=garden").is_success
+    wait_until(lambda: counted() >= 12)
+    time.sleep(2.5)  # more than the second after which pages are written
+    before = counted()
+    assert {counted() for _ in range(6)} == {before}
+
+
 def test_two_workers_answer_a_killed_one_returns_and_all_end_together(served, port):
     url = f"http://127.0.0.1:{port}/v1/search?q=garden"
     time.sleep(6)  # a worker that ends sooner counts as one that cannot start

@@ -48,7 +48,7 @@ def url(tmp_path_factory) -> Iterator[str]:
 
 def asking(kind: str, url: str, **options: Any) -> Ask:
     """A client of either kind, as one function."""
-    given = {"key": KEY, "trust_env": False, **options}
+    given = {"key": KEY, "trust_env": False, "timeout_s": 60.0, **options}
 
     def blocking(method: str, *arguments: Any, **named: Any) -> Any:
         with c.Client(url, **given) as client:
@@ -103,6 +103,21 @@ def test_an_explanation_says_what_became_of_two_documents(ask: Ask) -> None:
     missing = ask("explain", "tea", "nobody")
     assert (missing.found, missing.stage) == (False, "not_in_snapshot")
     assert missing.detail
+
+
+def test_a_search_that_asks_for_it_leaves_a_trace(ask: Ask) -> None:
+    answer = ask("search", "tea", trace=True)
+    trace = ask("trace", answer.request_id)
+    assert trace["request_id"] == answer.request_id
+    with pytest.raises(c.NotFound):
+        ask("trace", "nobody")
+
+
+def test_what_is_typed_is_completed(ask: Ask) -> None:
+    found = ask("suggest", "te", location=(39.9, 116.4), limit=5)
+    assert all(one.text and one.kind in ("query", "entity", "category") for one in found)
+    with pytest.raises(c.Invalid):
+        ask("suggest", "te", limit=0)
 
 
 def test_pages_follow_one_another_and_repeat_nothing(ask: Ask) -> None:
