@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def create(
     engine: Engine,
     settings: Settings,
     key: str | None,
-    routers: Iterable[APIRouter],
+    routers: Sequence[APIRouter],
     name: str,
     title: str,
     description: str,
@@ -75,7 +75,7 @@ def create(
         app.include_router(router)
     if settings.service.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.service.cors_origins)
-    app.add_middleware(Direct, owner=app, paths=direct)
+    app.add_middleware(Direct, owner=app, routers=routers, paths=direct)
     app.add_middleware(RequestLog, name=name, metrics=service.metrics, quiet=health.QUIET)
     return app
 

@@ -7,24 +7,30 @@ origin take the whole way, where their headers are dealt with.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from itertools import chain
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.online.problems import problem_of
+from app.online.telemetry import note
 
 
 class Direct:
     """ASGI middleware: calls the endpoint of a route itself. It takes the request, nothing else."""
 
-    def __init__(self, app: ASGIApp, owner: FastAPI, paths: Collection[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, owner: FastAPI, routers: Iterable[APIRouter], paths: Collection[str]
+    ) -> None:
+        """`owner` is the application of the `routers`, from which the routes of `paths` come."""
         self.app = app
         self._owner = owner
-        routes = [route for route in owner.routes if isinstance(route, APIRoute)]
+        every = chain.from_iterable(router.routes for router in routers)
+        routes = [route for route in every if isinstance(route, APIRoute)]
         self._routes = {(m, r.path): r for r in routes if r.path in paths for m in r.methods or ()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,6 +43,7 @@ class Direct:
             response: Response = await route.endpoint(Request(scope, receive))
         except Exception as error:
             problem = problem_of(error)
+            note(scope, problem=problem.kind)
             await problem.response()(scope, receive, send)
             if problem.status == 500:
                 raise  # to the log
