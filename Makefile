@@ -113,7 +113,7 @@ bench-suggest: setup ## How long a keystroke takes at a million suggestions, and
 lock: setup ## Pin what pyproject.toml asks for. Newer versions: make lock ARGS=--upgrade
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --extra bench \
-	  --extra report --extra tune --extra postgres --extra redis --no-annotate --custom-compile-command "make lock" $(ARGS) pyproject.toml -o requirements.lock
+	  --extra report --extra tune --extra postgres --extra redis --extra encoders --no-annotate --custom-compile-command "make lock" $(ARGS) pyproject.toml -o requirements.lock
 
 test-compose: setup ## The containers, on a Docker engine: search, kill the ranker, search again
 	$(BIN)/python scripts/test_compose.py

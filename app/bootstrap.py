@@ -23,7 +23,8 @@ from app.pipeline.explain import explain_page
 from app.pipeline.serving import Answer, Framed, Serving, make_context
 from app.pipeline.turning import Pages
 from app.pipeline.warm import warm_ranker
-from app.query.understand import SearchRequest, understand
+from app.query.encode import UNAVAILABLE, QueryEncoding
+from app.query.understand import SearchRequest
 from app.rank.choosing import Choosing, Chosen
 from app.rank.local import LocalRanker
 from app.rank.names import ReleaseNames
@@ -43,9 +44,7 @@ from app.snapshot.stores import Stores
 from app.snapshot.tables import Tables
 from app.wiring import Opened, Opener, experiments_of, standing_by, view_at, written_rules
 
-LAG_S = 0.005
-"""How long a rank call waits for a point of the log that was not read yet."""
-
+LAG_S = 0.005  # that a rank call waits for a point of the log that was not read yet
 RANK_THREADS = 2
 CALLING_THREADS = 32  # where a service ranks: they only wait
 
@@ -82,6 +81,7 @@ class Engine:
             SpareThreads(cores() - 1), KEPT + 2 * len(beside),
         )  # fmt: skip
         self._opener = Opener(settings, self.stores, self.attempts, self._threads, self.reader)
+        self._encoding = QueryEncoding(settings.merge.max_candidates)
         self.pages = Pages(data, self.stores, self.recent)
         url, ms, threads = settings.rank.url, settings.rank.timeout_ms, self.rank_threads
         self._remote = None if url is None else RemoteRanker(url, ms, key, threads)
@@ -120,6 +120,7 @@ class Engine:
         framed = await self.frame(request, now_ms, rank=rank, missing=missing)
         ctx, by = framed.ctx, framed.by
         understood_ms = (time.perf_counter() - started) * 1e3
+        keep = None if UNAVAILABLE in ctx.missing else keep  # training computes them with a vector
         result = await framed.serving.search.run(ctx, by.ranker, request.channels, keep)
         timings = {"understand": understood_ms, **result.timings_ms}
         result, why = await explain_page(ctx, result, by.ranker if request.explain else None)
@@ -138,7 +139,7 @@ class Engine:
         """Do of a search all that comes before its stages. Raises as `search` does."""
         serving = self.acquire()
         self._check_channels(request)
-        query = understand(request, serving.snapshot, now_ms, self.settings.merge.max_candidates)
+        query, unencoded = await self._encoding.understood(request, serving.snapshot, now_ms)
         timeout_ms = min(request.timeout_ms or 6e4, self.settings.service.timeout_ms)
         deadline = Deadline.after_ms(timeout_ms)
         request_id = secrets.token_hex(8)
@@ -148,7 +149,7 @@ class Engine:
         )
         ctx = make_context(
             serving, query, deadline, by.release_id, person,
-            (*missing, *self.reader.missing, *lacking), request_id,
+            (*missing, *self.reader.missing, *lacking, *unencoded), request_id,
         )  # fmt: skip
         return Framed(serving, ctx, by)
 
@@ -224,10 +225,7 @@ class Engine:
     def version(
         self, snapshot_id: str, log_seq: int, tables_id: str | None
     ) -> tuple[Snapshot, Tables]:
-        """Return the versions that a gateway names. Raises VersionUnknown where they are not here.
-
-        Waits LAG_S at most for the log to be read so far.
-        """
+        """Return the versions that a gateway names, or raise VersionUnknown after LAG_S at most."""
         return self.recent.find(
             snapshot_id, log_seq, tables_id,
             lambda following, seq: self.reader.wait(following, seq, LAG_S),
@@ -247,6 +245,7 @@ class Engine:
         self._crew.close()
         if self._remote is not None:
             self._remote.close()
+        self._encoding.close()
         self.shelf.close()
         self.document_log.close()
 
@@ -270,8 +269,7 @@ class Engine:
         self, snapshot: Snapshot, tables: Tables
     ) -> tuple[str | None, Ranker | None]:
         """Return the published release and its ranker; those before where it is refused."""
-        now = self.serving
-        before = now.release_id if now else None
+        before = self.serving.release_id if self.serving else None
         for candidate in (self.stores.releases.current_id(), before):
             held = candidate and self.shelf.ready_or_none(candidate, snapshot, tables)
             if held and (candidate == before or self._ranker_follows(held.release.id)):

@@ -1,10 +1,14 @@
-"""The encoder's role: terms to a vector, so that query and document meet without a shared word."""
+"""The encoder's role: text to a vector, so that query and document meet without a shared word.
+
+One kind reads the analyzer's terms and is learned from the catalogue, the other reads text as it
+was written and was learned elsewhere. What makes vectors of either is `app.corpus.encoding`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
 from app.corpus.documents import Documents
 from app.domain.arrays import F32
@@ -40,3 +44,42 @@ class Encoder(Protocol):
     def open(cls, path: Path) -> Self:
         """Map what `save` wrote. The caller has verified the files."""
         ...
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """A model that was learned elsewhere; the snapshot keeps which one, and how it is asked.
+
+    Thread-safe, and slow: a search waits for it beside the event loop, and no longer than
+    `patience_ms`. Both ways of encoding raise EncoderUnavailable where no vector can be had.
+    """
+
+    id: str  # decides the vectors: same id and same text, same vector
+    dim: int
+    batch: int  # texts that are best given at once
+    patience_ms: float  # that a search waits; then it goes without a vector
+
+    @classmethod
+    def configure(cls, options: Mapping[str, Any]) -> Self:
+        """Open the model that [encoder.options] name. Raises InvalidInput naming what is wrong."""
+        ...
+
+    def encode_query(self, text: str) -> F32 | None:
+        """Return the unit vector of a query, None where it says nothing. (dim,)"""
+        ...
+
+    def encode_texts(self, texts: Sequence[str]) -> F32:
+        """Return a unit row for each document's text, a zero row where it says nothing. (n, dim)"""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write under the directory `path`, which may not exist yet."""
+        ...
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the very model that `save` was called on. Raises CorruptArtifact for another."""
+        ...
+
+
+AnyEncoder: TypeAlias = Encoder | TextEncoder

@@ -7,6 +7,7 @@ row by row, so that every process that reads the same log numbers them alike.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -18,7 +19,8 @@ from app.corpus.attributes import conform
 from app.corpus.chains import Chains, GrowingChains
 from app.corpus.chunk import Chunk, columnise
 from app.corpus.documents import Documents, KeywordColumn, TokenColumn, row_columns
-from app.corpus.encoder import Encoder
+from app.corpus.encoder import AnyEncoder, TextEncoder
+from app.corpus.encoding import text_of
 from app.corpus.growing import Growing
 from app.corpus.growing_columns import GrowingDictionary, GrowingRagged
 from app.corpus.patches import Patches
@@ -27,12 +29,15 @@ from app.corpus.row_store import records_of
 from app.corpus.rows import Row
 from app.corpus.schema import NUMERIC, Schema
 from app.domain.arrays import F32, I32, I64, Bools
+from app.domain.errors import EncoderUnavailable
+
+log = logging.getLogger(__name__)
 
 
 class GrowingDocuments:
     """The columns of one snapshot and of all rows that came since."""
 
-    def __init__(self, own: Documents, analyzer: Analyzer, encoder: Encoder | None) -> None:
+    def __init__(self, own: Documents, analyzer: Analyzer, encoder: AnyEncoder | None) -> None:
         self._own = own
         self._analyzer = analyzer
         self._encoder = encoder
@@ -69,7 +74,7 @@ class GrowingDocuments:
         self._records.append(_records(self._own, tokens, chunk, codes))
         self._payload.append(Strings.pack(orjson.dumps(row) for row in rows))
         if self._vectors is not None:
-            self._vectors.append(self._encoded(chunk, tokens))
+            self._vectors.append(self._encoded(chunk, tokens, rows))
         self._ids.add(chunk.ids, seqs)
         self._versions.append(np.array(seqs, np.int64))
         self._came.append(np.array(seqs, np.int64))
@@ -145,12 +150,14 @@ class GrowingDocuments:
             ids[new] = np.arange(size, size + new.size, dtype=np.int32)
         return Ragged(local.offsets, ids[local.values])
 
-    def _encoded(self, chunk: Chunk, tokens: Mapping[str, Ragged]) -> F32:
+    def _encoded(self, chunk: Chunk, tokens: Mapping[str, Ragged], rows: Sequence[Row]) -> F32:
         """Encode the chunk as a catalogue of its own, whose terms stand in the order of ours.
 
         Sums over terms run in the order of their ids, so that order decides the last bits.
         """
         assert self._encoder is not None
+        if isinstance(self._encoder, TextEncoder):
+            return _encoded_alone(self._encoder, [text_of(row, self._own.schema) for row in rows])
         used = np.unique(np.concatenate([t.values for t in tokens.values()] or [_NO_TERMS]))
         names = self._terms.view(np.iinfo(np.int64).max).strings
         alone = replace(
@@ -166,6 +173,20 @@ class GrowingDocuments:
             },
         )  # fmt: skip
         return np.asarray(self._encoder.encode_documents(alone), np.float32)
+
+
+def _encoded_alone(encoder: TextEncoder, texts: Sequence[str]) -> F32:
+    """Encode one text at a time: how changes arrive together must show in no vector.
+
+    Where there is no vector to be had, the change is shown without one until the next snapshot.
+    """
+    vectors = np.zeros((len(texts), encoder.dim), np.float32)
+    for place, text in enumerate(texts):
+        try:
+            vectors[place] = encoder.encode_texts([text])[0]
+        except EncoderUnavailable as error:
+            log.warning("a changed document has no vector until it is reindexed: %s", error)
+    return vectors
 
 
 _NO_TERMS = np.empty(0, np.int32)

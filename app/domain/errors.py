@@ -10,6 +10,7 @@ DuoluError
 └── ServerError              we can fix it
     ├── NothingServes        no snapshot is published, or every channel is down
     ├── CorruptArtifact      a file of a snapshot, tables or release is not what its manifest says
+    ├── EncoderUnavailable   a text encoder gives no vector, or none that can be used
     ├── RankerUnavailable    the ranker service is down, refuses, or answers nonsense
     ├── RankerBusy           the ranker service is alive and has more work than it takes on
     ├── VersionUnknown       the ranker does not hold the snapshot or release that the rows refer to
@@ -80,6 +81,10 @@ class NothingServes(ServerError):
 
 class CorruptArtifact(ServerError):
     """A file of an artifact is not what its manifest says."""
+
+
+class EncoderUnavailable(ServerError):
+    """A text encoder gives no vector, or none that can be used."""
 
 
 class RankerUnavailable(ServerError):

@@ -10,7 +10,8 @@ import numpy as np
 
 from app.corpus.analyzer import Analyzer
 from app.corpus.documents import Documents
-from app.corpus.encoder import Encoder
+from app.corpus.encoder import AnyEncoder, TextEncoder
+from app.corpus.encoding import document_vectors
 from app.corpus.lexicon import Lexicon
 from app.corpus.names import Names
 from app.corpus.ragged import save_array
@@ -21,7 +22,7 @@ from app.corpus.synonyms import Synonyms
 from app.domain.dotted import load
 from app.domain.errors import CorruptArtifact, InvalidInput, ServerError, UnknownName
 from app.offline.lines import numbered_lines
-from app.offline.progress import Progress
+from app.offline.progress import Advance, Progress
 from app.recall.channel import ExtendingChannel
 from app.settings import ChannelSettings, EncoderSettings, Settings
 from app.snapshot.opening import open_snapshot
@@ -85,7 +86,7 @@ def is_same_catalogue(serving: Snapshot, ids: dict[str, int]) -> bool:
 
 def reusable_encoder(
     serving: Snapshot | None, analyzer: Analyzer, schema: Schema, settings: EncoderSettings
-) -> Encoder | None:
+) -> AnyEncoder | None:
     """Return the serving encoder where it reads the same terms and was asked for alike."""
     if serving is None or serving.encoder is None or serving.analyzer.id != analyzer.id:
         return None
@@ -96,11 +97,15 @@ def reusable_encoder(
 
 
 def add_vectors(
-    documents: Documents, kept: Encoder | None, settings: EncoderSettings, directory: Path
-) -> Encoder:
-    """Write encoder/ and documents/vectors.npy, with the kept encoder or a newly trained one."""
-    encoder: Encoder = kept or load(settings.kind).train(documents, settings.dim, settings.seed)
-    vectors = np.asarray(encoder.encode_documents(documents), np.float32)
+    documents: Documents,
+    kept: AnyEncoder | None,
+    settings: EncoderSettings,
+    directory: Path,
+    advance: Advance,
+) -> AnyEncoder:
+    """Write encoder/ and documents/vectors.npy, with the kept encoder or a new one."""
+    encoder = kept or new_encoder(documents, settings)
+    vectors = np.asarray(document_vectors(encoder, documents, advance), np.float32)
     if vectors.shape != (len(documents), encoder.dim) or not np.isfinite(vectors).all():
         raise ServerError(
             f"{settings.kind} gave vectors {vectors.shape} with "
@@ -110,6 +115,18 @@ def add_vectors(
     encoder.save(directory / "encoder")
     save_array(directory / "documents" / "vectors", vectors)
     return encoder
+
+
+def new_encoder(documents: Documents, settings: EncoderSettings) -> AnyEncoder:
+    """Learn an encoder from the documents, or open one that was learned elsewhere."""
+    kind = load(settings.kind)
+    if hasattr(kind, "configure"):
+        given: TextEncoder = kind.configure(settings.options)
+        return given
+    if settings.options:
+        raise InvalidInput(f"encoder.options: {settings.kind} has none; remove them")
+    trained: AnyEncoder = kind.train(documents, settings.dim, settings.seed)
+    return trained
 
 
 def add_names(documents: Documents, directory: Path, synonyms: Synonyms) -> None:

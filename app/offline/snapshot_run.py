@@ -87,8 +87,10 @@ class SnapshotRun:
             kept, encoder_id = None, None
             if self.settings.encoder.enabled:
                 kept = reusable_encoder(serving, analyzer, schema, self.settings.encoder)
-                with self.progress.stage("encode"):
-                    encoder = add_vectors(documents, kept, self.settings.encoder, directory)
+                with self.progress.stage("encode", len(documents)) as advance:
+                    encoder = add_vectors(
+                        documents, kept, self.settings.encoder, directory, advance
+                    )
                 encoder_id = encoder.id
                 documents = Documents.open(directory / "documents", schema)
             with self.progress.stage("names"):

@@ -71,7 +71,7 @@ class Pages:
     def _turn(self, request: SearchRequest, pinned: Pinned, serving: Serving) -> Page:
         started = time.perf_counter()
         snapshot, tables, search = self._view(pinned, serving)
-        query = understand(request, snapshot, pinned.now_ms)
+        query = understand(request, snapshot, pinned.now_ms, encodes=False)
         rules = serving.search.selection.rules
         removed = rules.removal(query, snapshot.documents)
         ctx = SearchContext(

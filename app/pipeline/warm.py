@@ -11,9 +11,12 @@ from concurrent.futures import Future
 import numpy as np
 
 from app.corpus.documents import Documents
+from app.corpus.encoder import TextEncoder
+from app.corpus.encoding import query_vector
 from app.corpus.masks import row_mask
 from app.corpus.row_filter import allows
 from app.corpus.schema import NUMERIC, FieldType
+from app.domain.arrays import F32
 from app.domain.candidates import CandidateSet, ChannelHits, ChannelStatus
 from app.domain.filters import Box, Filter, OneOf, Range, Within
 from app.domain.query import Deadline, GeoPoint, Query
@@ -98,7 +101,7 @@ def _samples(snapshot: Snapshot, tables: Tables) -> Iterator[SearchContext]:
         return
     place = _place_of_first(snapshot.documents)
     terms = _terms_of_first(snapshot.documents)
-    vector = snapshot.encoder.encode(terms) if snapshot.encoder and terms else None
+    vector = _vector_of(snapshot, terms)
     query = Query(" ".join(terms), terms, tables.as_of_ms, origin=place, vector=vector)
     user, deadline = _admirer_of_first(snapshot.documents, tables), Deadline.after_ms(PATIENCE_MS)
     for filter_ in _one_of_each_kind(snapshot.documents):
@@ -106,6 +109,14 @@ def _samples(snapshot: Snapshot, tables: Tables) -> Iterator[SearchContext]:
     near = row_mask(Within(place.lat, place.lon, RADIUS_KM), snapshot.documents)
     for mask in (None, near):
         yield SearchContext("warm", query, user, snapshot, tables, deadline, mask)
+
+
+def _vector_of(snapshot: Snapshot, terms: Sequence[str]) -> F32 | None:
+    """Return a query's vector; of an encoder of others any will do, for theirs may not answer."""
+    if isinstance(snapshot.encoder, TextEncoder):
+        vectors = snapshot.documents.vectors
+        return None if vectors is None else np.array(vectors[0])
+    return query_vector(snapshot.encoder, "", terms)
 
 
 def _place_of_first(documents: Documents) -> GeoPoint:

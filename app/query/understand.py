@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.corpus.documents import Documents
+from app.corpus.encoding import query_vector
 from app.domain.errors import InvalidQuery
 from app.domain.filters import MAX_RADIUS_KM, AllOf, Filter, Within
 from app.domain.query import MAX_QUERY_CHARACTERS, GeoPoint, Query
@@ -52,11 +53,16 @@ class SearchRequest:
 
 
 def understand(
-    request: SearchRequest, snapshot: Snapshot, now_ms: int, max_candidates: int = MAX_WINDOW
+    request: SearchRequest,
+    snapshot: Snapshot,
+    now_ms: int,
+    max_candidates: int = MAX_WINDOW,
+    encodes: bool = True,
 ) -> Query:
     """Check every limit, then analyse and encode with the snapshot's own objects.
 
-    `max_candidates` is where ranked paging ends. Raises InvalidQuery naming the field.
+    `max_candidates` is where ranked paging ends. Without `encodes` the vector is left to the
+    caller. Raises InvalidQuery naming the field, and EncoderUnavailable.
     """
     check_text(request)
     _check_page(request, max_candidates)
@@ -72,6 +78,7 @@ def understand(
     origin = _near(reading, snapshot.documents) or request.origin
     terms = snapshot.analyzer.query_terms(reading.rest, schema.analyzers)
     also = other_terms(reading, terms, snapshot)
+    known = (*terms, *also) if terms else ()
     return Query(
         text=text,
         terms=terms,
@@ -81,7 +88,7 @@ def understand(
         user_id=request.user_id,
         client_id=request.client_id,
         origin=origin,
-        vector=snapshot.encoder.encode((*terms, *also)) if snapshot.encoder and terms else None,
+        vector=query_vector(snapshot.encoder, reading.rest, known) if encodes else None,
         filters=_all_of(filters, *(q.range for q in reading.quantities if q.is_hard)),
         reading=reading,
         facets=parse_facets(request.facets, schema),

@@ -76,12 +76,13 @@ class ChannelSettings(BaseModel):
 
 
 class EncoderSettings(Section):
-    """The text encoder, trained on the catalogue at reindex."""
+    """What makes vectors: learned from the catalogue at reindex, or elsewhere. docs/encoders.md."""
 
     enabled: bool = Field(True, description="false: no vectors, and the vector channel is silent")
     kind: str = Field("app.corpus.svd:SvdEncoder", description="dotted path of the encoder")
-    dim: int = Field(64, ge=8, le=1024, description="length of a vector")
+    dim: int = Field(64, ge=8, le=1024, description="length of a vector that is learned here")
     seed: int = Field(7, description="of the training's random numbers")
+    options: dict[str, Any] = Field({}, description="the encoder's own keys; docs/encoders.md")
 
 
 class MergeSettings(Section):

@@ -9,7 +9,7 @@ import numpy as np
 
 from app.corpus.analyzer import Analyzer
 from app.corpus.documents import Documents
-from app.corpus.encoder import Encoder
+from app.corpus.encoder import AnyEncoder
 from app.corpus.lexicon import Lexicon
 from app.corpus.quantities import Quantities
 from app.corpus.reader import Reader
@@ -74,8 +74,8 @@ def _standing(documents: Documents) -> Overlay | None:
     )
 
 
-def _open_encoder(path: Path, fact: dict[str, Any] | None) -> Encoder | None:
+def _open_encoder(path: Path, fact: dict[str, Any] | None) -> AnyEncoder | None:
     if fact is None:
         return None
-    encoder: Encoder = load(fact["kind"]).open(path)
+    encoder: AnyEncoder = load(fact["kind"]).open(path)
     return encoder

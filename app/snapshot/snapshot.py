@@ -9,7 +9,7 @@ from typing import Any
 
 from app.corpus.analyzer import Analyzer
 from app.corpus.documents import Documents
-from app.corpus.encoder import Encoder
+from app.corpus.encoder import AnyEncoder
 from app.corpus.reader import Reader
 from app.corpus.spelling import Spelling
 from app.corpus.suggested_names import SuggestedNames
@@ -24,7 +24,7 @@ class Snapshot:
     analyzer: Analyzer  # the very object that indexed analyses the query
     reader: Reader  # what a query says in this catalogue's own names and numbers
     spelling: Spelling  # what somebody meant who typed a name by its sound or with a slip
-    encoder: Encoder | None
+    encoder: AnyEncoder | None
     log_seq: int  # the document log up to which it speaks
     manifest: Mapping[str, Any]
     names: SuggestedNames | None = None  # what may be suggested; None: built before there was any

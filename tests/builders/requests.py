@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.corpus.encoding import query_vector
 from app.domain.filters import Filter
 from app.domain.query import Deadline, GeoPoint, Query
 from app.domain.user import UserState
@@ -36,7 +37,7 @@ def make_context(
             terms=terms,
             now_ms=now_ms,
             origin=GeoPoint(*origin) if origin else None,
-            vector=snapshot.encoder.encode(terms) if snapshot.encoder and terms else None,
+            vector=query_vector(snapshot.encoder, text, terms),
             filters=filters,
             reading=reading,
             **query,

@@ -101,7 +101,11 @@ def test_every_library_that_is_imported_is_asked_for_and_pinned():
     extras = project["optional-dependencies"]
     asked = [
         *project["dependencies"],
-        *(it for name in ("report", "tune", "postgres", "redis") for it in extras[name]),
+        *(
+            it
+            for name in ("report", "tune", "postgres", "redis", "encoders")
+            for it in extras[name]
+        ),
     ]
     pinned = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
     installed = packages_distributions()
