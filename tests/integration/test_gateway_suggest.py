@@ -7,8 +7,15 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from app.corpus.analyzer import Analyzer
+from app.corpus.event_log import EventLog
+from app.domain.events import CLICK, IMPRESSION, Event
+from app.offline.behaviour.publish import publish_tables
 from tests.builders import city_rows
+from tests.builders.requests import NOW_MS
 from tests.builders.servers import gateway, publish_snapshot
+
+PLACE = {"lat": 31.2, "lon": 121.5}
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +100,46 @@ def test_a_wrong_call_of_trending_is_a_400_that_names_the_field(client, params, 
     answer = client.get("/v1/trending", params=params)
     assert answer.status_code == 400
     assert answer.json()["field"] == field
+
+
+@pytest.fixture(scope="module")
+def visited(tmp_path_factory) -> Iterator[httpx.Client]:
+    """A place where people searched: what is asked every day, and what a day made rise."""
+    data = tmp_path_factory.mktemp("visited")
+    publish_snapshot(city_rows(60), data)
+    log = EventLog.open(data / "events.db")
+    days = [e for day in range(9) for e in asked("火锅自助", 5, day)]
+    log.append([*days, *asked("火车票", 20, 0), *asked("火锅我家", 1, 0)])
+    publish_tables(log, data, NOW_MS, NOW_MS, Analyzer.build([]))
+    log.close()
+    with gateway(data) as client:
+        yield client
+
+
+def asked(query: str, people: int, days_ago: int) -> Iterator[Event]:
+    """Searches of some people on one day, and a click after each."""
+    at = NOW_MS - days_ago * 86_400_000 - 60_000
+    place = {"lat": 31.2, "lon": 121.5}
+    for i in range(people):
+        r = f"{query}{i}-{days_ago}"
+        shown = Event(
+            f"i{r}", IMPRESSION, at, r, user_id=f"u{i}", query=query, shown=("d1",), **place
+        )
+        yield from (shown, Event(f"c{r}", CLICK, at + 1, r, user_id=f"u{i}", object_id="d1"))
+
+
+def test_what_people_typed_is_suggested_to_others(visited):
+    found = [s for s in suggest(visited, q="火", user_id="u1", **PLACE) if s["kind"] == "query"]
+    assert {s["text"]: s["count"] for s in found} == {"火锅自助": 5, "火车票": 20}
+    assert suggest(visited, **PLACE)[0]["kind"] == "query"
+
+
+def test_what_rises_is_listed_with_the_versions_that_say_so(visited):
+    body = visited.get("/v1/trending", params=PLACE).json()
+    assert [one["text"] for one in body["queries"]] == ["火车票"]
+    assert body["queries"][0]["people"] == 20
+    assert body["documents"][0]["id"] == body["documents"][0]["document"]["id"] == "d1"
+    assert body["area"] == "near"
+    assert body["tables_id"]
+    answer = visited.get("/v1/trending", params={"category": "no such"})
+    assert (answer.status_code, answer.json()["field"]) == (400, "category")

@@ -143,6 +143,16 @@ def edits(typed):
                 yield typed[:i] + letter + typed[i + 1 :]
 
 
+@pytest.mark.parametrize("texts", [[], ["火锅"]])
+def test_few_texts_are_texts_too(texts, tmp_path):
+    Completions.build(texts, texts, np.ones(len(texts))).save(tmp_path / "c")
+    completions = Completions.open(tmp_path / "c")
+    for typed in ("", "h", "huog", "zzzz"):
+        for ranges in (*completions.find(typed), *completions.find_slipped(typed)):
+            assert completions.best(ranges, 9).entries.size <= len(texts)
+            assert completions.among(ranges, np.arange(len(texts))).entries.size <= len(texts)
+
+
 def test_keys_are_ascending_and_cut_at_their_width():
     keys = Keys.of(["火" * 30, "ab cd", "ab"])
     raw = [keys.strings.raw(i) for i in range(len(keys.strings))]
