@@ -119,10 +119,12 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Trending:
-    """What rises, the strongest first."""
+    """What rises, the strongest first: how many `people`, and how many were `expected`."""
 
-    queries: tuple[Json, ...] = ()
-    documents: tuple[Json, ...] = ()
+    queries: tuple[Json, ...] = ()  # text, people, expected, score
+    documents: tuple[Json, ...] = ()  # id, people, expected, score, document
+    area: str = "everywhere"  # or near the place that was asked for
+    until_ms: int | None = None  # as of when; None: nothing was learned yet
     raw: Json = field(default_factory=dict, repr=False)
 
 

@@ -16,8 +16,9 @@ from app.online.gateway.main import create_app as create_gateway
 from app.online.indexer.main import create_app as create_indexer
 from app.online.ranker.main import create_app as create_ranker
 from app.settings import Settings
+from tests.builders import city_rows
 from tests.builders.databases import required
-from tests.builders.servers import make_engine
+from tests.builders.servers import gateway, make_engine, publish_snapshot
 from tests.builders.snapshots import CONFIG
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +79,18 @@ def test_every_alert_is_seen_to_fire_and_to_keep_quiet():
     fires = [t["alertname"] for t in broken["alert_rule_test"] if t["exp_alerts"]]
     quiet = [t["alertname"] for t in well["alert_rule_test"] if not t.get("exp_alerts")]
     assert fires == quiet == names
+
+
+def test_promtool_has_nothing_against_the_page(tmp_path):
+    promtool = required("promtool", "prometheus")
+    publish_snapshot(city_rows(20), tmp_path)
+    with gateway(tmp_path) as client:
+        client.get("/v1/search?q=tea")
+        page = client.get("/metrics").content
+    done = subprocess.run(
+        [promtool, "check", "metrics"], input=page, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 @pytest.mark.parametrize(

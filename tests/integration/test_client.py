@@ -120,6 +120,12 @@ def test_what_is_typed_is_completed(ask: Ask) -> None:
         ask("suggest", "te", limit=0)
 
 
+def test_what_rises_is_listed(ask: Ask) -> None:
+    rising = ask("trending", location=(39.9, 116.4), category="tea", limit=5)
+    assert (rising.queries, rising.documents) == ((), ())  # nothing was learned yet
+    assert rising.until_ms is None
+
+
 def test_pages_follow_one_another_and_repeat_nothing(ask: Ask) -> None:
     pages = ask("pages", "", filters={"price": {"gte": 0}}, limit=7, offset=0)
     ids = [id_ for page in pages for id_ in page.ids]

@@ -97,14 +97,19 @@ def test_every_field_of_a_log_line_is_documented(client, caplog):
     event["event_attributes"] = {"object": {"object_id": "d1"}}
 
     def ask() -> None:
-        client.post("/v1/search", json={"query": "火锅"})
+        client.post("/v1/search", json={"query": "tea"})
         client.get("/v1/search?q=tea&limit=0")
         client.get("/nowhere")
         client.post("/v1/events", json=event)
         client.put("/v1/documents/x", json={"title": "new"})
+        client.post("/v1/documents", json=[{"id": "y", "title": "new"}])
+        client.post("/v1/explain", json={"query": "tea", "id": "d1"})
+        client.get("/v1/suggest?q=te")
+        client.get("/v1/trending")
+        client.delete("/v1/users/somebody")
 
     lines = lines_of(caplog, ask)
-    assert [line["status"] for line in lines] == [200, 400, 404, 200, 200]
+    assert [line["status"] for line in lines] == [200, 400, 404, *[200] * 7]
     assert {field for line in lines for field in line} <= FIELDS
     assert [line.get("problem") for line in lines[:3]] == [None, "invalid-query", "not-found"]
     assert {line["service"] for line in lines} == {"gateway"}
