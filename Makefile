@@ -14,7 +14,7 @@ PORT ?= 8000
 PARITY_DIR ?= data/parity
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-explain bench-prerank bench-select bench-relevance bench-documents bench-events bench-suggest lock test-compose clean bench-peers bench-freshness bench-service bench-durability bench-filters bench-whynot bench-tracing
+.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-explain bench-prerank bench-select bench-relevance bench-documents bench-events bench-suggest lock test-compose clean bench-peers bench-freshness bench-service bench-durability bench-filters bench-whynot bench-tracing bench-console
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ bench-prerank: setup ## What cutting the candidates before ranking would save: t
 
 bench-filters: setup ## What filters and facets cost a search: some minutes. A million: ARGS="--size 1000000"
 	$(BIN)/python benchmarks/filters.py $(ARGS)
+
+bench-console: setup ## How soon the console can be used, in chromium, of a service that runs (make demo)
+	$(BIN)/python benchmarks/console.py $(ARGS)
 
 bench-select: setup ## What diversity, quotas and rules cost in nDCG and time: a minute, five the first time
 	$(BIN)/python benchmarks/selection.py $(ARGS)

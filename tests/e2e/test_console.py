@@ -9,14 +9,19 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from app.settings import Settings
 from app.snapshot.opening import open_snapshot
 from app.snapshot.store import ArtifactStore
 from tests.builders.browsing import PHONE, browser, looking_at
 from tests.builders.releases import make_release
 from tests.builders.servers import SNAPSHOT_ID, gateway, publish_snapshot
+from tests.builders.snapshots import CONFIG
 from tests.builders.worlds import city_rows
 
 KEY = "sesame"
+CHANNELS = Settings.load(CONFIG, environment={}).channels
+PATIENT = ("service.timeout_ms=60000", *(f"channels.{it}.timeout_ms=60000" for it in CHANNELS))
+"""Nothing is given up on a busy machine: a channel asked alone that is late would be a 503."""
 DEAREST, CHEAPEST = "20260101T000001Z-dear", "20260101T000002Z-cheap"
 FIRST_VIEW_BYTES = 300_000
 INJECTED = '<img src=x onerror="window.harmed=1"><script>window.harmed=1</script>火锅'
@@ -37,8 +42,9 @@ def url(tmp_path_factory) -> Iterator[str]:
     make_release(snapshot, store, DEAREST, "price")
     store.publish(CHEAPEST)
     store.publish(DEAREST)
-    with gateway(data, "service.timeout_ms=60000", key=KEY) as client:
-        client.post("/v1/search", json={"query": "火锅"})  # compiles what is not compiled yet
+    with gateway(data, *PATIENT, key=KEY) as client:
+        client.post("/v1/search", json={"query": "火锅"})  # both compile what is not compiled yet
+        client.get("/v1/suggest", params={"q": "huo"})
         yield str(client.base_url)
 
 
@@ -81,6 +87,21 @@ def test_a_search_shows_results_with_their_channels(looked):
     expect(results(looked.page)).to_have_count(20)
     ids = looked.page.locator(".result .place").all_inner_texts()
     assert ids == [str(rank) for rank in range(1, 21)]
+
+
+def test_what_is_typed_is_completed_and_chosen_by_keys(looked):
+    box = looked.page.get_by_role("combobox", name="Search")
+    box.press_sequentially("huog")
+    expect(looked.page.get_by_role("option").first).to_be_visible()
+    looked.page.keyboard.press("Escape")
+    expect(looked.page.get_by_role("option").first).to_be_hidden()
+    expect(box).to_have_value("huog")
+    looked.page.keyboard.press("ArrowDown")
+    looked.page.keyboard.press("ArrowDown")
+    chosen = looked.page.locator("[aria-selected=true] span").inner_text()
+    looked.page.keyboard.press("Enter")
+    expect(box).to_have_value(chosen)
+    expect(results(looked.page).first).to_contain_text("火锅")
 
 
 def test_why_opens_beside_the_results_and_escape_closes_it(looked):

@@ -1,5 +1,6 @@
 // The search box with its completions: a combobox after the ARIA pattern, worked by keys alone.
 import { suggest } from "./api.js";
+import { Marked } from "./result.js";
 import { html, useEffect, useId, useState } from "./view.js";
 import { t } from "./words.js";
 
@@ -21,10 +22,13 @@ export function Box({ text, completes, user, place, onSearch }) {
   };
   const onKeyDown = (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step && shown) {
+    if (step && !shown) {
+      setOpen(true);
+    } else if (step) {
       event.preventDefault();
       setAt(((at + 1 + step + offers.length + 1) % (offers.length + 1)) - 1);
-    } else if (event.key === "Escape") {
+    } else if (event.key === "Escape" && open) {
+      event.preventDefault(); // it closes the list, or what is on its way; what was typed stays
       setOpen(false);
       setAt(-1);
     }
@@ -49,7 +53,8 @@ export function Box({ text, completes, user, place, onSearch }) {
       <ul id=${list} role="listbox" class="offers" hidden=${!shown} aria-label=${t("search")}>
         ${offers.map((offer, i) => html`<li key=${offer.text} id=${`${list}-${i}`} role="option"
           aria-selected=${String(i === at)} onMouseDown=${(event) => event.preventDefault()}
-          onClick=${() => take(offer.text)}><span>${offer.text}</span>
+          onClick=${() => take(offer.text)}><span><${Marked} text=${offer.text}
+            found=${{ text: offer.text, ranges: offer.highlight }} /></span>
           <small>${offer.kind === "query" ? null : t(offer.kind)}</small></li>`)}
       </ul>
     </div>

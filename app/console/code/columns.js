@@ -3,7 +3,7 @@ import { search } from "./api.js";
 import { useAnswer } from "./asking.js";
 import { Badge, hue } from "./channels.js";
 import { whole } from "./figures.js";
-import { Refused } from "./notices.js";
+import { Loading, Refused } from "./notices.js";
 import { html } from "./view.js";
 import { t } from "./words.js";
 
@@ -18,7 +18,7 @@ export function ByChannel({ facts, body, answer, why }) {
   const { answer: found, refusal } = useAnswer(JSON.stringify(rest), (signal) =>
     Promise.all(asked.map((name) => foundBy(name, rest, signal))));
   if (refusal) return html`<${Refused} refusal=${refusal} />`;
-  if (!found) return html`<p class="hint">${t("loading")}…</p>`;
+  if (!found) return html`<${Loading} />`;
   const counts = timesFound(found);
   return html`<p class="hint">${t("byChannelHint")}</p>
     <div class="by-channel">${found.map(({ name, status, hits, results }) => html`

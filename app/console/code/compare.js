@@ -5,7 +5,7 @@ import { Asking } from "./asker.js";
 import { useAnswer } from "./asking.js";
 import { Badge } from "./channels.js";
 import { madeAt, ms, shortId, whole } from "./figures.js";
-import { Degraded, Refused } from "./notices.js";
+import { Degraded, Loading, Refused } from "./notices.js";
 import { html, names } from "./view.js";
 import { t } from "./words.js";
 
@@ -25,6 +25,7 @@ export function CompareView({ facts, asked, go, askKey, keyChanges }) {
       <${Side} name=${"AB"[i]} side=${asked.sides[i]} facts=${facts}
         releases=${known.answer?.releases || []} choose=${(side) => choose(i, side)} />
       ${state.refusal && html`<${Refused} refusal=${state.refusal} askKey=${askKey} />`}
+      ${!state.answer && state.waiting && html`<${Loading} />`}
       ${state.answer && html`<${List} answer=${state.answer} other=${states[1 - i].answer} />`}
     </section>`)}</div>`;
 }

@@ -5,7 +5,7 @@ import { Badge } from "./channels.js";
 import { Contributions, Difference } from "./contributions.js";
 import { Dialog } from "./dialogs.js";
 import { short, signed, whole } from "./figures.js";
-import { Degraded, Refused } from "./notices.js";
+import { Degraded, Loading, Refused } from "./notices.js";
 import { asText } from "./result.js";
 import { html, useState } from "./view.js";
 import { t } from "./words.js";
@@ -27,7 +27,7 @@ function Reasons({ id, result, body, results, askKey, keyChanges }) {
     ${result?.reasons.length > 0 && html`<ul class="reasons">
       ${result.reasons.map((reason) => html`<li key=${reason}>${reason}</li>`)}</ul>`}
     ${refusal && html`<${Refused} refusal=${refusal} askKey=${askKey} />`}
-    ${!answer && !refusal && html`<p class="hint">${t("loading")}…</p>`}
+    ${!answer && !refusal && html`<${Loading} />`}
     ${answer && html`<${Degraded} reasons=${answer.degraded} />
       <${Stage} ...${answer} />
       <${Found} channels=${answer.channels} />
@@ -68,7 +68,7 @@ function Score({ told }) {
 /** What sets it apart from another result of the page. */
 function Beside({ id, results, other, setOther, answer }) {
   const others = results.filter((it) => it.id !== id);
-  if (!others.length) return null;
+  if (!others.length || !answer.features?.length) return null;
   return html`<section><h3>${t("beside")}</h3>
     <select class="field" aria-label=${t("beside")} onChange=${(event) => setOther(event.target.value)}>
       <option value="">${t("chooseOther")}…</option>

@@ -3,7 +3,7 @@ import * as api from "./api.js";
 import { Badge } from "./channels.js";
 import { ms, shortId, whole } from "./figures.js";
 import { rate, read, sum, summed } from "./metrics.js";
-import { Refused } from "./notices.js";
+import { Loading, Refused } from "./notices.js";
 import { html, names, useEffect, useState } from "./view.js";
 import { t } from "./words.js";
 
@@ -11,7 +11,7 @@ const EVERY_MS = 2000;
 
 export function HealthView() {
   const { ready, problem, now, before } = useHealth();
-  if (!now && !problem) return html`<p class="hint">${t("loading")}…</p>`;
+  if (!now && !problem) return html`<${Loading} />`;
   return html`
     <header class="title-row"><h1>${t("health")}</h1>
       <p class=${names("state", ready ? "good" : "bad")} role="status">${t(ready ? "isReady" : "notReady")}</p></header>

@@ -22,3 +22,6 @@ export function Degraded({ reasons }) {
     <ul class="tags">${reasons.map((reason) => html`<li key=${reason}><code>${reason}</code></li>`)}</ul>
   </div>`;
 }
+
+/** Said only where waiting is long enough to be noticed (see the style). */
+export const Loading = () => html`<p class="hint late">${t("loading")}…</p>`;

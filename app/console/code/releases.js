@@ -3,7 +3,7 @@ import * as api from "./api.js";
 import { useAnswer } from "./asking.js";
 import { Confirm, Dialog } from "./dialogs.js";
 import { isNumber, moment, shortId, whole } from "./figures.js";
-import { Refused } from "./notices.js";
+import { Loading, Refused } from "./notices.js";
 import { Report } from "./report.js";
 import { html, names, useState } from "./view.js";
 import { t } from "./words.js";
@@ -18,7 +18,7 @@ export function ReleasesView({ askKey, keyChanges }) {
   const { answer: found, refusal } = useAnswer(key, api.releases);
   const snapshots = useAnswer(key, api.snapshots);
   if (refusal) return html`<${Refused} refusal=${refusal} askKey=${askKey} />`;
-  if (!found) return html`<p class="hint">${t("loading")}…</p>`;
+  if (!found) return html`<${Loading} />`;
   const before = found.releases.find((it) => it.id === found.before);
   return html`
     <header class="title-row"><h1>${t("releases")}</h1>
@@ -36,20 +36,24 @@ export function ReleasesView({ askKey, keyChanges }) {
 
 function Releases({ releases, choose, read }) {
   return html`<div class="wide-table"><table class="releases">
-    <thead><tr><th>${t("release")}</th><th>${t("built")}</th>
-      ${METRICS.map((name) => html`<th key=${name} class="number">${name}</th>`)}
-      <th>${t("gate")}</th><th>${t("state")}</th><th></th></tr></thead>
+    <thead><tr><th>${t("release")}</th>
+      ${METRICS.map((name, i) => html`<th key=${name} class=${names("number", i && "minor")}>${name}</th>`)}
+      <th class="minor">${t("gate")}</th><th>${t("state")}</th><th></th></tr></thead>
     <tbody>${releases.map((it) => html`<tr key=${it.id} class=${names(it.serving && "serving")}>
-      <td class="mono" title=${it.id}>${shortId(it.id)}</td>
-      <td>${isNumber(it.built_at_ms) ? moment(it.built_at_ms) : "–"}</td>
-      ${METRICS.map((name) => html`<td key=${name} class="number"><${Figure} told=${it.metrics?.ranked?.[name]} /></td>`)}
-      <td><${Gate} gate=${it.gate} /></td>
+      <${Version} ...${it} />
+      ${METRICS.map((name, i) => html`<td key=${name} class=${names("number", i && "minor")}><${Figure} told=${it.metrics?.ranked?.[name]} /></td>`)}
+      <td class="minor"><${Gate} gate=${it.gate} /></td>
       <td><${State} ...${it} /></td>
       <td class="actions"><button class="link" onClick=${() => read(it.id)}
           aria-label=${`${t("report")} ${shortId(it.id)}`}>${t("report")}</button>
         ${!it.serving && html`<button onClick=${() => choose(it)}
           aria-label=${`${t("activate")} ${shortId(it.id)}`}>${t("activate")}</button>`}</td>
     </tr>`)}</tbody></table></div>`;
+}
+
+function Version({ id, built_at_ms: built }) {
+  return html`<td title=${id}><span class="mono">${shortId(id)}</span>
+    <small class="interval">${isNumber(built) ? moment(built) : "–"}</small></td>`;
 }
 
 /** A mean with its interval: [mean, low, high]. */
@@ -73,11 +77,10 @@ function State({ serving, ready, problem }) {
 
 function Snapshots({ snapshots }) {
   return html`<div class="wide-table"><table>
-    <thead><tr><th>${t("snapshot")}</th><th>${t("built")}</th>
+    <thead><tr><th>${t("snapshot")}</th>
       <th class="number">${t("documents")}</th><th>${t("state")}</th></tr></thead>
     <tbody>${snapshots.map((it) => html`<tr key=${it.id} class=${names(it.serving && "serving")}>
-      <td class="mono" title=${it.id}>${shortId(it.id)}</td>
-      <td>${isNumber(it.built_at_ms) ? moment(it.built_at_ms) : "–"}</td>
+      <${Version} ...${it} />
       <td class="number">${whole(it.documents)}</td><td><${State} ...${it} /></td></tr>`)}</tbody>
   </table></div>`;
 }

@@ -8,7 +8,7 @@ import { Drawer } from "./drawer.js";
 import { Facets } from "./facets.js";
 import { ms, shortId, whole } from "./figures.js";
 import { PlaceMap } from "./map.js";
-import { Degraded, Refused } from "./notices.js";
+import { Degraded, Loading, Refused } from "./notices.js";
 import { Result } from "./result.js";
 import { html, useEffect, useState } from "./view.js";
 import { useIsWide } from "./wide.js";
@@ -31,6 +31,7 @@ export function SearchView({ facts, asked, go, askKey, keyChanges }) {
   return html`
     <${Asking} facts=${facts} asked=${asked} change=${change} withSort />
     ${state.refusal && html`<${Refused} refusal=${state.refusal} askKey=${askKey} />`}
+    ${!state.answer && state.waiting && html`<${Loading} />`}
     ${state.answer && html`<div class="columns" aria-busy=${String(state.waiting)}>
       <${Aside} kind="narrow" title=${t("filters")} count=${Object.keys(asked.filters).length}>
         <${Facets} facts=${facts} filters=${asked.filters} counted=${state.answer.facets || {}}
