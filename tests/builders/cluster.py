@@ -12,14 +12,12 @@ from pathlib import Path
 
 import httpx
 
-from app.settings import Settings
 from app.snapshot.opening import open_snapshot
 from app.snapshot.store import ArtifactStore
 from tests.builders.databases import PostgreSQL, Redis
 from tests.builders.processes import KEY, Served, free_port, services
 from tests.builders.releases import make_release
 from tests.builders.servers import SNAPSHOT_ID, publish_snapshot
-from tests.builders.snapshots import CONFIG
 from tests.builders.worlds import city_rows
 
 RELEASE = "20260101T000001Z-dear"
@@ -50,21 +48,11 @@ def cluster(
     ranker_port, url = free_port(), postgresql.new_database()
     overrides = (
         f"rank.url=http://127.0.0.1:{ranker_port}", f"store.url={url}", f"state.url={redis.url}",
-        *patience(),
     )  # fmt: skip
     roles = [("gateway", free_port()), ("gateway", free_port()), ("ranker", ranker_port),
              ("indexer", free_port())]  # fmt: skip
     with services(data, roles, overrides) as (one, other, ranker, indexer):
         yield Cluster((one, other), ranker, indexer, postgresql, url, redis)
-
-
-def patience() -> list[str]:
-    """Time enough on a machine that is busy with other tests: speed is not what is looked at."""
-    channels = Settings.load(CONFIG, environment={}).channels
-    return [
-        "rank.timeout_ms=5000", "service.timeout_ms=20000",
-        *(f"channels.{name}.timeout_ms=5000" for name in channels),
-    ]  # fmt: skip
 
 
 @dataclass(slots=True)

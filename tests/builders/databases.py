@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders.processes import free_port
+
 PATIENCE_S = 60
 ACCOUNTS = ("postgres", "nobody")
 """Who runs PostgreSQL where the tests run as root, which it refuses."""
@@ -136,7 +138,7 @@ def postgresql() -> Iterator[PostgreSQL]:
              "--locale=C", "--no-sync"],
             check=True, stdout=subprocess.DEVNULL, **_as(user),
         )  # fmt: skip
-        port = _free_port()
+        port = free_port()
         command = [program, "-D", str(folder / "data"), "-p", str(port), "-h", "127.0.0.1",
                    "-k", "", "-c", "shared_buffers=16MB",
                    "-c", "recovery_init_sync_method=syncfs"]  # fmt: skip
@@ -151,7 +153,7 @@ def redis() -> Iterator[Redis]:
     """A running server, gone afterwards."""
     program = required("redis-server", "redis-server")
     with _folder(None) as folder:
-        port = _free_port()
+        port = free_port()
         command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder),
                    "--appendonly", "yes", "--save", ""]  # fmt: skip
         yield from _while_running(
@@ -199,11 +201,6 @@ def _folder(user: str | None) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def _accepts_sql(port: int) -> bool:

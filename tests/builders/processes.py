@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,10 @@ from socket import create_server
 
 import httpx
 
+from tests.builders.waiting import patience, until
+
 ROOT = Path(__file__).parents[2]
 KEY = "sesame"
-PATIENCE_S = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def free_port() -> int:
 def services(
     data: Path, roles: Sequence[tuple[str, int]], overrides: Sequence[str] = (), workers: int = 1
 ) -> Iterator[list[Served]]:
-    """Start `duolu serve --role ROLE --port PORT` for each, side by side."""
+    """Start `duolu serve --role ROLE --port PORT` for each, side by side, with patience."""
     started = [_start(data, role, port, overrides, workers) for role, port in roles]
     try:
         for one in started:
@@ -60,7 +60,7 @@ def _start(data: Path, role: str, port: int, overrides: Sequence[str], workers: 
     command = [
         sys.executable, "-m", "app.cli", "serve", "--role", role, "--port", str(port),
         "--data", str(data), "--models", str(data / "models"), "--workers", str(workers),
-        *(word for override in overrides for word in ("--set", override)),
+        *(word for override in (*patience(), *overrides) for word in ("--set", override)),
     ]  # fmt: skip
     log = data / f"{role}-{port}.log"
     with log.open("ab") as said:
@@ -76,15 +76,6 @@ def _start(data: Path, role: str, port: int, overrides: Sequence[str], workers: 
 
 def is_ready(client: httpx.Client) -> bool:
     try:
-        return client.get("/readyz", timeout=5).status_code == 200
-    except httpx.HTTPError:
+        return client.get("/readyz", timeout=5).is_success
+    except httpx.TransportError:
         return False
-
-
-def until(holds: Callable[[], bool], patience_s: float = PATIENCE_S) -> float:
-    """Wait for something to come about; return how many seconds it took."""
-    started = time.monotonic()
-    while not holds():
-        assert time.monotonic() < started + patience_s, "it never happened"
-        time.sleep(0.05)
-    return time.monotonic() - started

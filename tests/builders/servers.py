@@ -26,6 +26,7 @@ from app.snapshot.snapshot import Snapshot
 from app.snapshot.store import ArtifactStore
 from app.snapshot.tables import Tables
 from tests.builders.snapshots import CONFIG, make_snapshot
+from tests.builders.waiting import patience
 
 SNAPSHOT_ID = "20260101T000000Z-0000test"
 
@@ -40,8 +41,9 @@ def publish_snapshot(
 
 
 def make_engine(data: Path, *overrides: str) -> Engine:
-    """An engine over what is published under `data`, with the default configuration."""
-    engine = Engine(Settings.load(CONFIG, overrides, environment={}), data, data / "models")
+    """An engine over what is published under `data`: the default configuration, with patience."""
+    settings = Settings.load(CONFIG, [*patience(), *overrides], environment={})
+    engine = Engine(settings, data, data / "models")
     engine.refresh()
     return engine
 

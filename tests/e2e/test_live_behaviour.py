@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from socket import create_server
 
 import httpx
 import pytest
@@ -24,11 +18,11 @@ from app.snapshot.opening import open_snapshot
 from tests.builders import city_rows
 from tests.builders.behaviour import make_sessions
 from tests.builders.databases import Redis
+from tests.builders.processes import free_port, services
 from tests.builders.requests import NOW_MS
 from tests.builders.servers import SNAPSHOT_ID, publish_snapshot
+from tests.builders.waiting import until
 
-ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60
 ROUNDS = 2
 
 
@@ -43,35 +37,6 @@ def data(tmp_path: Path) -> Path:
     publish_tables(log, tmp_path, NOW_MS, NOW_MS, snapshot.analyzer, analyzers)
     log.close()
     return tmp_path
-
-
-@contextmanager
-def serving(data: Path, *settings: str) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
-    with create_server(("127.0.0.1", 0)) as listener:
-        port = int(listener.getsockname()[1])
-    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port), "--data", str(data)]
-    command += ["--models", str(data / "models"), *(f"--set={one}" for one in settings)]
-    served = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
-            wait_until(lambda: client.get("/readyz").status_code == 200)
-            yield client, served
-    finally:
-        served.terminate()
-        served.wait(30)
-
-
-def wait_until(is_so: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        try:
-            if is_so():
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.02)
-    raise AssertionError("waited in vain")
 
 
 def click(user: str, document: str, **more: object) -> dict[str, object]:
@@ -89,41 +54,44 @@ def hits(client: httpx.Client, channel: str, user: str) -> list[str]:
 def test_a_click_in_one_gateway_changes_both_channels_in_another(
     data: Path, redis_url: str
 ) -> None:
-    shared = (f"state.url={redis_url}", "state.timeout_ms=2000", "service.timeout_ms=20000")
-    with serving(data, *shared) as (one, _), serving(data, *shared) as (other, _):
+    shared = (f"state.url={redis_url}", "state.timeout_ms=2000")
+    with services(data, [("all", free_port()), ("all", free_port())], shared) as both:
+        one, other = (served.client for served in both)
         for channel in ("behaviour", "profile"):
             assert hits(other, channel, "ann") == []
         assert one.post("/v1/events", json=click("ann", "d1")).status_code == 200
         for channel in ("behaviour", "profile"):
-            wait_until(lambda channel=channel: hits(other, channel, "ann"))
+            until(lambda channel=channel: hits(other, channel, "ann"))
         liked = hits(other, "profile", "ann")
         for _ in range(3):
             assert one.post("/v1/events", json=click("ann", "d2")).status_code == 200
-        wait_until(lambda: hits(other, "profile", "ann") != liked)
+        until(lambda: hits(other, "profile", "ann") != liked)
 
 
 def test_searches_go_on_without_redis_and_say_so_until_it_is_back(data: Path, redis: Redis) -> None:
-    patience = ("state.timeout_ms=500", "service.timeout_ms=20000")
-    with serving(data, f"state.url={redis.url}", *patience) as (client, _):
+    settings = (f"state.url={redis.url}", "state.timeout_ms=500")
+    with services(data, [("all", free_port())], settings) as [served]:
+        client = served.client
         client.post("/v1/events", json=click("ann", "d1"))
-        wait_until(lambda: hits(client, "profile", "ann"))
+        until(lambda: hits(client, "profile", "ann"))
         redis.kill()
 
         def missing() -> list[str]:
             return client.post("/v1/search", json={"user_id": "ann"}).json()["degraded"]
 
-        wait_until(lambda: missing() == ["state:unavailable"])
+        until(lambda: missing() == ["state:unavailable"])
         assert client.post("/v1/search", json={}).json()["degraded"] == []  # nobody is asked for
         assert client.post("/v1/events", json=click("ann", "d2")).status_code == 200
         redis.start()
-        wait_until(lambda: missing() == [])
-        wait_until(lambda: "d2" in hits(client, "profile", "ann"))
+        until(lambda: missing() == [])
+        until(lambda: "d2" in hits(client, "profile", "ann"))
 
 
 def test_what_was_acknowledged_survives_kill_9_and_counts_once(data: Path) -> None:
     chance, acknowledged = random.Random(5), set[str]()
     for round_ in range(ROUNDS):
-        with serving(data) as (client, served):
+        with services(data, [("all", free_port())]) as [served]:
+            client = served.client
             is_over = threading.Event()
             names = (f"{round_}-{n}" for n in range(10**6))
             writers = [
@@ -133,7 +101,7 @@ def test_what_was_acknowledged_survives_kill_9_and_counts_once(data: Path) -> No
             for writer in writers:
                 writer.start()
             time.sleep(chance.uniform(0.2, 1.0))
-            os.kill(served.pid, signal.SIGKILL)
+            served.process.kill()
             is_over.set()
             for writer in writers:
                 writer.join()
@@ -142,7 +110,8 @@ def test_what_was_acknowledged_survives_kill_9_and_counts_once(data: Path) -> No
     assert acknowledged
     assert acknowledged <= set(kept)
     assert len(kept) == len(set(kept))
-    with serving(data) as (client, _):
+    with services(data, [("all", free_port())]) as [served]:
+        client = served.client
         again = [click("ann", "d1", event_id=name) for name in sorted(acknowledged)[:1000]]
         assert client.post("/v1/events", json=again).json()["duplicates"] == len(again)
         assert hits(client, "profile", "ann")  # known from the log, at the first search

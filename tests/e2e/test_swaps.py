@@ -16,23 +16,16 @@ from app.online.admin import activate_release
 from app.query.understand import SearchRequest
 from app.rank.local import LocalRanker
 from app.rank.release import open_release
-from app.settings import Settings
 from app.snapshot.opening import open_snapshot
 from app.snapshot.store import ArtifactStore
 from tests.builders import city_rows
+from tests.builders.processes import KEY, free_port, services
 from tests.builders.rank_calls import make_call
 from tests.builders.releases import make_release
 from tests.builders.servers import SNAPSHOT_ID, make_engine, publish_snapshot
-from tests.builders.snapshots import CONFIG
-from tests.e2e.test_topology import KEY, free_port, process
 
 DEAR, CHEAP = "20260101T000001Z-dear", "20260101T000002Z-cheap"
 REQUESTS, SWAPS, AT_ONCE = 2_000, 20, 24
-CHANNELS = Settings.load(CONFIG, environment={}).channels
-PATIENT = (
-    "service.timeout_ms=20000", "rank.timeout_ms=10000",
-    *(f"channels.{name}.timeout_ms=10000" for name in CHANNELS),
-)  # fmt: skip
 QUERIES = ("火锅", "tea", "老灶 火锅", "north garden", "noodles")
 
 Scores = dict[str, float]
@@ -97,7 +90,6 @@ async def drive(ask: Ask, swap: Swap, truth: dict[str, Scores]) -> Counter[str]:
 
 def test_twenty_swaps_of_gateway_and_ranker_under_two_thousand_requests(data, truth):
     ranker_port, port = free_port(), free_port()
-    patient = [word for key in PATIENT for word in ("--set", key)]
     url = f"http://127.0.0.1:{port}/v1"
     headers = {"Authorization": f"Bearer {KEY}"}
 
@@ -119,18 +111,15 @@ def test_twenty_swaps_of_gateway_and_ranker_under_two_thousand_requests(data, tr
 
             return await drive(ask, swap, truth)
 
-    at = ("--set", f"rank.url=http://127.0.0.1:{ranker_port}")
-    with (
-        process(data, "ranker", ranker_port, *patient),
-        process(data, "gateway", port, *patient, *at),
-    ):
+    roles = [("ranker", ranker_port), ("gateway", port)]
+    with services(data, roles, [f"rank.url=http://127.0.0.1:{ranker_port}"]):
         answered = asyncio.run(under_load())
     assert answered.total() == REQUESTS
     assert min(answered[DEAR], answered[CHEAP]) > REQUESTS / 10
 
 
 def test_twenty_swaps_in_one_process_under_two_thousand_requests(data, truth):
-    engine = make_engine(data, *PATIENT)
+    engine = make_engine(data)
 
     async def ask(query: str) -> tuple[str | None, Scores]:
         result = (await engine.search(SearchRequest(text=query))).result

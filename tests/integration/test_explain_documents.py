@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -17,13 +16,10 @@ from tests.builders import city_rows, servers
 from tests.builders.releases import WIDE, make_wide_release
 from tests.builders.servers import SNAPSHOT_ID, publish_snapshot, ranker
 from tests.builders.snapshots import CONFIG
+from tests.builders.waiting import until
 
 RELEASE = "20260101T000001Z-wide"
 CHANNELS = ("lexical", "vector", "geo", "popular", "structured")
-PATIENT = (*(f"channels.{c}.timeout_ms=20000" for c in CHANNELS), "service.timeout_ms=20000",
-           "rank.timeout_ms=20000")  # fmt: skip
-"""What compiles while the first tests run is late by nobody's measure."""
-
 ASKED = {"query": "火锅", "location": {"lat": 31.2, "lon": 121.4}}
 
 
@@ -37,7 +33,7 @@ def data(tmp_path_factory):
 
 
 def gateway(data, *overrides: str, key: str | None = None):
-    return servers.gateway(data, *PATIENT, *overrides, key=key)
+    return servers.gateway(data, *overrides, key=key)
 
 
 @pytest.fixture(scope="module")
@@ -156,9 +152,8 @@ def test_a_document_that_is_not_there_is_told_from_one_that_was_deleted(tmp_path
         assert explain(client, id="nowhere")["stage"] == "not_in_snapshot"
         assert client.put("/v1/documents/new", json={"id": "new", "title": "火锅"}).is_success
         assert client.delete("/v1/documents/new").is_success
-        until = time.monotonic() + 20
-        while (told := explain(client, id="new"))["log_seq"] < 2 and time.monotonic() < until:
-            time.sleep(0.05)
+        until(lambda: explain(client, id="new")["log_seq"] == 2)
+        told = explain(client, id="new")
     assert (told["stage"], told["detail"]) == ("deleted", "deleted by change 2 of the document log")
 
 

@@ -16,6 +16,7 @@ from tests.builders.behaviour import make_sessions
 from tests.builders.changes import delete, patch, put
 from tests.builders.learned import publish_learned
 from tests.builders.servers import SNAPSHOT_ID, gateway, make_engine, publish_snapshot
+from tests.builders.waiting import until
 
 ROWS = city_rows(120)
 HERE = place(31.2, 121.45)
@@ -199,10 +200,8 @@ def test_a_service_follows_by_itself(data, write):
     with gateway(data) as client:
         assert client.get("/readyz").status_code == 200
         write(put({"id": "fresh", "title": "zanzibar", "price": 5}), patch("d3", price=7.5))
-        until = time.monotonic() + 20
-        while client.get("/v1/search", params={"q": "zanzibar"}).json()["log_seq"] < 2:
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        asked = {"q": "zanzibar"}
+        until(lambda: client.get("/v1/search", params=asked).json()["log_seq"] >= 2)
         answer = client.get("/v1/search", params={"q": "zanzibar"}).json()
         assert answer["results"][0]["id"] == "fresh"
         shown = client.post("/v1/search", json={"filters": {"id": ["d3"]}}).json()

@@ -16,7 +16,6 @@ import pytest
 from app.offline.forgetting import SETTLED_MS, Swept, sweep
 from app.offline.workflow import check_parity, refresh_tables
 from app.offline.workplace import Workplace
-from tests.builders.cluster import patience
 from tests.builders.people import (
     ANN,
     DESK,
@@ -32,6 +31,7 @@ from tests.builders.people import (
 )
 from tests.builders.servers import gateway
 from tests.builders.snapshots import CONFIG
+from tests.builders.waiting import until
 
 KILLS = 5
 NAMES = (f"user:{ANN}", f"client:{PHONE}", f"client:{DESK}")
@@ -45,13 +45,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Workplace:
         overrides = [f"store.url={request.getfixturevalue('database_url')}"]
     place = make_place(tmp_path, *overrides)
     chance = random.Random(7)
-    with gateway(place.data, *overrides, *patience(), "impressions.flush_seconds=1") as client:
+    with gateway(place.data, *overrides, "impressions.flush_seconds=1") as client:
         for _ in range(2):
             tables_id = learn(place, actions_on(search_all(client, chance, 40), chance))
-            until = time.monotonic() + 60
-            while client.get("/v1/search").json().get("tables_id") != tables_id:
-                assert time.monotonic() < until
-                time.sleep(0.05)
+            until(lambda t=tables_id: client.get("/v1/search").json().get("tables_id") == t)
         search_all(client, chance, 40)
     return place
 

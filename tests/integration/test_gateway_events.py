@@ -20,10 +20,10 @@ from app.online.gateway.events import MAX_EVENTS_BYTES
 from tests.builders import city_rows
 from tests.builders.databases import PostgreSQL
 from tests.builders.servers import gateway, publish_snapshot
+from tests.builders.waiting import until
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 NOW_MS = int(time.time() * 1e3)
-VISIBLE_S = 30  # patience of a test; the promise is a second
 
 
 @pytest.fixture(scope="module")
@@ -182,11 +182,8 @@ def hits(client: httpx.Client, channel: str, **who: str) -> list[str]:
 
 
 def wait_until_known(client: httpx.Client, channel: str, **who: str) -> list[str]:
-    until = time.monotonic() + VISIBLE_S
-    while not (found := hits(client, channel, **who)):
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    return found
+    until(lambda: hits(client, channel, **who))
+    return hits(client, channel, **who)
 
 
 def test_a_click_tells_the_profile_channel_what_a_stranger_likes(client: httpx.Client) -> None:
@@ -212,9 +209,7 @@ def test_what_was_done_on_the_phone_counts_on_the_desk_once_both_are_linked(
     client.post("/v1/events", json=link)
     wait_until_known(client, "profile", user_id="ann")
     client.post("/v1/events", json=link | {"action_name": "unlink_identity"})
-    until = time.monotonic() + VISIBLE_S
-    while hits(client, "profile", user_id="ann"):
-        assert time.monotonic() < until
+    until(lambda: not hits(client, "profile", user_id="ann"))
     assert hits(client, "profile", client_id="phone")
 
 

@@ -124,7 +124,7 @@ def test_a_search_is_logged_as_it_was_ranked_and_shown(data):
 def test_a_ranker_elsewhere_gives_the_log_the_same_bits(data):
     with (
         ranker(data) as service,
-        gateway(data, f"rank.url={service.base_url}", "rank.timeout_ms=20000") as client,
+        gateway(data, f"rank.url={service.base_url}") as client,
     ):
         answers = search_all(client)
     found = logged(data)

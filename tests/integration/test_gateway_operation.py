@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -13,6 +11,7 @@ from app.domain.errors import InvalidInput
 from app.online.access import refuse_open_host
 from tests.builders import city_rows
 from tests.builders.servers import StuckChannel, gateway, publish_snapshot
+from tests.builders.waiting import until
 
 BROKEN = "channels.vector.kind=tests.builders.servers:FailingChannel"
 STUCK = (
@@ -28,15 +27,6 @@ def data(tmp_path_factory):
     directory = tmp_path_factory.mktemp("data")
     publish_snapshot(city_rows(40), directory)
     return directory
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait for something that happens in another thread."""
-    for _ in range(2000):
-        if holds():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never happened")
 
 
 def test_a_gateway_is_alive_before_a_snapshot_and_ready_within_seconds_of_one(tmp_path):

@@ -20,6 +20,7 @@ from tests.builders.impressions import WORDS
 from tests.builders.releases import make_wide_release
 from tests.builders.servers import SNAPSHOT_ID, gateway, publish_snapshot, ranker
 from tests.builders.snapshots import CONFIG
+from tests.builders.waiting import until
 
 SEARCHES = 120
 HOUR_MS = 3_600_000
@@ -114,13 +115,6 @@ def change(client, chance):
     assert answer.status_code in (200, 201, 404, 503), answer.text  # 503: a busy machine
 
 
-def wait_for(client, tables_id):
-    until = time.monotonic() + 30
-    while client.get("/v1/search").json()["tables_id"] != tables_id:
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
 @pytest.mark.parametrize("beside", ["nothing", "ranker", "redis"])
 def test_a_service_that_was_just_driven_has_not_one_value_that_differs(place, beside, request):
     chance, is_remote = random.Random(3), beside == "ranker"
@@ -137,8 +131,8 @@ def test_a_service_that_was_just_driven_has_not_one_value_that_differs(place, be
         for _ in range(2):
             tables_id = act_on(place, first, chance)
             if is_remote:
-                wait_for_ranker(other, tables_id)
-            wait_for(client, tables_id)
+                until(lambda shown=tables_id: shown in other.get("/metrics").text)
+            until(lambda t=tables_id: client.get("/v1/search").json()["tables_id"] == t)
             first += drive(client, chance)
     parity = check_parity(place, 0, None)
     assert parity.holds, parity.lines()
@@ -147,10 +141,3 @@ def test_a_service_that_was_just_driven_has_not_one_value_that_differs(place, be
     assert parity.impressions + parity.fused >= 3 * SEARCHES
     assert parity.fused < SEARCHES // 10  # while versions swap, a ranker may be behind
     assert parity.values > 2.5 * SEARCHES * 10 * 100
-
-
-def wait_for_ranker(client, tables_id):
-    until = time.monotonic() + 30
-    while tables_id not in client.get("/metrics").text:
-        assert time.monotonic() < until
-        time.sleep(0.05)

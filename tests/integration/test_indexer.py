@@ -22,6 +22,7 @@ from tests.builders import NOW_MS, city_rows
 from tests.builders.databases import PostgreSQL
 from tests.builders.reindexing import COLUMNS_ONLY, CONFIG, run, serving, write
 from tests.builders.servers import running
+from tests.builders.waiting import until
 
 MINUTE_MS = 60_000
 
@@ -64,13 +65,6 @@ def put(data: Path, *ids: str, url: str | None = None) -> None:
     log.close()
 
 
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize(
     ("pending", "is_"),
     [
@@ -99,7 +93,10 @@ def test_what_is_due_is_folded_by_one_of_two(data: Path, start: Callable[..., In
     assert len(ArtifactStore(data / "snapshots", "snapshot").ids()) == 2
 
 
-def test_who_ends_hands_over_at_once(start: Callable[..., Indexer]) -> None:
+def test_who_ends_hands_over_at_once(
+    start: Callable[..., Indexer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LEASE_S", 3_600.0)  # nobody takes over from who holds it still
     first = start()
     until(lambda: first.status.holds_lease)
     second = start()

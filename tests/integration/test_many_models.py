@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 
 import numpy as np
 import pytest
@@ -16,15 +15,11 @@ from app.snapshot.store import ArtifactStore
 from tests.builders import city_rows
 from tests.builders.releases import make_release, make_wide_release
 from tests.builders.servers import SNAPSHOT_ID, gateway, publish_snapshot, ranker
+from tests.builders.waiting import until
 
 DEAR, CHEAP, RATED = "20260101T000001Z-dear", "20260101T000002Z-cheap", "20260101T000003Z-rated"
 WIDE = "20260101T000004Z-wide"
 HALVES = {"current": 0.5, CHEAP: 0.5}
-CHANNELS = ("lexical", "vector", "behaviour", "geo", "profile", "popular", "structured")
-PATIENT = (  # what is compared is who ranked, on machines however busy
-    *(f"channels.{name}.timeout_ms=20000" for name in CHANNELS),
-    "service.timeout_ms=60000", "rank.timeout_ms=60000",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +46,9 @@ def serve(request, data):
     started = []
 
     def start(*overrides):
-        settings = [*PATIENT, *overrides]
+        settings = [*overrides]
         if request.param == "by a service":
-            service = ranker(data, *PATIENT, *overrides)
+            service = ranker(data, *overrides)
             started.append(service)
             settings.append(f"rank.url={service.__enter__().base_url}")
         client = gateway(data, *settings)
@@ -81,14 +76,6 @@ def logged(data, request_ids):
 
 def experiment(**experiments):
     return [f"experiments.{n}={json.dumps({'releases': r})}" for n, r in experiments.items()]
-
-
-def until(is_so):
-    for _ in range(200):
-        if is_so():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it never came to be")
 
 
 @pytest.mark.parametrize(
@@ -144,7 +131,7 @@ def test_a_person_is_in_the_same_arm_in_processes_that_know_them_by_other_pseudo
     shutil.copytree(data, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("identity*"))
     arms = []
     for place in (data, tmp_path):
-        with gateway(place, *PATIENT, *experiment(halves=HALVES)) as client:
+        with gateway(place, *experiment(halves=HALVES)) as client:
             arms.append([search(client, user_id=f"u{i}")["experiment"] for i in range(12)])
             device = search(client, client_id="device")["experiment"]
     assert arms == [[arm_of(f"user:u{i}") for i in range(12)]] * 2
@@ -152,13 +139,13 @@ def test_a_person_is_in_the_same_arm_in_processes_that_know_them_by_other_pseudo
 
 
 def test_a_search_of_nobody_is_drawn_by_itself(data):
-    with gateway(data, *PATIENT, *experiment(halves=HALVES)) as client:
+    with gateway(data, *experiment(halves=HALVES)) as client:
         told = [search(client) for _ in range(12)]
     assert [t["experiment"] for t in told] == [arm_of(t["request_id"]) for t in told]
 
 
 def test_the_impression_log_names_the_arm(data):
-    with gateway(data, *PATIENT, *experiment(halves=HALVES)) as client:
+    with gateway(data, *experiment(halves=HALVES)) as client:
         told = [search(client, user_id=f"u{i}") for i in range(8)]
         told.append(search(client, user_id="u1", release=CHEAP))
     written = logged(data, [t["request_id"] for t in told])
@@ -182,8 +169,8 @@ def test_an_arm_waits_until_the_ranker_service_has_it_too(data, tmp_path):
     shutil.rmtree(tmp_path / "there" / "models" / "lambdarank" / CHEAP)
     arm = experiment(all={CHEAP: 1.0})
     with (
-        ranker(tmp_path / "there", *PATIENT) as service,
-        gateway(data, *PATIENT, *arm, f"rank.url={service.base_url}") as client,
+        ranker(tmp_path / "there") as service,
+        gateway(data, *arm, f"rank.url={service.base_url}") as client,
     ):
         told = search(client, user_id="u1")
         (standby,) = client.get("/v1/releases").json()["standby"]
@@ -198,7 +185,7 @@ def test_an_arm_named_by_its_model_follows_what_is_published(tmp_path):
     store = ArtifactStore(tmp_path / "models" / "other", "release")
     make_release(snapshot, store, RATED, "rating")
     make_release(snapshot, store, CHEAP, "price", -1.0)
-    with gateway(tmp_path, *PATIENT, *experiment(all={"other": 1.0})) as client:
+    with gateway(tmp_path, *experiment(all={"other": 1.0})) as client:
         assert search(client)["release_id"] is None
         for release_id in (RATED, CHEAP):
             store.publish(release_id)
@@ -223,10 +210,10 @@ def _count(client, name):
 
 @pytest.mark.parametrize("where", ["in process", "by a service"])
 def test_the_log_holds_the_shadows_scores_and_its_order_of_all_candidates(data, where):
-    service = ranker(data, *PATIENT, "rank.shadow=wide") if where == "by a service" else None
+    service = ranker(data, "rank.shadow=wide") if where == "by a service" else None
     url = [f"rank.url={service.__enter__().base_url}"] if service else []
     try:
-        with gateway(data, *PATIENT, "rank.shadow=wide", *url) as client:
+        with gateway(data, "rank.shadow=wide", *url) as client:
             until(lambda: client.get("/v1/releases").json()["standby"][0]["ready"])
             told = search(client, user_id="u1", limit=10)
             by_shadow = search(client, user_id="u1", limit=60, release=WIDE)

@@ -21,8 +21,6 @@ from tests.builders.changes import delete, put
 from tests.builders.servers import make_engine, publish_snapshot
 
 ROWS = city_rows(600)
-CHANNELS = ("lexical", "vector", "behaviour", "geo", "profile", "popular", "structured")
-PATIENT = [f"channels.{name}.timeout_ms=60000" for name in CHANNELS]  # pages need whole answers
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +39,14 @@ def data(published, tmp_path):
 @pytest.fixture(scope="module")
 def engine(published):
     """An engine that nobody disturbs."""
-    made = make_engine(published, *PATIENT)
+    made = make_engine(published)
     yield made
     made.close()
 
 
 @pytest.fixture
 def disturbed(data):
-    made = make_engine(data, *PATIENT)
+    made = make_engine(data)
     yield made
     made.close()
 
@@ -95,7 +93,7 @@ def test_ten_pages_of_ten_are_the_first_hundred_under_swaps_and_writes(disturbed
 
 
 def test_every_process_that_shares_the_data_goes_on(engine, published):
-    other = make_engine(published, *PATIENT)
+    other = make_engine(published)
     first = search(engine, text="火锅")
     second = search(other, text="火锅", cursor=first.next_cursor)
     other.close()

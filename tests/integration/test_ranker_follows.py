@@ -16,6 +16,7 @@ from tests.builders.changes import random_changes
 from tests.builders.learned import publish_learned
 from tests.builders.releases import make_wide_release
 from tests.builders.servers import SNAPSHOT_ID, gateway, publish_snapshot, ranker
+from tests.builders.waiting import until
 
 RELEASE = "20260101T000001Z-wide"
 ROWS = city_rows(120)
@@ -44,13 +45,6 @@ def ask(client, body):
     return answer.json()
 
 
-def wait_for(clients, seq):
-    until = time.monotonic() + 30
-    while any(ask(c, SEARCHES[0])["log_seq"] < seq for c in clients):
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
 def test_rows_that_came_a_moment_ago_are_ranked_alike_here_and_there(data):
     log, changes = DocumentLog.open(data), random_changes(city_rows(150), 240, seed=4)
 
@@ -61,7 +55,7 @@ def test_rows_that_came_a_moment_ago_are_ranked_alike_here_and_there(data):
 
     with ranker(data) as service:
         away = f"rank.url={str(service.base_url).rstrip('/')}"
-        with gateway(data, away, "rank.timeout_ms=20000") as remote, gateway(data) as local:
+        with gateway(data, away) as remote, gateway(data) as local:
             ask(remote, SEARCHES[0])
             thread = threading.Thread(target=write)
             thread.start()
@@ -69,7 +63,8 @@ def test_rows_that_came_a_moment_ago_are_ranked_alike_here_and_there(data):
             while thread.is_alive():
                 seen += [ask(remote, body) for body in SEARCHES]
             thread.join()
-            wait_for((remote, local), len(changes))
+            for client in (remote, local):
+                until(lambda c=client: ask(c, SEARCHES[0])["log_seq"] == len(changes))
             for body in SEARCHES:
                 here, there = ask(local, body), ask(remote, body)
                 assert here["results"] == there["results"]

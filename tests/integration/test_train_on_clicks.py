@@ -28,6 +28,8 @@ early_stopping = 10
 [parameters]
 num_leaves = 5
 min_data_in_leaf = 5
+[gate]
+min_paired_queries = 5
 """
 NIGHT_MS = 86_400_000
 
@@ -100,4 +102,7 @@ def test_a_ranker_asks_another_only_of_lists_that_the_other_has_not_seen(place, 
     assert release.uses["lambdarank"].id == first.release_id
     store.publish(second.release_id)
     third = train_model(place, ranking_recipe(tmp_path), JudgedBy(), now_ms=NOW_MS + 42 * NIGHT_MS)
-    assert [b.role for b in third.verdict.baselines]
+    [serving] = third.verdict.baselines
+    assert (serving.role, serving.release_id) == ("serving", second.release_id)
+    assert serving.difference is not None  # the one that asks another is scored with it
+    assert 0 < serving.queries < third.groups["test"]  # on lists that it was not trained on

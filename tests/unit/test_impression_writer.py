@@ -20,6 +20,7 @@ from app.corpus.impression_writer import ImpressionWriter, WriterLimits
 from app.domain.impressions import Impression
 from tests.builders.drawn_impressions import make_impression
 from tests.builders.requests import NOW_MS
+from tests.builders.waiting import until
 
 DAY_MS = 86_400_000
 
@@ -36,10 +37,7 @@ class Log:
         self.counts[outcome] += n
 
     def wait_for(self, outcome, n):
-        until = time.monotonic() + 20
-        while self.counts[outcome] < n:
-            assert time.monotonic() < until, self.counts
-            time.sleep(0.01)
+        until(lambda: self.counts[outcome] >= n)
 
     @property
     def ids(self):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from app.rank.ranker import Ranking
 from app.rank.shadow import ShadowScores
 from tests.builders import city_rows, make_snapshot
 from tests.builders.rank_calls import make_call
+from tests.builders.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +61,17 @@ def running(seen):
 
 def test_searches_go_on_with_scores_in_their_order(running, seen):
     shadow, ranker, passed, counted = running
-    assert shadow.offer(seen)
+    names = ["first", "second", "third"]
+    for name in names:
+        assert shadow.offer(replace(seen, ctx=replace(seen.ctx, request_id=name)))
+    until(lambda: len(passed) == 3)
+    assert [one.ctx.request_id for one in passed] == names
+    for one in passed:
+        assert one.shadow.release_id == "s1"
+        assert one.shadow.scores.tolist() == list(range(10))
     shadow.close()
     assert ranker.is_closed
-    assert sum(counted.values()) == len(passed) == 1
-    assert passed[0].shadow is None or passed[0].shadow.release_id == "s1"
+    assert counted == {SCORED: 3}
 
 
 def test_a_shadow_that_hangs_fills_its_queue_and_holds_nobody_up(running, seen):
