@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -34,7 +34,7 @@ def data(tmp_path_factory) -> Path:
 
 
 def search(port: int) -> dict:
-    answer = httpx.get(f"http://127.0.0.1:{port}/v1/search", params={"q": "火锅"}, timeout=20)
+    answer = httpx.get(f"http://127.0.0.1:{port}/v1/search", params={"q": "火锅"}, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -90,7 +90,7 @@ def impostor(body: bytes, status: int = 200) -> Iterator[int]:
 
         def log_message(self, *_: object) -> None: ...
 
-    server = HTTPServer(("127.0.0.1", 0), Answer)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -13,15 +13,11 @@ from typing import Any
 import pytest
 
 from app import client as c
-from app.settings import Settings
 from tests.builders import city_rows
 from tests.builders.processes import free_port
 from tests.builders.servers import StuckChannel, gateway, publish_snapshot
-from tests.builders.snapshots import CONFIG
 
 KEY = "sesame"
-CHANNELS = tuple(Settings.load(CONFIG, [], environment={}).channels)
-PATIENT = [f"channels.{name}.timeout_ms=60000" for name in CHANNELS]
 EXAMPLES = re.findall(
     r"```python\n(.*?)```",
     (Path(__file__).parents[2] / "docs" / "client.md").read_text("utf-8"),
@@ -42,7 +38,7 @@ Ask = Callable[..., Any]
 def url(tmp_path_factory) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("data")
     publish_snapshot(city_rows(60), directory)
-    with gateway(directory, *PATIENT, key=KEY) as client:
+    with gateway(directory, key=KEY) as client:
         yield str(client.base_url)
 
 

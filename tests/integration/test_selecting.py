@@ -32,11 +32,6 @@ from tests.builders.servers import SNAPSHOT_ID, gateway, make_engine, publish_sn
 from tests.builders.snapshots import CONFIG
 
 ROWS = city_rows(150)
-CHANNELS = ("lexical", "vector", "behaviour", "geo", "profile", "popular", "structured")
-PATIENT = [
-    "service.timeout_ms=60000",
-    *(f"channels.{name}.timeout_ms=60000" for name in CHANNELS),
-]
 TEXT = "老灶 火锅"
 GONE = {"name": "gone", "action": "remove", "documents": {"category": "咖啡"}}
 FAR = next(
@@ -65,7 +60,7 @@ def engine(data):
     opened = []
 
     def make(*overrides):
-        opened.append(make_engine(data, *PATIENT, *overrides))
+        opened.append(make_engine(data, *overrides))
         return opened[-1]
 
     yield make
@@ -102,7 +97,7 @@ def test_rules_see_documents_as_they_were_last_written(tmp_path):
     publish_snapshot(ROWS, tmp_path)
     sold_out = {"name": "out", "action": "bury", "documents": {"in_stock": False}}
     pin = {"name": "new", "action": "pin", "documents": {"id": ["fresh", "d3"]}}
-    made = make_engine(tmp_path, *PATIENT, rules(pin, sold_out, GONE))
+    made = make_engine(tmp_path, rules(pin, sold_out, GONE))
     best = next(id_ for id_ in search(made, text=TEXT).result.ids if id_ != "d3")
     log = DocumentLog.open(tmp_path)
     row = {**ROWS[0], "id": "fresh", "title": "咖啡", "category": "brunch"}
@@ -224,7 +219,7 @@ def test_why_not_names_the_rule(data):
     gone = next(r["id"] for r in ROWS if r["category"] == "咖啡")
     lowest = {"name": "low", "action": "bury", "documents": {"category": "火锅"}}
     filters = {"category": ["火锅", "咖啡", "川菜"]}
-    with gateway(data, *PATIENT, rules(GONE, lowest)) as client:
+    with gateway(data, rules(GONE, lowest)) as client:
         asked = {"query": TEXT, "filters": filters, "limit": 1}
         listed = client.post("/v1/search", json={**asked, "limit": 100}).json()["results"]
         last = next(r for r in reversed(listed) if r.get("rule") == "low")["id"]
@@ -244,11 +239,11 @@ def test_the_log_tells_what_was_moved_and_drawn_and_parity_holds(tmp_path, is_re
     releases = ArtifactStore(tmp_path / "models" / "lambdarank", "release")
     snapshot = open_snapshot(tmp_path / "snapshots" / SNAPSHOT_ID)
     make_wide_release(snapshot, releases, "20260101T000001Z-wide")
-    overrides = [*PATIENT, rules(PIN, LIFT, GONE), "select.exploration.share=1"]
+    overrides = [rules(PIN, LIFT, GONE), "select.exploration.share=1"]
     with ExitStack() as services:
         if is_remote:
             service = services.enter_context(ranker(tmp_path, *overrides))
-            overrides += [f"rank.url={service.base_url}", "rank.timeout_ms=60000"]
+            overrides += [f"rank.url={service.base_url}"]
         client = services.enter_context(gateway(tmp_path, *overrides))
         asked = {"query": TEXT, "channels": ["lexical", "popular"]}
         first = client.post("/v1/search", json=asked).json()
