@@ -14,7 +14,7 @@ PORT ?= 8000
 PARITY_DIR ?= data/parity
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-explain bench-prerank bench-select bench-relevance bench-documents bench-events bench-suggest lock test-compose clean bench-peers bench-freshness bench-service bench-durability bench-filters bench-whynot bench-tracing bench-console
+.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-explain bench-prerank bench-select bench-relevance bench-documents bench-events bench-suggest lock test-compose clean bench-peers bench-freshness bench-service bench-durability bench-filters bench-encoders bench-whynot bench-tracing bench-console
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ bench-console: setup ## How soon the console can be used, in chromium, of a serv
 
 bench-select: setup ## What diversity, quotas and rules cost in nDCG and time: a minute, five the first time
 	$(BIN)/python benchmarks/selection.py $(ARGS)
+
+bench-encoders: setup ## Encoders beside one another, quality and cost: DUOLU_DATASETS=DIR, half an hour
+	$(BIN)/python benchmarks/encoders.py $(ARGS)
 
 bench-peers: setup ## Our retrieval beside Qdrant Edge, LanceDB, tantivy, bm25s, faiss (docs/performance.md): 8 minutes
 	$(BIN)/python benchmarks/peers.py $(ARGS)

@@ -15,7 +15,7 @@ from app.corpus.schema import Schema
 from app.domain.arrays import F32
 from app.domain.errors import EncoderUnavailable
 
-MAX_CHARACTERS = 4_000  # of a document: far more than any sentence encoder reads
+MAX_CHARACTERS = 1_000  # of a document: about the 256 tokens that sentence encoders read
 
 
 def query_vector(encoder: AnyEncoder | None, text: str, terms: Sequence[str]) -> F32 | None:
