@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from app.corpus.lexicon import Found, Lexicon
 from app.corpus.names import NAME
 from app.corpus.quantities import Quantities
 from app.domain.reading import NOTHING_READ, Mention, Reading, Synonym
 
+Span: TypeAlias = tuple[int, int]
 COVER = "\x00"  # stands for what is read already; no pattern matches it
 _NEAR_AFTER = re.compile(r"\s*的?(?:附近|旁边|周边|周围|边上|一带)")
 _NEAR_BEFORE = re.compile(r"(?:near to|near|nearby|close to|next to|around|靠近|离)\s*(?:the\s+)?$")
@@ -31,13 +33,14 @@ class Reader:
         if not text:
             return NOTHING_READ
         found = self.lexicon.find(text)
-        near = _near(text, found)
+        near, where = _near(text, found)
         others = self.lexicon.synonyms.others
-        named = _longest([f for f in found if _is_value(f) or f.text in others], near)
+        named = _longest([f for f in found if _is_value(f) or f.text in others], where)
         mentions = [self._mention(f) for f in named if _is_value(f)]
-        quantities = self.quantities.find(_covered(text, named))
+        covered = _covered(text, [*where, *((f.start, f.end) for f in named)])
+        quantities = self.quantities.find(covered)
         return Reading(
-            rest=_without(text, [(q.start, q.end) for q in quantities]),
+            rest=_without(text, sorted([*where, *((q.start, q.end) for q in quantities)])),
             mentions=tuple(mentions),
             quantities=quantities,
             synonyms=tuple(
@@ -56,24 +59,25 @@ def _is_value(found: Found) -> bool:
     return any(field != NAME for field, _ in found.owners)
 
 
-def _near(text: str, found: list[Found]) -> Found | None:
-    """Return the longest title that the query wants something near to."""
-    titles = [
-        f
-        for f in found
-        if any(field == NAME for field, _ in f.owners)
-        and (_NEAR_AFTER.match(text, f.end) or _NEAR_BEFORE.search(text, 0, f.start))
-    ]
-    return max(titles, key=lambda f: (f.end - f.start, -f.start), default=None)
+def _near(text: str, found: list[Found]) -> tuple[Found | None, list[Span]]:
+    """Return the longest title that the query wants something near to, and what says so."""
+    for name in sorted(found, key=lambda f: (f.start - f.end, f.start)):
+        if all(field != NAME for field, _ in name.owners):
+            continue
+        if after := _NEAR_AFTER.match(text, name.end):
+            return name, [(name.start, after.end())]
+        if before := _NEAR_BEFORE.search(text, 0, name.start):
+            return name, [(before.start(), name.end)]
+    return None, []
 
 
 def _row(found: Found) -> int:
     return next(code for field, code in found.owners if field == NAME)
 
 
-def _longest(found: list[Found], near: Found | None) -> list[Found]:
-    """Choose names that do not overlap, longest first, in reading order."""
-    taken = [(near.start, near.end)] if near else []
+def _longest(found: list[Found], said: list[Span]) -> list[Found]:
+    """Choose names that overlap neither each other nor what is said, longest first; in order."""
+    taken = [*said]
     chosen = []
     for name in sorted(found, key=lambda f: (f.start - f.end, f.start)):
         if all(name.end <= start or end <= name.start for start, end in taken):
@@ -82,13 +86,13 @@ def _longest(found: list[Found], near: Found | None) -> list[Found]:
     return sorted(chosen, key=lambda f: f.start)
 
 
-def _covered(text: str, named: list[Found]) -> str:
-    for m in named:
-        text = text[: m.start] + COVER * (m.end - m.start) + text[m.end :]
+def _covered(text: str, spans: list[Span]) -> str:
+    for start, end in spans:
+        text = text[:start] + COVER * (end - start) + text[end:]
     return text
 
 
-def _without(text: str, spans: list[tuple[int, int]]) -> str:
+def _without(text: str, spans: list[Span]) -> str:
     """Return the text without these spans, or all of it where nothing would be left."""
     kept, at = [], 0
     for start, end in spans:

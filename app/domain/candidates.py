@@ -28,6 +28,7 @@ class ChannelHits:
     status: ChannelStatus = ChannelStatus.OK
     elapsed_ms: float = 0.0
     total: int | None = None  # documents matching in all, where the channel counts them
+    certainty: float = 1.0  # what the channel makes of its own scores here, 0 to 1
 
     def __post_init__(self) -> None:
         if self.rows.shape != self.scores.shape:

@@ -40,7 +40,7 @@ class Synonym:
 class Reading:
     """The parts of one query, in reading order. Spans do not overlap."""
 
-    rest: str = ""  # the text without its quantities: what words are searched for
+    rest: str = ""  # the text without quantities and place: what words are searched for
     mentions: tuple[Mention, ...] = ()
     quantities: tuple[Quantity, ...] = ()
     synonyms: tuple[Synonym, ...] = ()

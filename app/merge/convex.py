@@ -22,7 +22,8 @@ class ConvexMerger:
     """Bruch, Gai & Ingber, TOIS 2023. fused(row) = Σ weight[c] · (s − low_c) / (high_c − low_c).
 
     high_c is the channel's best score; low_c is 0 (the score of no match) or, for channels whose
-    scores are negative (distances), the worst score returned. A row not returned adds nothing.
+    scores are negative (distances), the worst score returned. A row not returned adds nothing. A
+    channel that is less than certain of this query weighs so much less.
     """
 
     weights: dict[str, float] = field(default_factory=dict)
@@ -30,14 +31,18 @@ class ConvexMerger:
     def merge(self, hits: Sequence[ChannelHits], limit: int) -> CandidateSet:
         """Return at most `limit` candidates, ordered by (-fused, row). Pure and deterministic."""
         union = Union.of(hits)
-        weights = weight_vector(union.channels, self.weights)
-        return union.best(weighed(union.scores, weights), limit)
+        return union.best(weighed(union.scores, self._weights(hits)), limit)
 
     def parts(self, hits: Sequence[ChannelHits]) -> tuple[Rows, F64]:
         """Take the fused scores apart by channel: SummingMerger."""
         union = Union.of(hits)
-        alone = np.diag(weight_vector(union.channels, self.weights))
+        alone = np.diag(self._weights(hits))
         return union.rows, np.stack([weighed(union.scores, w) for w in alone], axis=1)
+
+    def _weights(self, hits: Sequence[ChannelHits]) -> F64:
+        own = weight_vector(tuple(h.channel for h in hits), self.weights)
+        certain: F64 = own * np.array([h.certainty for h in hits], np.float64)
+        return certain
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

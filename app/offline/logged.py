@@ -82,6 +82,7 @@ def request_of(impression: Impression) -> SearchRequest:
         origin=impression.origin,
         radius_km=impression.radius_km,
         filters=impression.filters,
+        correct=False,  # the text is what was searched for, put right and relaxed already
     )
 
 

@@ -133,8 +133,9 @@ class _Race(Generic[T]):
             found = lane.channel.recall(self.ctx, lane.k)
             took_ms = _ms_since(started)
             hits = ChannelHits(
-                lane.name, found.rows, found.scores, found.status, took_ms, found.total
-            )
+                lane.name, found.rows, found.scores, found.status, took_ms, found.total,
+                found.certainty,
+            )  # fmt: skip
         except Exception:
             log.exception("recall failed: channel %s, request %s", lane.name, self.ctx.request_id)
             hits = ChannelHits.nothing(lane.name, ChannelStatus.FAILED, _ms_since(started))

@@ -1,5 +1,7 @@
 """What every merger owes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -117,3 +119,13 @@ def test_quota_lets_a_channel_of_weight_2_place_two_rows_a_turn():
         [hits("a", [1, 2, 3, 4]), hits("b", [11, 12])], 10
     )
     assert merged.rows.tolist() == [1, 2, 11, 3, 4, 12]
+
+
+def test_a_channel_that_is_not_certain_weighs_less():
+    rows = np.array([0, 1], np.int32)
+    sure = ChannelHits("a", rows, np.array([1.0, 0.5], np.float32))
+    unsure = ChannelHits("b", rows[::-1], np.array([1.0, 0.1], np.float32), certainty=0.1)
+    merger = ConvexMerger({"a": 1.0, "b": 1.0})
+    assert merger.merge([sure, unsure], 2).rows.tolist() == [0, 1]
+    whole = replace(unsure, certainty=1.0)
+    assert merger.merge([sure, whole], 2).rows.tolist() == [1, 0]

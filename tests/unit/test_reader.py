@@ -69,6 +69,11 @@ def test_a_place_in_english_may_be_several_words(snapshot):
     assert (query.origin.lat, query.origin.lon) == (39.88, 116.40)
 
 
+def test_a_place_leaves_the_text_with_what_says_so(snapshot):
+    assert read(snapshot, "天安门附近的火锅").rest == "的火锅"
+    assert read(snapshot, "hotpot near the Temple of Heaven").rest == "hotpot"
+
+
 def test_only_a_must_becomes_a_filter(snapshot):
     assert understand(SearchRequest("100元以下的火锅"), snapshot, 0).filters is None
     hard = understand(SearchRequest("必须100元以下的火锅"), snapshot, 0).filters

@@ -15,6 +15,16 @@ WORDS = ("room_id", "neighbourhood", "name", "room_type", "instant_bookable")
 NUMBERS = ("accommodates", "bedrooms", "beds", "number_of_reviews")
 COLUMNS = (*WORDS, *NUMBERS, "latitude", "longitude", "price", "review_scores_rating")
 
+SPOKEN = (
+    'fields.bedrooms={"type": "number", "words": ["卧室", "bedroom"], '
+    '"units": {"居": 1, "居室": 1, "室": 1, "间卧室": 1, "bedrooms": 1, "bedroom": 1, "br": 1}}',
+    'fields.accommodates={"type": "number", "words": ["可住", "入住", "住", "sleeps", "guests"], '
+    '"units": {"人": 1, "位": 1, "guests": 1, "people": 1, "persons": 1}}',
+    'fields.beds={"type": "number", "words": ["床位", "beds"], '
+    '"units": {"张床": 1, "beds": 1, "bed": 1}}',
+)
+"""How people speak of the listings' own numbers; the default file speaks of price and rating."""
+
 
 def convert(root: Path, out: Path) -> Dataset:
     """Write the catalogue; listings without a name cannot be documents and are left out."""
@@ -28,6 +38,7 @@ def convert(root: Path, out: Path) -> Dataset:
         attribution="Inside Airbnb, http://insideairbnb.com",
         catalog=catalog,
         rule="no queries: a catalogue only",
+        overrides=SPOKEN,
         notes=(
             f"{len(rows) - len(named)} listings without a name were left out",
             "price in the currency of the upstream file, which does not name it",

@@ -4,7 +4,8 @@
 
 A named value (海底捞 as a brand, 火锅 as a category) must stand in a field that knows it: an
 address that says "opposite Haidilao" does not have it. Its worth is ln(1 + n / df); a bound on a
-number is worth as much as a value that one document in BOUND_RARITY has.
+number is worth as much as a value that one document in BOUND_RARITY has, and so is standing where
+the query names a place to be near to (天安门附近): wholly there, and less up to NEAR_KM.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from typing import Self
 import numpy as np
 
 from app.corpus.documents import Documents
+from app.corpus.geometry import haversine_km
 from app.domain.arrays import F32, F64, Rows
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
+from app.domain.query import GeoPoint
 from app.domain.reading import Mention, Quantity, Reading
 from app.recall.best_heap import rows_of, score_of
 from app.recall.channel import ChannelConfig
@@ -35,6 +38,10 @@ from app.snapshot.tables import Tables
 
 NAME = "structured"
 BOUND_RARITY = 5.0
+NEAR_KM = 5.0
+NAMED = 0.1
+"""How certain it is where values are named alone: words find these as well, and order them better.
+Of bounds and places words know nothing."""
 EVERYTHING = np.empty(0, np.bool_)
 
 
@@ -81,18 +88,21 @@ class StructuredChannel:
 
     def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
         reading = ctx.query.reading
-        worths = self._worths(reading)
+        near = ctx.query.origin if reading.near_row is not None else None
+        worths = self._worths(reading, near)
         if not worths.size:
             return ChannelHits.nothing(NAME)
-        rows, scores = self._own(reading, worths, self.steady.mask(ctx), k)
+        rows, scores = self._own(reading, near, worths, self.steady.mask(ctx), k)
         if self.loose is not None:
-            rows, scores = add_newer(rows, scores, *self._newer(reading, worths, ctx.mask), k)
-        return ChannelHits(NAME, rows, scores)
+            newer = self._newer(reading, near, worths, ctx.mask)
+            rows, scores = add_newer(rows, scores, *newer, k)
+        says_more = reading.quantities or near is not None
+        return ChannelHits(NAME, rows, scores, certainty=1.0 if says_more else NAMED)
 
-    def _worths(self, reading: Reading) -> F64:
-        """Return what each part is worth, summing to 1: mentions first. (parts,)"""
+    def _worths(self, reading: Reading, near: GeoPoint | None) -> F64:
+        """Return what each part is worth, summing to 1: mentions, bounds, the place. (parts,)"""
         mentions = [math.log1p(self.n / max(self._df(m), 1)) for m in reading.mentions]
-        bounds = [math.log1p(BOUND_RARITY)] * len(reading.quantities)
+        bounds = [math.log1p(BOUND_RARITY)] * (len(reading.quantities) + (near is not None))
         worths: F64 = np.array([*mentions, *bounds])
         worths /= max(float(worths.sum()), 1e-9)
         return worths
@@ -100,21 +110,25 @@ class StructuredChannel:
     def _df(self, mention: Mention) -> int:
         return sum(len(self.documents.keywords[f].postings[code]) for f, code in mention.options)
 
-    def _own(self, reading: Reading, worths: F64, mask: RowMask | None, k: int) -> tuple[Rows, F32]:
+    def _own(
+        self, reading: Reading, near: GeoPoint | None, worths: F64, mask: RowMask | None, k: int
+    ) -> tuple[Rows, F32]:
         """Find the best k of the snapshot's own rows.
 
         Those that hold a named value are looked at first. The others can have no more than all
-        the bounds: they are looked at only where that might be among the best.
+        the bounds and the place: they are looked at only where that might be among the best.
         """
         rows, met = self._holding(reading, worths)
         allowed = EVERYTHING if mask is None else mask.allowed
         bounds, worth_of = reading.quantities, worths[len(reading.mentions) :]
-        heap = best_of(rows, self._bounded(bounds, worth_of, rows, met), self.liked, allowed, k)
-        if bounds and score_of(heap[0]) <= np.float32(worth_of.sum()) + 2 * TIE:
-            everywhere = np.zeros(self.n, np.float32)
-            everywhere[rows] = met
+        met = self._bounded(bounds, near, worth_of, rows, met)
+        heap = best_of(rows, met, self.liked, allowed, k)
+        if worth_of.size and score_of(heap[0]) <= np.float32(worth_of.sum()) + 2 * TIE:
             all_rows = np.arange(self.n, dtype=np.int32)
-            met = self._bounded(bounds, worth_of, all_rows, everywhere)
+            everywhere = np.zeros(self.n, np.float32)
+            everywhere = self._bounded(bounds, near, worth_of, all_rows, everywhere)
+            everywhere[rows] = met
+            met = everywhere
             heap = best_of(all_rows, met, self.liked, allowed, k)
         return rows_of(heap)
 
@@ -134,15 +148,28 @@ class StructuredChannel:
         found: tuple[Rows, F32] = add_up(postings, starts, parts, worths, self.n)
         return found
 
-    def _bounded(self, bounds: Sequence[Quantity], worths: F64, rows: Rows, met: F32) -> F32:
-        """Add what the rows' numbers are worth."""
+    def _bounded(
+        self, bounds: Sequence[Quantity], near: GeoPoint | None, worths: F64, rows: Rows, met: F32
+    ) -> F32:
+        """Add what the rows' numbers and places are worth."""
         total = met.copy()
-        for worth, quantity in zip(worths, bounds, strict=True):
+        for worth, quantity in zip(worths, bounds, strict=False):
             values = self.documents.numbers[quantity.range.field][rows]
             total[keeps(values, quantity.range)] += np.float32(worth)
+        if near is not None:
+            total += np.float32(worths[-1]) * self._nearness(near, rows)
         return total
 
-    def _newer(self, reading: Reading, worths: F64, mask: RowMask | None) -> tuple[Rows, F32]:
+    def _nearness(self, near: GeoPoint, rows: Rows) -> F32:
+        """Return 1 at the place, falling to 0 at NEAR_KM and where there is none. (m,)"""
+        lats, lons = (self.documents.numbers[name][rows] for name in ("lat", "lon"))
+        km = haversine_km(near.lat, near.lon, lats, lons)
+        shares: F32 = np.nan_to_num(np.clip(1 - km / NEAR_KM, 0, 1)).astype(np.float32)
+        return shares
+
+    def _newer(
+        self, reading: Reading, near: GeoPoint | None, worths: F64, mask: RowMask | None
+    ) -> tuple[Rows, F32]:
         """Score the rows that the scan leaves out."""
         assert self.loose is not None
         view, loose, liked = self.loose
@@ -153,7 +180,9 @@ class StructuredChannel:
             *(keeps(numbers[q.range.field], q.range) for q in reading.quantities),
         ]
         met = np.zeros(rows.size, np.float32)
-        for worth, has in zip(worths, parts, strict=True):
+        for worth, has in zip(worths, parts, strict=False):
             met += np.where(has, np.float32(worth), np.float32(0))
+        if near is not None:
+            met += np.float32(worths[-1]) * self._nearness(near, rows)
         own = liked if mask is None else liked[mask.allowed[loose]]
         return rows[met > 0], (met + TIE * own)[met > 0]
