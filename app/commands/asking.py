@@ -107,6 +107,7 @@ def _result(answer: Answer) -> dict[str, Any]:
                 "rank": rank,
                 "score": float(score),
                 "channels": channels_of(answer, at),
+                **moved_by(answer, at),
                 **_why(answer, rank - 1),
             }
             for rank, (i, score, at) in enumerate(
@@ -143,6 +144,12 @@ def channels_of(answer: Answer, at: int) -> dict[str, dict[str, float]]:
     }
 
 
+def moved_by(answer: Answer, at: int) -> dict[str, str]:
+    """Which rule moved the candidate, if one did."""
+    rule = answer.result.moved.get(int(at))
+    return {} if rule is None else {"rule": rule}
+
+
 def _lines(answer: Answer) -> list[str]:
     result, documents = answer.result, answer.ctx.snapshot.documents
     lines = []
@@ -151,9 +158,8 @@ def _lines(answer: Answer) -> list[str]:
     ):
         document = orjson.loads(documents.shown(int(row)))
         channels = " ".join(f"{n}#{h['rank']}" for n, h in channels_of(answer, int(at)).items())
-        lines.append(
-            f"{rank:>3}  {score:8.3f}  {document['title']}  [{document['id']}]  {channels}"
-        )
+        found = f"{rank:>3}  {score:8.3f}  {document['title']}  [{document['id']}]  {channels}"
+        lines.append(found + "".join(f"  rule {name}" for name in moved_by(answer, at).values()))
         lines += _why_lines(answer, rank - 1)
     order = f"release {result.release_id}" if result.release_id else "fused order, no model"
     count = f"{result.total:,}" + ("" if result.total_relation == "eq" else " or more")
