@@ -29,7 +29,7 @@ from app.corpus.completion_search import (
     slip_ranges,
 )
 from app.corpus.pinyin import keys as sounds_of
-from app.corpus.ragged import Ragged, Strings, open_array, save_array
+from app.corpus.ragged import Ragged, Strings, frozen, open_array, save_array
 from app.corpus.text import HAN_RUN
 from app.domain.arrays import F32, I32, I64, U8, Array
 
@@ -142,9 +142,10 @@ class Completions:
         counts = np.bincount(keys.entries, minlength=len(texts))
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         places = np.argsort(keys.entries, kind="stable").astype(np.int32)
+        strings = Strings(frozen(keys.strings.offsets), frozen(keys.strings.values))
         return cls(
-            Strings.pack(texts), keys.strings, keys.entries, keys.kinds, max_tree(worth),
-            Ragged(offsets, places), weights,
+            Strings.pack(texts), strings, frozen(keys.entries), keys.kinds,
+            frozen(max_tree(worth)), Ragged(frozen(offsets), frozen(places)), weights,
         )  # fmt: skip
 
 

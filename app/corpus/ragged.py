@@ -27,11 +27,11 @@ def open_array(path: Path) -> Array:
     """Map PATH.npy read-only. A plain ndarray: np.memmap makes each small index 5 × dearer."""
     file = path.with_name(path.name + ".npy")
     if file.stat().st_size <= 128:  # a header and nothing else cannot be mapped
-        return _frozen(np.load(file, allow_pickle=False))
+        return frozen(np.load(file, allow_pickle=False))
     return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
 
 
-def _frozen(values: Array) -> Array:
+def frozen(values: Array) -> Array:
     """Make an array read-only, as mapped ones are: kernels compile once a type."""
     values.flags.writeable = False
     return values
@@ -106,7 +106,7 @@ class Strings:
         encoded = [t.encode() if isinstance(t, str) else t for t in texts]
         offsets = np.zeros(len(encoded) + 1, np.int64)
         np.cumsum([len(e) for e in encoded], out=offsets[1:])
-        return cls(_frozen(offsets), np.frombuffer(b"".join(encoded), np.uint8))
+        return cls(frozen(offsets), np.frombuffer(b"".join(encoded), np.uint8))
 
     def save(self, path: Path) -> None:
         Ragged(self.offsets, self.values).save(path)
@@ -253,7 +253,7 @@ class Dictionary:
     def pack(cls, texts: Sequence[str]) -> Dictionary:
         hashes = np.fromiter((hash64(t) for t in texts), np.uint64, len(texts))
         order = np.argsort(hashes, kind="stable").astype(np.int32)
-        return cls(Strings.pack(texts), _frozen(hashes[order]), _frozen(order))
+        return cls(Strings.pack(texts), frozen(hashes[order]), frozen(order))
 
     def save(self, path: Path) -> None:
         self.strings.save(path)

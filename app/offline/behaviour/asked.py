@@ -8,7 +8,7 @@ import numpy as np
 
 from app.corpus.event_columns import EventColumns
 from app.corpus.text import normalise
-from app.domain.arrays import I32, I64, Bools
+from app.domain.arrays import I32, I64, Array, Bools
 from app.domain.events import GAINS
 from app.offline.behaviour.actions import said
 from app.offline.behaviour.people import People
@@ -49,6 +49,13 @@ class Asked:
             self.text[keep], self.person[keep], self.ts_ms[keep], self.area[keep],
             self.chosen[keep], self.texts,
         )  # fmt: skip
+
+
+def distinct(owners: Array, people: I32, n: int) -> I64:
+    """Count the distinct people of each of n owners. (n,)"""
+    width = int(people.max(initial=0)) + 1
+    pairs = np.unique(owners.astype(np.int64) * width + people)
+    return np.bincount(pairs // width, minlength=n)
 
 
 def _texts(events: EventColumns) -> tuple[tuple[str, ...], I32]:

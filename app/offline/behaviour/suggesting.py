@@ -14,7 +14,7 @@ from app.corpus.completions import Completions
 from app.corpus.event_columns import EventColumns
 from app.corpus.ragged import Ragged
 from app.domain.arrays import F64, I32, I64, Array, Bools
-from app.offline.behaviour.asked import NOWHERE, Asked
+from app.offline.behaviour.asked import NOWHERE, Asked, distinct
 from app.offline.behaviour.best import summed
 from app.offline.behaviour.config import DAY_MS, TableConfig
 from app.offline.behaviour.people import People, identify
@@ -35,8 +35,7 @@ class Typings:
 
     def people(self) -> I32:
         """Count who typed each text. (texts,)"""
-        pairs = np.unique(np.stack([self.text, self.person]), axis=1)
-        return np.bincount(pairs[0], minlength=len(self.texts)).astype(np.int32)
+        return distinct(self.text, self.person, len(self.texts)).astype(np.int32)
 
     def take(self, keep: Array) -> Typings:
         return Typings(
@@ -119,8 +118,7 @@ def _local(typed: Typings, query: I32, worth: F64, areas: I64, least: int) -> tu
     width = max(int(query.max(initial=0)) + 1, 1)
     pair, slot = np.unique(typed.area[here] * width + query[here], return_inverse=True)
     sums = np.bincount(slot, worth[here], minlength=pair.size).astype(np.float64)
-    whose = np.unique(np.stack([slot, typed.person[here]]), axis=1)[0]
-    is_shared = np.bincount(whose, minlength=pair.size) >= least
+    is_shared = distinct(slot, typed.person[here], pair.size) >= least
     pair, sums = pair[is_shared], sums[is_shared]
     around = np.searchsorted(areas, areas_around(pair // width).reshape(-1))
     places, queries, sums = summed(

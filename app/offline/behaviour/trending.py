@@ -15,7 +15,7 @@ import numpy as np
 from app.corpus.event_columns import EventColumns, Names
 from app.corpus.ragged import Ragged, Strings
 from app.domain.arrays import F64, I32, I64, Array, Bools
-from app.offline.behaviour.asked import NOWHERE, Asked
+from app.offline.behaviour.asked import NOWHERE, Asked, distinct
 from app.offline.behaviour.best import best, summed
 from app.offline.behaviour.config import DAY_MS, TableConfig
 from app.offline.behaviour.people import identify
@@ -80,9 +80,7 @@ def rising(asked: Asked, items: I32, until_ms: int, windows: int, least: int) ->
 
 def _by_enough(items: I32, people: I32, counts: Bools, least: int) -> Bools:
     """Tell which entries are of an item that so many people have among those that count. (a,)"""
-    width = int(people.max(initial=0)) + 1
-    pairs = np.unique(items[counts].astype(np.int64) * width + people[counts])
-    sizes = np.bincount(pairs // width, minlength=int(items.max(initial=-1)) + 1)
+    sizes = distinct(items[counts], people[counts], int(items.max(initial=-1)) + 1)
     return np.append(sizes >= least, False)[items]
 
 
