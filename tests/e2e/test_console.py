@@ -9,19 +9,14 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.settings import Settings
 from app.snapshot.opening import open_snapshot
 from app.snapshot.store import ArtifactStore
 from tests.builders.browsing import PHONE, browser, looking_at
 from tests.builders.releases import make_release
 from tests.builders.servers import SNAPSHOT_ID, gateway, publish_snapshot
-from tests.builders.snapshots import CONFIG
 from tests.builders.worlds import city_rows
 
 KEY = "sesame"
-CHANNELS = Settings.load(CONFIG, environment={}).channels
-PATIENT = ("service.timeout_ms=60000", *(f"channels.{it}.timeout_ms=60000" for it in CHANNELS))
-"""Nothing is given up on a busy machine: a channel asked alone that is late would be a 503."""
 DEAREST, CHEAPEST = "20260101T000001Z-dear", "20260101T000002Z-cheap"
 FIRST_VIEW_BYTES = 300_000
 INJECTED = '<img src=x onerror="window.harmed=1"><script>window.harmed=1</script>火锅'
@@ -42,7 +37,7 @@ def url(tmp_path_factory) -> Iterator[str]:
     make_release(snapshot, store, DEAREST, "price")
     store.publish(CHEAPEST)
     store.publish(DEAREST)
-    with gateway(data, *PATIENT, key=KEY) as client:
+    with gateway(data, key=KEY) as client:
         client.post("/v1/search", json={"query": "火锅"})  # both compile what is not compiled yet
         client.get("/v1/suggest", params={"q": "huo"})
         yield str(client.base_url)

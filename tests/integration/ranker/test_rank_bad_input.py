@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -17,36 +16,20 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from app.online.limits import BodyTooSlow, read_body
-from app.rank.call import encode_call
 from app.rank.local import LocalRanker
 from app.rank.wire import CALL, DTYPES, pack, unpack
-from app.snapshot.opening import open_snapshot
-from tests.builders.rank_calls import make_call
-from tests.builders.servers import SNAPSHOT_ID, ranker
-from tests.integration.test_ranker_service import BINARY, RELEASE, publish
+from tests.builders.rank_places import BINARY
+from tests.builders.servers import ranker
+from tests.builders.waiting import until
 
 MILLION = np.arange(1_000_000, dtype=np.int32)
 TEXT = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("data")
-    publish(directory)
-    return directory
-
-
-@pytest.fixture(scope="module")
-def client(data) -> Iterator[httpx.Client]:
-    with ranker(data) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def call(data) -> tuple[dict[str, Any], dict[str, Any]]:
+def call(asked) -> tuple[dict[str, Any], dict[str, Any]]:
     """The header and arrays of a call that is right."""
-    ctx, candidates = make_call(open_snapshot(data / "snapshots" / SNAPSHOT_ID), RELEASE)
-    return unpack(encode_call(ctx, candidates, 10_000), CALL)
+    return unpack(asked[2], CALL)
 
 
 @pytest.fixture
@@ -141,12 +124,8 @@ def test_a_sender_who_hangs_up_halfway_is_no_error_of_ours(data, call, scored):
         for _ in range(3):
             with socket.create_connection(where) as line:
                 line.sendall(head + body[: len(body) // 2])
-        for _ in range(200):
-            page = client.get("/metrics").text
-            if 'route="/v1/rank",status="400"} 3.0' in page:
-                break
-            time.sleep(0.01)
-        assert 'route="/v1/rank",status="400"} 3.0' in page
+        until(lambda: 'route="/v1/rank",status="400"} 3.0' in client.get("/metrics").text)
+        page = client.get("/metrics").text
         assert 'status="5' not in page
         assert "duolu_searches_in_flight 0.0" in page
     assert not scored

@@ -18,46 +18,15 @@ from app.rank.call import encode_call
 from app.rank.reply import decode_reply
 from app.rank.wire import CALL, pack, unpack
 from app.snapshot.opening import open_snapshot
-from app.snapshot.store import ArtifactStore
 from tests.builders import city_rows
 from tests.builders.rank_calls import make_call
-from tests.builders.releases import make_release, make_wide_release
+from tests.builders.rank_places import BINARY, OTHER, RELEASE, publish_releases
 from tests.builders.servers import SNAPSHOT_ID, publish_snapshot, ranker
+from tests.builders.waiting import until
 
-RELEASE, OTHER = "20260101T000001Z-wide", "20260101T000002Z-dear"
-BINARY = {"Content-Type": "application/octet-stream"}
 FEW = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-
-
-def publish(data) -> None:
-    publish_snapshot(city_rows(60), data)
-    snapshot = open_snapshot(data / "snapshots" / SNAPSHOT_ID)
-    store = ArtifactStore(data / "models" / "lambdarank", "release")
-    make_release(snapshot, store, OTHER, "price")
-    make_wide_release(snapshot, store, RELEASE)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("data")
-    publish(directory)
-    return directory
-
-
-@pytest.fixture(scope="module")
-def client(data) -> Iterator[httpx.Client]:
-    with ranker(data) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def asked(data):
-    """A context, its candidates and the body that says both."""
-    snapshot = open_snapshot(data / "snapshots" / SNAPSHOT_ID)
-    ctx, candidates = make_call(snapshot, RELEASE)
-    return ctx, candidates, encode_call(ctx, candidates, 10_000)
 
 
 def with_header(body: bytes, **changed: object) -> bytes:
@@ -229,7 +198,7 @@ def test_pages_of_other_sites_are_refused(client, asked):
 
 
 def test_gateways_that_still_hold_the_versions_before_get_their_answer(tmp_path):
-    publish(tmp_path)
+    publish_releases(tmp_path)
     old = open_snapshot(tmp_path / "snapshots" / SNAPSHOT_ID)
     ctx, candidates = make_call(old, RELEASE)
     newer = "20260102T000000Z-0000test"
@@ -237,11 +206,7 @@ def test_gateways_that_still_hold_the_versions_before_get_their_answer(tmp_path)
         body = encode_call(ctx, candidates, 10_000)
         before = client.post("/v1/rank", content=body, headers=BINARY)
         publish_snapshot(city_rows(30), tmp_path, newer)
-        for _ in range(500):
-            if client.get("/readyz").json()["snapshot_id"] == newer:
-                break
-            time.sleep(0.01)
-        assert client.get("/readyz").json()["snapshot_id"] == newer
+        until(lambda: client.get("/readyz").json()["snapshot_id"] == newer)
         after = client.post("/v1/rank", content=body, headers=BINARY)
         assert decode_reply(after.content).scores.tobytes() == (
             decode_reply(before.content).scores.tobytes()
