@@ -14,6 +14,7 @@ import pytest
 
 from app import client as c
 from tests.builders import city_rows
+from tests.builders.losing import losing_answers
 from tests.builders.processes import free_port
 from tests.builders.servers import StuckChannel, gateway, publish_snapshot
 
@@ -230,6 +231,21 @@ def test_a_busy_service_is_asked_again_until_it_has_time(kind: str, tmp_path) ->
         finally:
             StuckChannel.released.set()
             first.join()
+
+
+def test_what_was_written_is_not_written_again_when_the_answer_got_lost(
+    kind: str, url: str
+) -> None:
+    quick = c.Retries(most=3, first_s=0.01)
+    with losing_answers(url, 2) as way:
+        ask = asking(kind, way, retries=quick)
+        written = ask("put_document", f"once-{kind}", {"title": "tea"}, must_be_new=True)
+    assert asking(kind, url)("get_document", f"once-{kind}").etag == written.etag
+    event = {"action_name": "click", "timestamp": 1_760_000_000_000, "client_id": kind}
+    event["event_attributes"] = {"object": {"object_id": "d1"}}
+    with losing_answers(url, 1) as way:
+        [done] = asking(kind, way, retries=quick)("add_events", [event])
+    assert (done.accepted, done.duplicates) == (0, 1)
 
 
 def test_a_service_that_hangs_is_left_after_the_time_that_was_given(kind: str, tmp_path) -> None:
