@@ -68,8 +68,11 @@ class TextEncoder(Protocol):
         """Return the unit vector of a query, None where it says nothing. (dim,)"""
         ...
 
-    def encode_texts(self, texts: Sequence[str]) -> F32:
-        """Return a unit row for each document's text, a zero row where it says nothing. (n, dim)"""
+    def encode_texts(self, texts: Sequence[str], is_live: bool = False) -> F32:
+        """Return a unit row for each document's text, a zero row where it says nothing. (n, dim)
+
+        is_live: somebody waits for the document, so it is tried once within `patience_ms`
+        """
         ...
 
     def save(self, path: Path) -> None:

@@ -178,14 +178,14 @@ class GrowingDocuments:
 def _encoded_alone(encoder: TextEncoder, texts: Sequence[str]) -> F32:
     """Encode one text at a time: how changes arrive together must show in no vector.
 
-    Where there is no vector to be had, the change is shown without one until the next snapshot.
+    Where there is no vector to be had, changes are shown without one until the next reindex.
     """
     vectors = np.zeros((len(texts), encoder.dim), np.float32)
-    for place, text in enumerate(texts):
-        try:
-            vectors[place] = encoder.encode_texts([text])[0]
-        except EncoderUnavailable as error:
-            log.warning("a changed document has no vector until it is reindexed: %s", error)
+    try:
+        for place, text in enumerate(texts):
+            vectors[place] = encoder.encode_texts([text], is_live=True)[0]
+    except EncoderUnavailable as error:
+        log.warning("%d changes have no vector: %s; reindex", len(texts) - place, error)
     return vectors
 
 

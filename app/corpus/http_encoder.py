@@ -91,9 +91,11 @@ class HttpEncoder:
         """Return the unit vector of a query, None where it says nothing. (dim,)"""
         return self._remembered(text)
 
-    def encode_texts(self, texts: Sequence[str]) -> F32:
+    def encode_texts(self, texts: Sequence[str], is_live: bool = False) -> F32:
         """Return a unit row for each document's text, several calls side by side. (n, dim)"""
         given = [self.options.document_prefix + text for text in texts]
+        if is_live:
+            return self._at_once(given)
         most = self.options.at_once
         parts = [given[start : start + most] for start in range(0, len(given), most)]
         found = list(self._calls.map(self._until_answered, parts))
@@ -112,12 +114,14 @@ class HttpEncoder:
         return cls(HttpOptions(**facts["options"]), int(facts["dim"]))
 
     def _query(self, text: str) -> F32 | None:
-        texts = [self.options.query_prefix + text]
+        vector = self._at_once([self.options.query_prefix + text])[0]
+        return vector if vector.any() else None
+
+    def _at_once(self, texts: Sequence[str]) -> F32:
         answer = self._asked(texts, self.options.patience_ms)
         if answer.status_code != httpx.codes.OK:
             raise _refused(self.options.url, answer)
-        vector = self._read(answer, 1)[0]
-        return vector if vector.any() else None
+        return self._read(answer, len(texts))
 
     def _until_answered(self, texts: Sequence[str]) -> F32:
         for turn in range(self.options.tries):

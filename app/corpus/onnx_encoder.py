@@ -72,7 +72,7 @@ class OnnxEncoder:
         """Return the unit vector of a query, None where it says nothing. (dim,)"""
         return self._remembered(text)
 
-    def encode_texts(self, texts: Sequence[str]) -> F32:
+    def encode_texts(self, texts: Sequence[str], is_live: bool = False) -> F32:
         """Return a unit row for each document's text, a zero row for an empty one. (n, dim)"""
         return self._encoded([self.options.document_prefix + text for text in texts])
 

@@ -60,7 +60,7 @@ class SentenceEncoder:
         """Return the unit vector of a query, None where it says nothing. (dim,)"""
         return self._remembered(text)
 
-    def encode_texts(self, texts: Sequence[str]) -> F32:
+    def encode_texts(self, texts: Sequence[str], is_live: bool = False) -> F32:
         """Return a unit row for each text, a zero row for an empty one. (n, dim)"""
         vectors = np.zeros((len(texts), DIM), np.float32)
         said = [i for i, text in enumerate(texts) if text.strip()]

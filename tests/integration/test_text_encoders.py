@@ -122,6 +122,11 @@ def test_a_changed_document_is_encoded_and_without_the_endpoint_shown_without_a_
     np.testing.assert_allclose(vectors[0], space, atol=1e-5)
     assert not vectors[1].any()
     assert view.documents.row_of("n2") == len(ROWS) + 1
+    endpoint.failures = [(503, "30")]
+    asked = len(endpoint.calls)
+    following.take(entries([put({"id": f"n{i}", "title": "tea"}) for i in (3, 4)], after=2))
+    assert not following.at(4).documents.vectors[-2:].any()
+    assert len(endpoint.calls) == asked + 1  # nobody waits for it, and the second is not tried
 
 
 def test_the_encoder_is_kept_at_reindex_and_known_to_the_snapshot(catalogue, tmp_path):
