@@ -166,7 +166,7 @@ def test_exploration_draws_from_below_the_page_as_often_as_it_says(engine):
     made = engine("select.exploration.share=0.5", "select.exploration.position=3")
     plain = search(engine(), text=TEXT, limit=40).result.ids
     drawn = []
-    for _ in range(60):
+    for _ in range(24):
         result = search(made, text=TEXT).result
         if result.drawn:
             ((place, chance),) = result.drawn.items()
@@ -178,8 +178,8 @@ def test_exploration_draws_from_below_the_page_as_often_as_it_says(engine):
             drawn.append(id_)
         else:
             assert result.ids == plain[:10]
-    assert 10 <= len(drawn) <= 50  # 0.5 of 60, beyond five standard deviations never
-    assert len(set(drawn)) > 5
+    assert 2 <= len(drawn) <= 22  # half of 24; beyond it once in 300,000 runs
+    assert len(set(drawn)) > 1
 
 
 def test_later_pages_explore_nothing(engine):
