@@ -86,7 +86,7 @@ class ChannelReport:
             f" {len(tally.depths) / max(worth.relevant, 1):>9.1%}"
             f" {len(tally.depths_alone) / max(worth.found, 1):>8.2%}"
             f" {worth.adds(name, RECALL)!s:>26} {worth.adds(name, NDCG)!s:>26}"
-            f" {tally.ms(0.5):>7.2f} {tally.ms(0.95):>7.2f}  {self.advice[name].verdict}"
+            f" {_ms(tally.ms(0.5)):>7} {_ms(tally.ms(0.95)):>7}  {self.advice[name].verdict}"
         )
 
 
@@ -100,7 +100,7 @@ def draw(report: ChannelReport, file: Path) -> None:
 def _picture(report: ChannelReport) -> Any:
     """What each channel adds to both metrics, with intervals, beside what it costs."""
     worth, names = report.worth, list(report.advice)
-    labels = [f"{n} ({worth.tallies[n].ms(0.5):.2f} ms)" for n in names]
+    labels = [f"{n} ({_ms(worth.tallies[n].ms(0.5))} ms)" for n in names]
     figure, axes = empty_figure(1.0 + 0.4 * len(names), labels)
     for metric, colour, shift in ((RECALL, THEIRS, -0.13), (NDCG, OURS, 0.13)):
         _bars(axes, [worth.adds(n, metric) for n in names], colour, shift, metric)
@@ -126,6 +126,10 @@ def _ends(interval: Interval) -> dict[str, float | None]:
         "value": _or_none(interval.mean), "low": _or_none(interval.low),
         "high": _or_none(interval.high),
     }  # fmt: skip
+
+
+def _ms(value: float) -> str:
+    return f"{value:.2f}" if math.isfinite(value) else "–"
 
 
 def _or_none(value: float) -> float | None:
