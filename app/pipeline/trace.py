@@ -13,7 +13,8 @@ import numpy as np
 from app.corpus.documents import Documents
 from app.domain.arrays import Rows
 from app.domain.candidates import ChannelHits
-from app.domain.reading import Mention, Reading
+from app.domain.query import Query
+from app.domain.reading import Mention
 from app.pipeline.explain import told
 from app.pipeline.serving import Answer
 from app.pipeline.unmet import written
@@ -50,7 +51,7 @@ def _understood(ctx: SearchContext) -> dict[str, Any]:
         "text": query.text,
         "original": query.original,
         "terms": query.terms,
-        **_read(query.reading, ctx.snapshot.documents),
+        **_read(query, ctx.snapshot.documents),
         "filters": None if query.filters is None else written(query.filters),
         "allowed": len(ctx.snapshot) if ctx.mask is None else ctx.mask.count,
         "location": None if origin is None else {"lat": origin.lat, "lon": origin.lon},
@@ -64,13 +65,17 @@ def _understood(ctx: SearchContext) -> dict[str, Any]:
     }
 
 
-def _read(reading: Reading, documents: Documents) -> dict[str, Any]:
+def _read(query: Query, documents: Documents) -> dict[str, Any]:
+    reading = query.reading
     near = reading.near_row
     return {
         "rest": reading.rest,
         "mentions": [_mention(m, documents) for m in reading.mentions],
         "quantities": [
             {"clause": written(q.range), "is_must": q.is_hard} for q in reading.quantities
+        ],
+        "synonyms": [
+            {"text": query.text[s.start : s.end], "others": s.others} for s in reading.synonyms
         ],
         "near": None if near is None else documents.ids.strings[near],
     }

@@ -120,7 +120,7 @@ def test_what_no_channel_returned_has_a_would_be_rank_in_each_that_it_matches(cl
 
 def test_what_was_recalled_and_not_ranked_is_cut(data):
     with gateway(data, "merge.max_candidates=20") as client:
-        stages = [explain(client, id=f"d{i}") for i in range(100)]
+        stages = [explain(client, id=f"d{i}") for i in range(40)]
     cut = [t for t in stages if t["stage"] == "cut_before_rank"]
     assert cut
     assert all("of which 20 are ranked" in t["detail"] for t in cut)
@@ -176,6 +176,14 @@ def test_where_no_model_ranked_scores_are_sums_over_channels(tmp_path):
     assert {name for name, part in added.items() if part} <= set(results[0]["channels"])
     apart = sum(f["difference"] for f in told["difference"])
     assert apart == pytest.approx(told["score_difference"], abs=1e-6)
+
+
+def test_markup_in_a_question_comes_back_as_the_text_that_it_is(client):
+    markup = "<script>alert(1)</script>"
+    response = client.post("/v1/explain", json={"query": markup, "id": markup})
+    assert response.headers["content-type"] == "application/json"
+    told = response.json()
+    assert (told["query"]["text"], told["id"], told["stage"]) == (markup, markup, "not_in_snapshot")
 
 
 @pytest.mark.parametrize(

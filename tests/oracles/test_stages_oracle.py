@@ -57,32 +57,31 @@ def engine(tmp_path_factory):
     engine.close()
 
 
-async def told_and_true(engine, request, ids):
-    """What is said of each document, and what brute force says."""
+async def asked(engine, request, rng):
+    """Return what brute force knows of a search, and what is said of documents from all over it."""
     framed = await engine.frame(request, NOW_MS)
     left = {row["id"]: row for row in ROWS if row["id"] != "d3"}
-    force, history = (
-        Force(framed, request, left, frozenset({"d3"})),
-        history_of(engine.document_log),
-    )
-    return force, [
-        (await explain_documents(framed, None, (id_,), history)).documents[0] for id_ in ids
-    ]
+    force = Force(framed, request, left, frozenset({"d3"}))
+    end = request.offset + request.limit
+    edges = [force.order[end - 1], *force.order[end : end + 1], force.order[-1]]
+    ids = ["d3", "nowhere", *edges, *rng.sample(sorted(left), 8)]
+    history = history_of(engine.document_log)
+    told = [(await explain_documents(framed, None, (i,), history)).documents[0] for i in ids]
+    return force, told
 
 
 def test_each_stage_and_each_would_be_rank_is_that_of_brute_force(engine):
     rng, stages = random.Random(7), Counter()
     for request in SEARCHES:
-        ids = ["d3", "nowhere", *rng.sample([row["id"] for row in ROWS], 12)]
-        force, verdicts = asyncio.run(told_and_true(engine, request, ids))
-        for id_, told in zip(ids, verdicts, strict=True):
-            stage = None if told.dropped is None else told.dropped.stage.value
-            assert (stage, told.rank) == force.stage_of(id_), (request, id_)
+        force, told = asyncio.run(asked(engine, request, rng))
+        for verdict in told:
+            stage = None if verdict.dropped is None else verdict.dropped.stage.value
+            assert (stage, verdict.rank) == force.stage_of(verdict.id), (request, verdict.id)
             stages[stage] += 1
-            for channel in told.channels:
+            for channel in verdict.channels:
                 if channel.standing is not Standing.SKIPPED:
-                    where = (request, id_, channel)
-                    assert channel.rank == force.would_be(channel.name, id_), where
+                    where = (request, verdict.id, channel)
+                    assert channel.rank == force.would_be(channel.name, verdict.id), where
     assert set(stages) == {
         None, "below_page", "rule", "cut_before_rank", "not_recalled", "filtered", "deleted",
         "not_in_snapshot",
