@@ -20,6 +20,7 @@ from app.domain.errors import NothingServes, UnknownName
 from app.domain.live import LivePeople
 from app.domain.query import Deadline
 from app.pipeline.explain import explain_page
+from app.pipeline.relaxed import answer_or_relax
 from app.pipeline.serving import Answer, Framed, Serving, make_context
 from app.pipeline.turning import Pages
 from app.pipeline.warm import warm_ranker
@@ -106,11 +107,17 @@ class Engine:
     ) -> Answer:
         """Answer one request, by pseudonyms. Raises InvalidQuery, UnknownName or NothingServes.
 
-        `keep` says whose features shall come with the result, None asks for none; `missing` what
-        could not be found out about the request.
+        `keep`: whose features shall come with it; `missing`: what could not be found out before.
         """
-        started = time.perf_counter()
         now_ms = int(time.time() * 1e3) if now_ms is None else now_ms
+        ask = partial(self._ask, now_ms=now_ms, rank=rank, keep=keep, missing=missing)
+        return await answer_or_relax(ask, request, self.settings.service.timeout_ms)
+
+    async def _ask(
+        self, request: SearchRequest, now_ms: int, rank: bool, keep: Keep | None,
+        missing: tuple[str, ...],
+    ) -> Answer:  # fmt: skip
+        started = time.perf_counter()
         if request.cursor is not None:
             self._check_channels(request)
             page = await self.pages.turn(request, self.acquire(), now_ms)
@@ -154,10 +161,7 @@ class Engine:
         return Framed(serving, ctx, by)
 
     def refresh(self) -> bool:
-        """Follow the stores: load what was newly published and swap. True if anything changed.
-
-        What cannot be opened is named in `attempts` and the versions before go on serving.
-        """
+        """Swap to what was newly published; `attempts` names what failed. True if any changed."""
         changed, now = self._follow(), self.serving
         if now is not None:
             self.choosing.follow(now.snapshot, now.tables)
@@ -213,10 +217,7 @@ class Engine:
             return self.reader.accepted_ms(now.snapshot.log_seq, seq)
 
     def follow_release(self) -> None:
-        """Take up the published release alone: at once, where it is open.
-
-        What is being answered ends by the release that it began with.
-        """
+        """Take up the published release alone; what is being answered ends by the one before."""
         with self._swapping:
             now = self.acquire()
             release_id, ranker = self._current_release(now.snapshot, now.tables)

@@ -93,7 +93,7 @@ class Answer:
     tables_id: str | None
     release_id: str | None
     degraded: Sequence[str]
-    query: Json  # text; corrected and original where it was put right
+    query: Json  # text; corrected, original, relaxed, empty_because where they apply
     total: int
     total_relation: str  # "eq", or "gte" where there may be more
     results: tuple[Result, ...]

@@ -45,7 +45,7 @@ _OR_MORE = (
     "or higher", "or better", "plus",
 )  # fmt: skip
 _ROUGHLY = ("左右", "上下", "or so")
-_MUST = re.compile(r"(?:必须|一定要|一定得|只要|只看|务必|must be|must|only|strictly)[^\d]{0,12}$")
+MUST = re.compile(r"(必须|一定要|一定得|只要|只看|务必|must be|must|only|strictly)[^\d]{0,12}$")
 _LINK = re.compile(
     r"[\s:=,是为在有的要得能最好希望要求大概约]*(?:\b(?:is|are|of|was|between|be|with|a)\b)?\s*"
 )
@@ -112,7 +112,7 @@ class Quantities:
                 factor = known.units[units[-1]] if units else 1.0
                 start = min(match.start(), word[0]) if word else match.start()
                 end = max(match.end(), word[1]) if word else match.end()
-                is_hard = _MUST.search(text, 0, start) is not None
+                is_hard = MUST.search(text, 0, start) is not None
                 return Quantity(Range(known.field, *_bounds(match, factor)), start, end, is_hard)
         return None
 
@@ -152,7 +152,7 @@ class Quantities:
                     value = known.values[match[0]]
                     word = self._word_before(text, match.start(), 0)
                     start = word[0] if word and word[2] in known.words else match.start()
-                    is_hard = _MUST.search(text, 0, start) is not None
+                    is_hard = MUST.search(text, 0, start) is not None
                     yield Quantity(Range(known.field, value, value), start, match.end(), is_hard)
 
 

@@ -51,6 +51,7 @@ class Query:
     highlights: tuple[str, ...] = ()  # fields whose matches are marked
     group_by: str | None = None  # keyword field of whose values only the best is returned each
     also: tuple[str, ...] = ()  # terms of synonyms: searched for beside `terms`, no feature's
+    relaxed: tuple[str, ...] = ()  # what was left out because nothing matched all of it
     original: str | None = None  # what was typed, in normal form, where `text` is a correction
 
 

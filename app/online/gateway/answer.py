@@ -12,12 +12,12 @@ from app.corpus.documents import Documents
 from app.corpus.geometry import haversine_km
 from app.domain.arrays import F64
 from app.domain.candidates import ChannelHits
-from app.domain.query import Query
 from app.pipeline.explain import told
 from app.pipeline.facets import Facet
 from app.pipeline.highlights import highlights_of
 from app.pipeline.reasons import Language, Reason, language_of, reasons_of
 from app.pipeline.serving import Answer
+from app.query.relax import why_empty
 from app.snapshot.context import SearchContext
 
 
@@ -42,7 +42,7 @@ def answer_body(answer: Answer) -> dict[str, Any]:
         **versions(answer),
         "took_ms": round(answer.took_ms, 3),
         "degraded": result.degraded,
-        "query": _understood(answer.ctx.query),
+        "query": _understood(answer),
         "total": result.total,
         "total_relation": result.total_relation,
         **({"next_cursor": answer.next_cursor} if answer.next_cursor else {}),
@@ -61,11 +61,17 @@ def _facet(facet: Facet) -> dict[str, Any]:
     return {"count": facet.count, "distinct": facet.distinct, "values": values}
 
 
-def _understood(query: Query) -> dict[str, Any]:
-    """Say what was searched for, and what was typed where that was put right."""
-    if query.original is None:
-        return {"text": query.text}
-    return {"text": query.text, "corrected": query.text, "original": query.original}
+def _understood(answer: Answer) -> dict[str, Any]:
+    """Say what was searched for: put right, with less than was asked, or why nothing matches."""
+    query = answer.ctx.query
+    said: dict[str, Any] = {"text": query.text}
+    if query.original is not None:
+        said |= {"corrected": query.text, "original": query.original}
+    if query.relaxed:
+        said["relaxed"] = query.relaxed
+    if not answer.result.total:
+        said["empty_because"] = why_empty(answer.ctx)
+    return said
 
 
 def channel_summary(hits: ChannelHits) -> dict[str, Any]:

@@ -1,0 +1,105 @@
+"""A search that nothing matches is asked once more with less, and the answer says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.query.relax import relax
+from app.query.understand import SearchRequest, understand
+from tests.builders import make_snapshot
+from tests.builders.servers import gateway, publish_snapshot
+
+ROWS = [
+    {"id": "1", "title": "海底捞火锅", "category": "火锅", "price": 120},
+    {"id": "2", "title": "Garden hotel", "category": "hotel", "price": 300},
+    {"id": "3", "title": "Sea hotel", "category": "hotel", "price": 400},
+]
+SEARCHES = "/v1/search"
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory):
+    return make_snapshot(ROWS, tmp_path_factory.mktemp("relax") / "s", channels=())
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory) -> Iterator[httpx.Client]:
+    data = tmp_path_factory.mktemp("data")
+    publish_snapshot(ROWS, data)
+    with gateway(data) as client:
+        yield client
+
+
+def less(snapshot, text):
+    return relax(understand(SearchRequest(text), snapshot, 0), snapshot)
+
+
+@pytest.mark.parametrize(
+    ("asked", "instead", "left_out"),
+    [
+        ("必须50元以下的火锅", "50元以下的火锅", "必须50元以下"),
+        ("hotel must be under 50 yuan", "hotel under 50 yuan", "must be under 50 yuan"),
+        ("garden hotel", "garden", "hotel"),  # most documents are hotels
+        ("garden hotel zzz", "garden zzz", "hotel"),  # nobody misses what nobody knows
+    ],
+)
+def test_a_must_becomes_a_wish_and_else_the_commonest_word_goes(snapshot, asked, instead, left_out):
+    assert less(snapshot, asked) == (instead, left_out)
+
+
+@pytest.mark.parametrize("text", ["", "hotel", "zzzqqq", "50元以下的", "😀"])
+def test_where_nothing_can_be_left_out_nothing_is(snapshot, text):
+    assert less(snapshot, text) is None
+
+
+def test_the_answer_says_what_was_left_out(client):
+    answer = client.get(SEARCHES, params={"q": "必须50元以下的火锅"}).json()
+    assert answer["query"]["relaxed"] == ["必须50元以下"]
+    assert answer["results"][0]["id"] == "1"
+    assert "empty_because" not in answer["query"]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"query": "火锅", "filters": {"price": {"gt": 1000}}}, "filters_allow_nothing"),
+        ({"filters": {"price": {"gt": 1000}}}, "filters_allow_nothing"),
+        ({"query": "zzzqqq", "correct": False}, "words_unknown"),
+        ({"query": "火锅", "filters": {"price": {"gt": 200}}}, "words_not_among_allowed"),
+    ],
+)
+def test_no_list_is_empty_without_a_reason(client, body, why):
+    query = client.post(SEARCHES, json=body).json()["query"]
+    assert (query["empty_because"], "relaxed" in query) == (why, False)
+
+
+BAD = (
+    "😀" * 200, "مطعم قريب", "\u202e火锅\u202c", "火\u200d锅", "锅" * 512, "a" * 512, "ﷺ" * 512,
+    "'; DROP TABLE documents; --", 'title:"x"~5^9 AND (*:* [1 TO *])', "((((" * 128, "\x00\x01",
+    "必须100元以下 必须200元以上", "100-1元" * 60, "1a-" * 170, "九" * 512, "9" * 300 + "元以下",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_what_no_person_types_is_answered(client, text):
+    assert client.post(SEARCHES, json={"query": text}).status_code == 200
+
+
+def test_a_lone_surrogate_is_refused_by_field(client):
+    answer = client.post(SEARCHES, content=b'{"query": "\\ud800"}',
+                         headers={"content-type": "application/json"})  # fmt: skip
+    assert answer.status_code == 400
+
+
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.text(max_size=60) | st.text("必须100-元以下附近hotel火锅 '\"():*?\u200d😀", max_size=40))
+def test_any_text_is_answered_or_refused_by_field(client, text):
+    answer = client.post(SEARCHES, json={"query": text})
+    assert answer.status_code in (200, 400)
