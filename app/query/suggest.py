@@ -63,14 +63,17 @@ def suggest(
     sources: list[_Source] = []
     if tables.suggested is not None and len(tables.suggested.completions):
         sources.append(_queries(tables.suggested, asker))
-    if snapshot.names is not None and (typed or not sources):
+    if snapshot.names is not None:
         sources.append(_names(snapshot.names, asker, snapshot))
     best: dict[str, Suggestion] = {}
     for stage in _STAGES:
-        for source in sources if len(best) < limit else ():
-            for suggestion in source.suggest(typed, stage):
-                _keep(best, suggestion)
-    ranked = sorted(best.values(), key=lambda s: (-s.score, s.text))
+        looks = len(best) < limit
+        for source in sources:
+            if looks and (typed or len(best) < limit):
+                for suggestion in source.suggest(typed, stage):
+                    _keep(best, suggestion)
+    # before anything is typed names only fill up where queries are few
+    ranked = sorted(best.values(), key=lambda s: (not typed and s.kind != QUERY, -s.score, s.text))
     return [_marked(s, typed) for s in ranked[:limit]]
 
 

@@ -131,7 +131,9 @@ def asked(query: str, people: int, days_ago: int) -> Iterator[Event]:
 def test_what_people_typed_is_suggested_to_others(visited):
     found = [s for s in suggest(visited, q="火", user_id="u1", **PLACE) if s["kind"] == "query"]
     assert {s["text"]: s["count"] for s in found} == {"火锅自助": 5, "火车票": 20}
-    assert suggest(visited, **PLACE)[0]["kind"] == "query"
+    before_typing = suggest(visited, **PLACE)
+    assert [s["text"] for s in before_typing[:2]] == ["火锅自助", "火车票"]
+    assert "category" in {s["kind"] for s in before_typing}  # where queries are few
 
 
 def test_what_rises_is_listed_with_the_versions_that_say_so(visited):
