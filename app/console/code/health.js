@@ -2,7 +2,7 @@
 import * as api from "./api.js";
 import { Badge } from "./channels.js";
 import { ms, shortId, whole } from "./figures.js";
-import { rate, read, sum, summed } from "./metrics.js";
+import { most, rate, read, sum, summed } from "./metrics.js";
 import { Loading, Refused } from "./notices.js";
 import { html, names, useEffect, useState } from "./view.js";
 import { t } from "./words.js";
@@ -50,15 +50,15 @@ function useHealth() {
 
 function Tiles({ now, before, ready }) {
   const metrics = now.metrics;
-  const newer = summed(metrics, "duolu_overlay_rows", "kind");
+  const newer = most(metrics, "duolu_overlay_rows", { kind: "rows" }) ?? 0;
   const tiles = [
-    [t("documents"), whole(sum(metrics, "duolu_snapshot_documents")), shortId(ready?.snapshot_id)],
+    [t("documents"), whole(most(metrics, "duolu_snapshot_documents")), shortId(ready?.snapshot_id)],
     [t("release"), shortId(ready?.release_id), ready?.release_id ? "" : t("fused")],
     [t("perSecond"), rate(now, before, "duolu_requests_total"), ""],
     [t("inFlight"), whole(sum(metrics, "duolu_searches_in_flight")),
       t("ofLimit", whole(sum(metrics, "duolu_in_flight_limit")))],
     [t("shed"), whole(sum(metrics, "duolu_shed_total")), ""],
-    [t("newer"), whole(newer.get("rows") ?? 0), `${t("logSeq")} ${whole(sum(metrics, "duolu_log_seq"))}`],
+    [t("newer"), whole(newer), `${t("logSeq")} ${whole(most(metrics, "duolu_log_seq"))}`],
   ];
   return html`<dl class="tiles">${tiles.map(([name, value, more]) => html`<div key=${name}>
     <dt>${name}</dt><dd>${value}</dd><dd class="hint">${more}</dd></div>`)}</dl>`;
@@ -68,21 +68,20 @@ function Stages({ now: { metrics } }) {
   const times = summed(metrics, "duolu_stage_seconds_sum", "stage");
   const counts = summed(metrics, "duolu_stage_seconds_count", "stage");
   const rows = [...times].map(([stage, seconds]) => [stage, (1e3 * seconds) / (counts.get(stage) || 1)]);
-  const most = Math.max(...rows.map(([, mean]) => mean), 1e-9);
+  const slowest = Math.max(...rows.map(([, mean]) => mean), 1e-9);
   return html`<section><h2>${t("stages")}</h2><table class="stages">
     <thead><tr><th></th><th></th><th class="number">${t("meanMs")}</th></tr></thead>
     <tbody>${rows.map(([stage, mean]) => html`<tr key=${stage}>
       <th scope="row">${t(stage === "rank" ? "stage.rank" : stage)}</th>
-      <td><span class="track" aria-hidden="true"><i style=${{ width: `${(100 * mean) / most}%` }}></i></span></td>
+      <td><span class="track" aria-hidden="true"><i style=${{ width: `${(100 * mean) / slowest}%` }}></i></span></td>
       <td class="number">${ms(mean)}</td></tr>`)}</tbody></table></section>`;
 }
 
 function Channels({ now: { metrics } }) {
-  const calls = metrics.filter((it) => it.name === "duolu_channel_total");
-  const channels = [...new Set(calls.map((it) => it.labels.channel))];
+  const calls = summed(metrics, "duolu_channel_total", "channel", "status");
+  const channels = [...new Set([...calls.keys()].map((key) => key.split(" ")[0]))];
   const statuses = ["ok", "skipped", "timed_out", "failed"];
-  const count = (channel, status) => calls
-    .find((it) => it.labels.channel === channel && it.labels.status === status)?.value ?? 0;
+  const count = (channel, status) => calls.get(`${channel} ${status}`) ?? 0;
   return html`<section><h2>${t("channels")}</h2><table>
     <thead><tr><th></th>${statuses.map((it) => html`<th key=${it} class="number">${t(it)}</th>`)}</tr></thead>
     <tbody>${channels.map((channel) => html`<tr key=${channel}><td><${Badge} channel=${channel} /></td>

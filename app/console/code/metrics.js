@@ -19,11 +19,19 @@ export function sum(metrics, name) {
   return found.length ? found.reduce((total, it) => total + it.value, 0) : undefined;
 }
 
-/** The sums of a metric by one label. */
-export function summed(metrics, name, label) {
+/** What every worker knows alike, as the documents: the newest of them says it. */
+export function most(metrics, name, labels = {}) {
+  const fits = (it) => Object.entries(labels).every(([label, value]) => it.labels[label] === value);
+  const found = metrics.filter((it) => it.name === name && fits(it));
+  return found.length ? Math.max(...found.map((it) => it.value)) : undefined;
+}
+
+/** The sums of a metric by some labels, joined by spaces. */
+export function summed(metrics, name, ...labels) {
   const sums = new Map();
   for (const it of metrics.filter((sample) => sample.name === name)) {
-    sums.set(it.labels[label], (sums.get(it.labels[label]) || 0) + it.value);
+    const key = labels.map((label) => it.labels[label]).join(" ");
+    sums.set(key, (sums.get(key) || 0) + it.value);
   }
   return sums;
 }
