@@ -78,7 +78,8 @@ function Summary({ answer, asked, change }) {
       ${t(by ? "byChannel" : "list")}</button>`)}</div>
   </div>
   ${query.corrected && html`<p class="hint">${t("corrected", query.corrected)}</p>`}
-  ${query.relaxed && html`<p class="hint">${t("relaxed")}</p>`}
+  ${query.relaxed && html`<p class="hint">${t("relaxed", query.relaxed.join(", "))}</p>`}
+  ${query.empty_because && html`<p class="hint">${t("none")} <code>${query.empty_because}</code></p>`}
   <${Degraded} reasons=${answer.degraded} />
   ${answer.results.length === 0 && html`<div class="empty"><p>${t("none")}</p>
     <p class="hint">${t("noneHint")}</p></div>`}`;

@@ -48,7 +48,7 @@ const WORDS = {
   none: ["Nothing matches.", "没有匹配的结果。"],
   noneHint: ["Try fewer filters or other words.", "减少筛选条件，或换个说法。"],
   corrected: ["Searched for {0}.", "已改为搜索 {0}。"],
-  relaxed: ["Nothing matched everything, so some conditions were left out.", "没有完全匹配的结果，已放宽部分条件。"],
+  relaxed: ["Nothing matched all of it; left out: {0}.", "没有完全匹配的结果，已放宽：{0}。"],
   degraded: ["This answer is not whole", "结果不完整"],
   sort: ["Sort", "排序"],
   byRelevance: ["Relevance", "相关度"],
