@@ -158,7 +158,7 @@ def greeting(demo: Demo, port: int) -> str:
 ── serve {demo.catalogue} on {url}
    curl -G '{url}/v1/search' --data-urlencode 'q={query}'{who}
    {learned}: duolu train --sessions {sessions} --publish
-   {url}/docs shows every call; Ctrl-C ends the service"""
+   {url}/ is the console, {url}/docs shows every call; Ctrl-C ends the service"""
 
 
 def refuse_taken(port: int) -> None:
