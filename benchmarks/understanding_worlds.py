@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 DISHES = ("火锅", "烧烤", "海鲜", "咖啡馆", "酒店", "面馆")
 NOW_MS = 1_767_225_600_000
 LISTINGS = "airbnb_bj_sh"
+CHANNELS = ("lexical", "vector", "behaviour", "geo", "profile", "popular", "structured")
 
 CITY_BOUNDS = (
     Bound("price", "{n}元以下的{x}", False, (50, 100, 200)),
@@ -94,7 +95,11 @@ def _world(
     name: str, catalogue: Path, work: Path, overrides: Sequence[str],
     bounds: tuple[Bound, ...], kinds: Mapping[str, Fits],
 ) -> World:  # fmt: skip
-    settings = Settings.load(ROOT / "config" / "search.toml", overrides, {})
+    patient = [
+        f"channels.{name}.timeout_ms=10000" for name in CHANNELS
+    ]  # a busy machine is no miss
+    patient.append("service.timeout_ms=30000")
+    settings = Settings.load(ROOT / "config" / "search.toml", [*overrides, *patient], {})
     reindex([str(catalogue)], settings, work / "data", now_ms=NOW_MS)
     engine = Engine(settings, work / "data", work / "models")
     engine.refresh()
