@@ -24,7 +24,9 @@ MAKE = re.compile(r"(?:^|[\s;(])make ([a-z][a-z-]+)")
 
 
 def documents() -> list[Path]:
-    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+    return sorted(
+        [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("examples/**/*.md")]
+    )
 
 
 def pieces_of_code(document: Path) -> Iterator[str]:
