@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,12 +22,16 @@ from app.domain.candidates import CandidateSet, ChannelHits, ChannelStatus
 from app.domain.filters import Box, Filter, OneOf, Range, Within
 from app.domain.query import Deadline, GeoPoint, Query
 from app.domain.user import UserState
+from app.pipeline.counted import count_over
+from app.pipeline.groups import best_of_groups
+from app.pipeline.matches import match_rows
 from app.pipeline.search import Search
 from app.pipeline.select import select
 from app.query.suggest import warm as warm_suggestions
 from app.rank.local import LocalRanker
 from app.rank.trees.paths import warm as warm_differences
 from app.rank.trees.shapley import warm as warm_contributions
+from app.recall.channel import Recalls
 from app.recall.fanout import Lane
 from app.snapshot.asking import long_term
 from app.snapshot.context import SearchContext
@@ -55,8 +60,22 @@ def warm(search: Search, snapshot: Snapshot, tables: Tables) -> None:
         hits = [_await(lane, call, ctx) for lane, call in zip(lanes, calls, strict=True)]
         found = search.merger.merge(hits, search.max_candidates)
         select(ctx, found.rows, found.fused, search.selection)
+        _count([lane.channel for lane in search.fanout.lanes], ctx, found)
     for rule in search.selection.rules.rules:
         allows(rule.documents, snapshot.documents, np.empty(0, np.int32))
+
+
+def _count(channels: Sequence[Recalls], ctx: SearchContext, found: CandidateSet) -> None:
+    """Count values and groups over all matches and over few, as facets and group_by do."""
+    schema = ctx.snapshot.documents.schema
+    keywords = [field.name for field in schema.of_type(FieldType.KEYWORD)[:1]]
+    numbers = [field.name for field in schema.of_type(*NUMERIC)[:1]]
+    for group_by in keywords:
+        query = replace(ctx.query, facets=(*keywords, *numbers), group_by=group_by)
+        asked = replace(ctx, query=query)
+        for rows in (match_rows(asked, channels), found.rows[:WARM_ROWS]):
+            count_over(asked, rows, found.rows[:WARM_ROWS])
+        best_of_groups(asked, group_by, found.rows)
 
 
 def _read_somebody(snapshot: Snapshot, tables: Tables) -> None:
