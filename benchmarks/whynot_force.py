@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -82,11 +82,12 @@ class Force:
         fused: dict[int, float] = {}
         for name, hits in self.hits.items():
             k = self._ks[name]
+            weight = weights.get(name, 1.0) * hits.certainty
             scores = [float(s) for s in hits.scores[:k]]
             low, high = min([0.0, *scores]), max(scores, default=0.0)
             for row, score in zip(hits.rows[:k].tolist(), scores, strict=True):
                 share = (score - low) / (high - low) if high > low else 1.0
-                fused[row] = fused.get(row, 0.0) + share * weights.get(name, 1.0)
+                fused[row] = fused.get(row, 0.0) + share * weight
         rows = sorted(fused, key=lambda row: (-float(np.float32(fused[row])), row))
         if self._browses:
             rest = [self.ctx.snapshot.documents.row_of(i) for i in self.catalogue
@@ -128,7 +129,9 @@ class Force:
         """Return the search's own candidates: features read their order and their channels."""
         search = self.framed.serving.search
         hits = [
-            ChannelHits(name, self.hits[name].rows[:k], self.hits[name].scores[:k])
+            replace(
+                self.hits[name], rows=self.hits[name].rows[:k], scores=self.hits[name].scores[:k]
+            )
             if name in self.hits
             else ChannelHits.nothing(name)
             for name, k in self._ks.items()
