@@ -87,8 +87,9 @@ def _build(texts: Sequence[str], path: Path) -> list[dict[str, Any]]:
     areas, local = _areas(len(texts))
     worth = popularity[local.values] / (SIDE * SIDE) + 1
     totals = np.append(np.add.reduceat(worth, local.offsets[:-1]), popularity.sum())
+    people = np.ceil(popularity).astype(np.int32)
     SuggestedQueries(
-        completions, np.ceil(popularity).astype(np.int32), popularity, areas,
+        completions, people, people, popularity, areas,
         totals.astype(np.float32), local, worth, Ragged.pack([[]], np.int32),
     ).save(path)  # fmt: skip
     seconds = time.perf_counter() - started

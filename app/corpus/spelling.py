@@ -8,6 +8,7 @@ spelling/
   pairs.*     two words in letters that stand side by side in names and titles, written as one
   apart.npy   where the second begins
   english.*   words that are right whether the catalogue has them or not
+  typed.*     what people type often, see typed.py; it is known by its sound behind the names
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from app.corpus.names import Names
 from app.corpus.pinyin import initials, keys, rough, rough_keys
 from app.corpus.ragged import Dictionary, Ragged, Strings, open_array, save_array
 from app.corpus.text import HAN_RUN
+from app.corpus.typed import Typed
 from app.domain.arrays import I32
 
 MOST_NAMES = 100_000  # whose sounds are known, the most borne ones
@@ -41,7 +43,7 @@ _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 class Guess(NamedTuple):
     text: str
-    borne: int  # by so many documents
+    borne: int  # by so many documents, or typed by so many people
     slips: int  # letters inserted, left out, changed or swapped
 
 
@@ -55,7 +57,7 @@ class Heard:
     """From a key to the names that it may stand for."""
 
     keys: Dictionary
-    names: Ragged  # lexicon entries of each key
+    names: Ragged  # entries of each key: a name's in the lexicon, or behind them of what is typed
 
     @classmethod
     def of(cls, chosen: Iterable[tuple[int, str]], spell: Callable[[str], list[str]]) -> Self:
@@ -93,10 +95,11 @@ class Spelling:
     pairs: Dictionary
     apart: I32  # of each pair
     english: Dictionary
+    typed: Typed
     shelves: Mapping[tuple[int, str], Shelf]  # words by length and first letter
 
     def by_sound(self, key: str) -> list[Guess]:
-        """Return the names that sound so, most borne first."""
+        """Return the names that sound so, most borne first, then what most people type so."""
         return [self._guess(entry) for entry in self.sounds.entries(key).tolist()]
 
     def by_rough_sound(self, key: str) -> list[Guess]:
@@ -108,12 +111,17 @@ class Spelling:
         return [self._guess(entry) for entry in self.shorts.entries(key).tolist()]
 
     def by_letters(self, word: str) -> list[Guess]:
-        """Return words within a slip or two, nearest first; none for a word too short to tell."""
+        """Return words within a slip or two, nearest first; none for a word too short to tell.
+
+        A word that names or synonyms have comes first itself; what is only typed may be a slip.
+        """
         most = 0 if len(word) < FEW_LETTERS else 1 if len(word) < MANY_LETTERS else 2
         found = []
         for shelf in self._near_shelves(word, most) if most else ():
             near = extract_iter(word, shelf.words, scorer=OSA.distance, score_cutoff=most)
             found += [Guess(text, shelf.counts[at], int(slips)) for text, slips, at in near]
+        if self.typed.by((word,)).any():
+            found = [guess for guess in found if guess.slips]
         return sorted(found, key=lambda g: (g.slips, not _is_next_key(word, g.text), -g.borne))
 
     def as_two(self, word: str) -> str | None:
@@ -134,6 +142,9 @@ class Spelling:
                     yield shelf
 
     def _guess(self, entry: int) -> Guess:
+        of_typed = entry - len(self.lexicon.texts)
+        if of_typed >= 0:
+            return Guess(self.typed.texts.strings[of_typed], int(self.typed.people[of_typed]), 0)
         return Guess(self.lexicon.texts[entry], int(self.lexicon.counts[entry]), 0)
 
     def save(self, path: Path) -> None:
@@ -146,6 +157,7 @@ class Spelling:
         self.pairs.save(path / "pairs")
         save_array(path / "apart", self.apart)
         self.english.save(path / "english")
+        self.typed.save(path)
 
     @classmethod
     def open(cls, path: Path, lexicon: Lexicon) -> Self:
@@ -160,23 +172,28 @@ class Spelling:
             Dictionary.open(path / "pairs"),
             open_array(path / "apart"),
             Dictionary.open(path / "english"),
+            Typed.open(path),
             _shelve(words, counts),
         )
 
     @classmethod
-    def build(cls, names: Names, lexicon: Lexicon) -> Self:
-        """Learn how the catalogue's names sound and which words it uses. 2 s for 100,000 names."""
+    def build(cls, names: Names, lexicon: Lexicon, typed: Typed) -> Self:
+        """Learn how the catalogue's names and what people type sound, and the words of both.
+
+        2 s for 100,000 names.
+        """
         ranked = np.argsort(-lexicon.counts, kind="stable")
-        audible = ((int(e), lexicon.texts[int(e)]) for e in ranked)
-        chosen = [(e, t) for e, t in audible if len(t) <= LONGEST_NAME and HAN_RUN.search(t)]
-        del chosen[MOST_NAMES:]
-        frequent = sorted(names.words.items(), key=lambda w: (-w[1], w[0]))[:MOST_WORDS]
+        chosen = _audible((int(e), lexicon.texts[int(e)]) for e in ranked)[:MOST_NAMES]
+        also = ((e, t) for e, t in enumerate(typed.texts.strings) if t not in names.owners)
+        heard = chosen + _audible((len(lexicon.texts) + e, t) for e, t in also)
+        counted = (names.words | typed.words()).items()
+        frequent = sorted(counted, key=lambda w: (-w[1], w[0]))[:MOST_WORDS]
         words = Strings.pack(word for word, _ in frequent)
         counts = np.array([count for _, count in frequent], np.int32)
         pairs = _as_one(names.pairs)
         return cls(
             lexicon,
-            Heard.of(chosen, keys),
+            Heard.of(heard, keys),
             Heard.of(chosen, rough_keys),
             Heard.of(chosen, initials),
             words,
@@ -184,8 +201,14 @@ class Spelling:
             Dictionary.pack(list(pairs)),
             np.array(list(pairs.values()), np.int32),
             Dictionary.pack(english_words()),
+            typed,
             _shelve(words, counts),
         )
+
+
+def _audible(entries: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Choose what somebody may type by its sound."""
+    return [(e, t) for e, t in entries if len(t) <= LONGEST_NAME and HAN_RUN.search(t)]
 
 
 def _as_one(pairs: Counter[tuple[str, str]]) -> dict[str, int]:

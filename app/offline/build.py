@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from app.corpus.analyzer import Analyzer
+from app.corpus.around import Around
 from app.corpus.documents import Documents
 from app.corpus.encoder import AnyEncoder, TextEncoder
 from app.corpus.encoding import document_vectors
@@ -19,6 +21,7 @@ from app.corpus.schema import FieldSpec, FieldType, Schema
 from app.corpus.spelling import Spelling
 from app.corpus.suggested_names import SuggestedNames
 from app.corpus.synonyms import Synonyms
+from app.corpus.typed import Typed
 from app.domain.dotted import load
 from app.domain.errors import CorruptArtifact, InvalidInput, ServerError, UnknownName
 from app.offline.lines import numbered_lines
@@ -129,14 +132,20 @@ def new_encoder(documents: Documents, settings: EncoderSettings) -> AnyEncoder:
     return trained
 
 
-def add_names(documents: Documents, directory: Path, synonyms: Synonyms) -> None:
-    """Write lexicon/, spelling/ and suggest/: what queries are read, put right and begun by."""
+def add_names(
+    documents: Documents, directory: Path, synonyms: Synonyms, typed: Mapping[str, int]
+) -> None:
+    """Write lexicon/, spelling/ and suggest/: what queries are read, put right and begun by.
+
+    `typed` holds what people type often and how many do, see `typed_often`.
+    """
     names = Names.read(documents)
     SuggestedNames.build(names, documents).save(directory / "suggest")
     names.share(synonyms.others)  # nobody need be told what they may also be called
     lexicon = Lexicon.build(names, synonyms)
     lexicon.save(directory / "lexicon")
-    Spelling.build(names, lexicon).save(directory / "spelling")
+    Spelling.build(names, lexicon, Typed.of(typed)).save(directory / "spelling")
+    Around.build(documents).save(directory / "spelling")
 
 
 def configured_synonyms(settings: Settings) -> Synonyms:

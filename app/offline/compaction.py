@@ -28,6 +28,7 @@ from app.offline.progress import Progress, Silent, Timed
 from app.offline.reindex import BUILD_LOCK
 from app.offline.snapshot_facts import Origin, snapshot_facts
 from app.offline.snapshot_run import SnapshotRun, build_directories
+from app.offline.typed_often import typed_often
 from app.settings import Settings
 from app.snapshot.artifact import seal
 from app.snapshot.following import Following
@@ -74,7 +75,7 @@ def compact(
         if view.log_seq == base.log_seq:
             return None
         run = _Fold(base, view, settings, store, new_id(now_ms), now_ms,
-                    Timed(progress or Silent()))  # fmt: skip
+                    Timed(progress or Silent()), typed_often(data))  # fmt: skip
         rebuilt = run.build(data)
         is_current = store.current_id() == base.id  # a rollback, or another machine's publication
         if is_current:
@@ -105,6 +106,7 @@ class _Fold:
     snapshot_id: str
     now_ms: int
     progress: Timed
+    typed: Mapping[str, int]  # what people type often, and how many do
 
     @property
     def origin(self) -> Origin:
@@ -133,7 +135,8 @@ class _Fold:
                 fold(self.view.documents, directory / "documents")
             documents = Documents.open(directory / "documents", self.view.documents.schema)
             with self.progress.stage("names"):
-                add_names(documents, directory, self.base.reader.lexicon.synonyms)
+                synonyms = self.base.reader.lexicon.synonyms
+                add_names(documents, directory, synonyms, self.typed)
             build_channels(channels, documents, directory, self.progress, self.base)
             facts = snapshot_facts(
                 self.snapshot_id, self.now_ms, self.origin, documents, self.base.analyzer.id,
@@ -168,7 +171,7 @@ class _Fold:
             )
             run = SnapshotRun(
                 [str(file)], origin, self.settings, self.store, self.snapshot_id, self.now_ms,
-                1, 0, False, self.progress,
+                1, 0, False, self.progress, self.typed,
             )  # fmt: skip
             run.build(data / "errors", publish=False)
         finally:

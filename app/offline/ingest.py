@@ -26,7 +26,8 @@ from app.corpus.reject import Reject
 from app.corpus.rows import BadRow, Row, RowRules, clean, encode
 from app.corpus.schema import Schema
 from app.corpus.sources import read_blocks
-from app.corpus.text import HAN_RUN
+from app.corpus.text import HAN_RUN, normalise
+from app.corpus.typed import WORD_CHARACTERS
 from app.domain.arrays import I32, I64
 from app.offline.processes import ordered_map
 from app.offline.progress import Advance
@@ -74,11 +75,15 @@ def read_catalogue(
     rejects: Rejects,
     workers: int,
     advance: Advance,
+    words: frozenset[str] = frozenset(),
 ) -> Catalogue:
-    """Pass 1. Raises InvalidInput for an unreadable file and for too many bad rows."""
+    """Pass 1. Raises InvalidInput for an unreadable file and for too many bad rows.
+
+    Of `words`, in normal form, those become names that a title holds as a run of characters.
+    """
     catalogue = Catalogue([], {}, Census(declared))
     seen: list[tuple[str, I64]] = []  # source and lines of each chunk, to name a first occurrence
-    sift = partial(sift_block, rules=rules, declared=declared)
+    sift = partial(sift_block, rules=rules, declared=declared, words=words)
     blocks = _numbered_blocks(files, rules.max_field_bytes, spill)
     for sifted in ordered_map(sift, blocks, workers):
         seen.append((sifted.source, sifted.lines))
@@ -108,7 +113,9 @@ def analyse(
     return columns
 
 
-def sift_block(task: tuple[Path, Block], rules: RowRules, declared: frozenset[str]) -> Sifted:
+def sift_block(
+    task: tuple[Path, Block], rules: RowRules, declared: frozenset[str], words: frozenset[str]
+) -> Sifted:
     """Check the rows of one block and write the valid ones. Runs in a worker."""
     file, block = task
     ids, numbers, rejects = [], [], []
@@ -126,6 +133,7 @@ def sift_block(task: tuple[Path, Block], rules: RowRules, declared: frozenset[st
             numbers.append(line)
             census.count(row)
             names.update(_names(row))
+            names.update(_written(row["title"], words) if words else ())
     return Sifted(block.source, file, ids, np.array(numbers, np.int64), rejects, census, names)
 
 
@@ -154,6 +162,14 @@ def _names(row: Row) -> Iterator[str]:
     for value in brand if isinstance(brand, list) else [brand]:
         if isinstance(value, str):
             yield from HAN_RUN.findall(value)
+
+
+def _written(title: str, words: frozenset[str]) -> Iterator[str]:
+    """Yield those of the words that stand in a title of any length, each time that one does."""
+    for run in HAN_RUN.findall("" if title.isascii() else normalise(title)):
+        for size in WORD_CHARACTERS:
+            starts = range(len(run) - size + 1)
+            yield from (run[i : i + size] for i in starts if run[i : i + size] in words)
 
 
 def _numbered_blocks(

@@ -16,6 +16,7 @@ from app.offline.log_keeping import keep_house, newest_seq
 from app.offline.progress import Progress, Silent, Timed
 from app.offline.snapshot_facts import Origin
 from app.offline.snapshot_run import ReindexReport, SnapshotRun
+from app.offline.typed_often import typed_often
 from app.settings import Settings
 from app.snapshot.store import ArtifactStore, new_id
 
@@ -53,7 +54,7 @@ def reindex(
             settings, store, snapshot_id, now_ms,
             settings.reindex.workers if workers is None else workers,
             settings.reindex.max_errors if max_errors is None else max_errors,
-            retrain_encoder, Timed(progress or Silent()),
+            retrain_encoder, Timed(progress or Silent()), typed_often(data),
         )  # fmt: skip
         report = run.build(data / "errors", publish)
         if publish:

@@ -18,6 +18,7 @@ from app.corpus.documents import Documents
 from app.corpus.ragged import save_array
 from app.corpus.rows import PLACE, RowRules
 from app.corpus.schema import FieldType, Schema
+from app.corpus.typed import may_be_words
 from app.domain.errors import InvalidInput
 from app.offline.build import (
     add_names,
@@ -73,6 +74,7 @@ class SnapshotRun:
     max_errors: int
     retrain_encoder: bool
     progress: Timed
+    typed: Mapping[str, int]  # what people type often, and how many do
 
     def build(self, error_directory: Path, publish: bool) -> ReindexReport:
         """Write, seal and name the snapshot. It does not serve yet."""
@@ -94,7 +96,7 @@ class SnapshotRun:
                 encoder_id = encoder.id
                 documents = Documents.open(directory / "documents", schema)
             with self.progress.stage("names"):
-                add_names(documents, directory, synonyms)
+                add_names(documents, directory, synonyms, self.typed)
             build_channels(channels, documents, directory, self.progress)
             facts = snapshot_facts(
                 self.snapshot_id, self.now_ms, self.origin, documents, analyzer.id,
@@ -117,8 +119,9 @@ class SnapshotRun:
         declared = frozenset(types) | {"id"} | (PLACE.keys() if _has_places(fields) else set())
         with self.progress.stage("read") as advance:
             catalogue = read_catalogue(
-                self.files, rules, declared, spill, rejects, self.workers, advance
-            )
+                self.files, rules, declared, spill, rejects, self.workers, advance,
+                may_be_words(self.typed),
+            )  # fmt: skip
         if not catalogue.ids:
             raise InvalidInput(
                 f"no valid row in {', '.join(self.files)} ({rejects.count} bad ones"

@@ -4,8 +4,9 @@
 
 Only what finds little is touched: a word in letters that stands in no document and in no English
 dictionary, and Chinese characters that make no word, neither the catalogue's nor a dictionary's. A
-long query is a sentence: a slip in it costs little, a wrong guess would mislead it. What is changed
-is said in the answer.
+long query is a sentence: a slip in it costs little, a wrong guess would mislead it. What people
+type often is right, unless as many type what would stand there instead; and it is what others may
+have meant, where no name of the catalogue sounds so. What is changed is said in the answer.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ def correct(text: str, reading: Reading, snapshot: Snapshot) -> str | None:
 
 
 def _put_right(text: str, reading: Reading, snapshot: Snapshot) -> str | None:
-    changes = list(_changes(text, reading, snapshot))
+    found = _changes(text, reading, snapshot)
+    changes = [change for change in found if not _is_typed_so(text, change, snapshot)]
     if not changes or len(changes) > MOST_CHANGES:
         return None
     right, at = [], 0
@@ -77,6 +79,31 @@ def _put_right(text: str, reading: Reading, snapshot: Snapshot) -> str | None:
             right += [text[at : change.start], change.text]
             at = change.end
     return normalise("".join([*right, text[at:]]))
+
+
+def _is_typed_so(text: str, change: Change, snapshot: Snapshot) -> bool:
+    """Tell whether more people type what stands there than what would stand there instead.
+
+    Asked of the change itself and of all that it may be a part of, up to the whole text. As many
+    are enough where documents do not hold the other either.
+    """
+    if text[change.start : change.end] == change.text:
+        return True
+    typed = snapshot.spelling.typed
+    if not typed.people.size:
+        return False
+    spans = [
+        (start, end)
+        for start in range(max(change.start - LONGEST_RUN, 0), change.start + 1)
+        for end in range(change.end, min(change.end + LONGEST_RUN, len(text)) + 1)
+    ]
+    spans.append((0, len(text)))
+    now = typed.by([text[s:e] for s, e in spans])
+    if not now.any():
+        return False
+    then = typed.by([text[s : change.start] + change.text + text[change.end : e] for s, e in spans])
+    least = then if _is_known(change.text, snapshot) else then - 1
+    return bool(((now > 0) & (now > least)).any())
 
 
 def _changes(text: str, reading: Reading, snapshot: Snapshot) -> Iterator[Change]:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from app.corpus.text import HAN_RUN
 from app.domain.query import MAX_QUERY_TERMS
 from app.domain.reading import Reading
 from app.snapshot.snapshot import Snapshot
 
 
 def other_terms(reading: Reading, terms: tuple[str, ...], snapshot: Snapshot) -> tuple[str, ...]:
-    """Return the distinct terms of the synonyms read that are none of the query's own."""
+    """Return the distinct terms, none of the query's own, of the synonyms read.
+
+    A query of one Chinese character that is no term by itself is looked for in words that hold it.
+    """
     analyzers = snapshot.documents.schema.analyzers
     own, found = frozenset(terms), dict[str, None]()
     for other in (other for synonym in reading.synonyms for other in synonym.others):
         found |= dict.fromkeys(snapshot.analyzer.query_terms(other, analyzers))
+    if len(terms) == 1 and HAN_RUN.fullmatch(terms[0]) and len(terms[0]) == 1:
+        found |= dict.fromkeys(_around(terms[0], snapshot))
     return tuple(term for term in found if term not in own)[: MAX_QUERY_TERMS - len(terms)]
+
+
+def _around(character: str, snapshot: Snapshot) -> list[str]:
+    documents = snapshot.documents
+    if documents.terms.find(character) >= 0:
+        return []
+    return snapshot.around.find(character, documents)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from app.corpus.analyzer import Analyzer
+from app.corpus.around import Around
 from app.corpus.documents import Documents
 from app.corpus.encoder import AnyEncoder
 from app.corpus.lexicon import Lexicon
@@ -46,6 +47,7 @@ def open_snapshot(path: Path) -> Snapshot:
         analyzer=analyzer,
         reader=Reader(lexicon, Quantities.of(documents.schema)),
         spelling=Spelling.open(path / "spelling", lexicon),
+        around=Around.open(path / "spelling"),
         encoder=_open_encoder(path / "encoder", manifest["encoder"]),
         log_seq=manifest["log_seq"],
         manifest=manifest,

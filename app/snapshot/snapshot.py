@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.corpus.analyzer import Analyzer
+from app.corpus.around import Around
 from app.corpus.documents import Documents
 from app.corpus.encoder import AnyEncoder
 from app.corpus.reader import Reader
@@ -24,6 +25,7 @@ class Snapshot:
     analyzer: Analyzer  # the very object that indexed analyses the query
     reader: Reader  # what a query says in this catalogue's own names and numbers
     spelling: Spelling  # what somebody meant who typed a name by its sound or with a slip
+    around: Around  # the words that hold a character which is none by itself
     encoder: AnyEncoder | None
     log_seq: int  # the document log up to which it speaks
     manifest: Mapping[str, Any]

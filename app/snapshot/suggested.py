@@ -3,6 +3,7 @@
 suggest/
   …                 see corpus/completions; a text per query
   people.npy        (queries,) int32: who typed it, distinct, ever
+  clickers.npy      (queries,) int32: who of them clicked something after it
   popularity.npy    (queries,) float32: people a day, decayed with age; who clicked counts twice
   areas.npy         (areas,) int64 ascending: where people asked, and around it, see `area_of`
   totals.npy        (areas + 1,) float32: popularity of all that was asked in an area and the eight
@@ -30,12 +31,14 @@ _PULL = 5.0
 """Popularity expected of a query in a place, at which half of what is seen there counts."""
 
 MOST_HERE = 500  # queries of one area, and of one person
+_ARRAYS = ("people", "popularity", "areas", "totals", "local_popularity")
 
 
 @dataclass(frozen=True, slots=True)
 class SuggestedQueries:
     completions: Completions
     people: I32
+    clickers: I32
     popularity: F32
     areas: I64
     totals: F32
@@ -62,7 +65,7 @@ class SuggestedQueries:
         self.completions.save(path)
         self.local.save(path / "local")
         self.own.save(path / "own")
-        for name in ("people", "popularity", "areas", "totals", "local_popularity"):
+        for name in (*_ARRAYS, "clickers"):
             save_array(path / name, getattr(self, name))
 
     @classmethod
@@ -70,12 +73,14 @@ class SuggestedQueries:
         """Map what `save` wrote; None for tables that were built before there was any."""
         if not path.is_dir():
             return None
-        names = ("people", "popularity", "areas", "totals", "local_popularity")
-        arrays = {name: open_array(path / name) for name in names}
+        arrays = {name: open_array(path / name) for name in _ARRAYS}
+        has_clickers = (path / "clickers.npy").is_file()  # tables were built before there were any
+        clickers = open_array(path / "clickers") if has_clickers else arrays["people"] * 0
         return cls(
             completions=Completions.open(path),
             local=Ragged.open(path / "local"),
             own=Ragged.open(path / "own"),
+            clickers=clickers,
             **arrays,
         )
 

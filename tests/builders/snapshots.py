@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from app.snapshot.snapshot import Snapshot
 
 CONFIG = Path(__file__).parents[2] / "config" / "search.toml"
 NO_SYNONYMS = Synonyms()
+NOTHING_TYPED: Mapping[str, int] = MappingProxyType({})
 DEFAULT_FIELDS = Settings.load(CONFIG, environment={}).fields
 
 
@@ -53,6 +55,7 @@ def make_snapshot(
     dim: int = 8,
     snapshot_id: str = "20260101T000000Z-0000test",
     synonyms: Synonyms = NO_SYNONYMS,
+    typed: Mapping[str, int] = NOTHING_TYPED,
 ) -> Snapshot:
     """A sealed, verified snapshot with every enabled channel's part (or those named)."""
     settings = Settings.load(CONFIG, environment={})
@@ -66,7 +69,7 @@ def make_snapshot(
     vectors = np.asarray(encoder.encode_documents(documents), np.float32)
     save_array(path / "documents" / "vectors", vectors)
     documents = Documents.open(path / "documents", schema)
-    add_names(documents, path, synonyms)
+    add_names(documents, path, synonyms, typed)
     for name, channel in settings.channels.items():
         if channel.enabled if channels is None else name in channels:
             (path / name).mkdir()

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.corpus.pinyin import initials, keys
+from app.corpus.synonyms import Synonyms
 from app.corpus.text import normalise
 from app.query.correct import correct
 from app.query.understand import SearchRequest, understand
@@ -94,6 +95,44 @@ def test_the_answer_can_say_what_was_typed_and_it_can_be_switched_off(snapshot):
     assert (as_typed.text, as_typed.original) == ("huoguo", None)
 
 
+TYPED = {"luosifen": 4, "螺蛳粉": 40, "xlb": 9, "螺蛳粉 外卖": 12, "小笼包": 2, "zwaffle": 30,
+         "zwafle": 30, "旅游 团": 5, "货锅": 3, "restaraunt": 3, "huoguo": 3, "hg": 12}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def typed(tmp_path_factory):
+    """The same catalogue, where people typed what it does not know."""
+    path = tmp_path_factory.mktemp("typed") / "s"
+    return make_snapshot(ROWS, path, channels=(), typed={**TYPED, "火锅": 5, "restaurant": 9})
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("luosifen", "螺蛳粉"),  # by its sound, though no document has it
+        ("罗斯粉", "螺蛳粉"),
+        ("luo si fen waimai", "螺蛳粉 外卖"),
+        ("zwafflle", "zwaffle"),
+        ("huoguo", "火锅"),  # three type it so, five as it is
+        ("获锅", "火锅"),  # a name before what somebody else typed wrong
+        ("restaraunt", "restaurant"),
+    ],
+)
+def test_what_people_type_often_may_be_meant(typed, written, meant):
+    assert put_right(typed, written) == meant
+
+
+@pytest.mark.parametrize("text", ["hg", "螺蛳粉", "螺蛳粉外卖", "xlb", "zwaffle", "zwafle"])
+def test_what_people_type_more_often_than_what_would_replace_it_is_right(typed, text):
+    assert put_right(typed, text) is None
+
+
+def test_a_word_of_a_synonym_is_right_though_no_document_has_it(tmp_path):
+    synonyms = Synonyms.parse(["hotel, gardez hostel"], "synonyms")
+    snapshot = make_snapshot(ROWS, tmp_path / "s", channels=(), synonyms=synonyms)
+    assert put_right(snapshot, "gardez") is None  # nor is it taken for a garden
+
+
 def test_a_character_of_two_readings_is_typed_by_either():
     assert keys("重庆") == ["zhongqing", "chongqing"]
     assert initials("重庆") == ["zq", "cq"]
@@ -101,9 +140,15 @@ def test_a_character_of_two_readings_is_typed_by_either():
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.sampled_from(PIECES) | st.sampled_from("huoguo海底捞获锅 wifi-x😀1元\u200d")))
-def test_any_text_is_put_right_once_and_then_left_alone(snapshot, pieces):
-    text = "".join(pieces)[:80]
+@given(
+    st.booleans(),
+    st.lists(
+        st.sampled_from((*PIECES, *TYPED, "罗斯粉"))
+        | st.sampled_from("huoguo海底捞获锅 wifi-x😀1元\u200d")
+    ),
+)
+def test_any_text_is_put_right_once_and_then_left_alone(snapshot, typed, is_typed, pieces):
+    snapshot, text = typed if is_typed else snapshot, "".join(pieces)[:80]
     once = put_right(snapshot, text)
     if once is not None:
         assert normalise(once) == once

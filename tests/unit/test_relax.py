@@ -18,6 +18,8 @@ ROWS = [
     {"id": "1", "title": "海底捞火锅", "category": "火锅", "price": 120},
     {"id": "2", "title": "Garden hotel", "category": "hotel", "price": 300},
     {"id": "3", "title": "Sea hotel", "category": "hotel", "price": 400},
+    {"id": "4", "title": "长江大桥", "category": "景点"},
+    {"id": "5", "title": "桥 书店", "category": "书店"},
 ]
 SEARCHES = "/v1/search"
 
@@ -62,6 +64,16 @@ def test_the_answer_says_what_was_left_out(client):
     assert answer["query"]["relaxed"] == ["必须50元以下"]
     assert answer["results"][0]["id"] == "1"
     assert "empty_because" not in answer["query"]
+
+
+@pytest.mark.parametrize(
+    ("character", "found"),
+    [("锅", {"1"}), ("江", {"4"}), ("桥", {"5"}), ("鱼", set())],  # 桥 is a word by itself
+)
+def test_a_character_that_is_no_word_here_finds_the_words_that_hold_it(client, character, found):
+    answer = client.get(SEARCHES, params={"q": character, "channels": "lexical"}).json()
+    assert {r["id"] for r in answer["results"]} == found
+    assert ("empty_because" in answer["query"]) == (not found)
 
 
 @pytest.mark.parametrize(

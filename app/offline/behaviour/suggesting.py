@@ -37,6 +37,11 @@ class Typings:
         """Count who typed each text. (texts,)"""
         return distinct(self.text, self.person, len(self.texts)).astype(np.int32)
 
+    def clickers(self) -> I32:
+        """Count who clicked something after each text. (texts,)"""
+        text, person = self.text[self.clicked], self.person[self.clicked]
+        return distinct(text, person, len(self.texts)).astype(np.int32)
+
     def take(self, keep: Array) -> Typings:
         return Typings(
             self.text[keep], self.person[keep], self.day[keep], self.area[keep],
@@ -67,7 +72,7 @@ def suggested_queries(
     events = events.before(as_of_ms)
     people = identify(events)
     typed = typings_of(Asked.of(events, people))
-    counts = typed.people()
+    counts, clickers = typed.people(), typed.clickers()
     shared = np.flatnonzero(counts >= config.suggest_people)
     code_of = np.full(len(typed.texts), -1, np.int32)
     code_of[shared] = np.arange(shared.size)
@@ -83,6 +88,7 @@ def suggested_queries(
     return SuggestedQueries(
         completions=Completions.build(texts, texts, weights),
         people=counts[shared],
+        clickers=clickers[shared],
         popularity=popularity,
         areas=areas,
         totals=totals.astype(np.float32),
