@@ -107,6 +107,7 @@ def run(app: FastAPI, host: str, port: int, key: str | None, fd: int | None = No
 def _lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(service.measure_disk)
         service.describe()
         refreshing = asyncio.create_task(_keep_fresh(service))
         for work in service.background:
