@@ -7,14 +7,15 @@ import { Loading, Refused } from "./notices.js";
 import { html } from "./view.js";
 import { t } from "./words.js";
 
-const ASKED = 100;
+const MOST = 1000; // results of one search
 const SHOWN = 10;
 
 /** `answer`: of all channels together; its places stand beside each document. */
 export function ByChannel({ facts, body, answer, why }) {
   const asked = answer.channels.map((it) => it.name).filter((name) => facts.channels.includes(name));
   const finals = new Map(answer.results.map((it) => [it.id, it.rank]));
-  const { facets, highlights, sort, ...rest } = body;
+  const { facets, highlights, sort, ...wanted } = body;
+  const rest = { ...wanted, limit: Math.min(MOST, facts.deepest) }; // a model's best may be a channel's last
   const { answer: found, refusal } = useAnswer(JSON.stringify(rest), (signal) =>
     Promise.all(asked.map((name) => foundBy(name, rest, signal))));
   if (refusal) return html`<${Refused} refusal=${refusal} />`;
@@ -34,7 +35,7 @@ export function ByChannel({ facts, body, answer, why }) {
 
 /** Ask one channel alone, and bring what it found into its own order. */
 async function foundBy(name, body, signal) {
-  const answer = await search({ ...body, channels: [name], limit: ASKED }, signal).catch((refusal) => {
+  const answer = await search({ ...body, channels: [name] }, signal).catch((refusal) => {
     if (refusal.status === 503) return null; // this channel is down, the others may not be
     throw refusal;
   });
