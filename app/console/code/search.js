@@ -18,15 +18,15 @@ import { t } from "./words.js";
 const PAGE = 10;
 
 export function SearchView({ facts, asked, go, askKey, keyChanges }) {
-  const body = { ...bodyOf(asked), limit: PAGE, highlights: true, facets: fieldsOf(facts) };
+  const body = { ...bodyOf(asked), limit: PAGE, highlights: true, facets: facts.facets };
   const key = JSON.stringify(body);
   const state = useAnswer(key, (signal) => api.search(body, signal));
-  const [further, setFurther] = useState([]);
+  const [further, setFurther] = useState({ of: null, pages: [] }); // behind one answer alone
   const [opened, setOpened] = useState(null);
-  useEffect(() => setFurther([]), [state.answer]);
+  const more = further.of === state.answer ? further.pages : [];
   const change = (changes) => go("search", { ...asked, ...changes });
   const open = (id, result = null) => setOpened({ id, result });
-  const pages = state.answer ? [state.answer, ...further] : [];
+  const pages = state.answer ? [state.answer, ...more] : [];
   const results = pages.flatMap((page) => page.results);
   return html`
     <${Asking} facts=${facts} asked=${asked} change=${change} withSort />
@@ -43,8 +43,9 @@ export function SearchView({ facts, asked, go, askKey, keyChanges }) {
           ? html`<${ByChannel} ...${{ facts, body, answer: state.answer, why: open }} />`
           : html`<ol class="results">${results.map((result) => html`<${Result} key=${result.id}
               result=${result} why=${() => open(result.id, result)} />`)}</ol>
-            <${More} pages=${pages} shown=${results.length} deepest=${facts.deepest} body=${body}
-              add=${(page) => setFurther([...further, page])} />
+            <${More} key=${state.answer.request_id} pages=${pages} shown=${results.length}
+              deepest=${facts.deepest} body=${body} outdated=${state.waiting} askKey=${askKey}
+              add=${(page) => setFurther({ of: state.answer, pages: [...more, page] })} />
             <${WhyNot} ask=${open} />`}
       </section>
       <${Aside} kind="beside" title=${t("place")} at=${asked.place}>
@@ -97,20 +98,25 @@ function WhyNot({ ask }) {
     <button>${t("whyNot")}</button></form>`;
 }
 
-/** The next page by its offset, not by a cursor: a cursor's pages no longer know the channels. */
-function More({ pages, shown, deepest, body, add }) {
+/**
+ * The next page by its offset, not by a cursor: a cursor's pages no longer know the channels.
+ * It is called off with the answer that it belongs to. `outdated`: another answer is on its way.
+ */
+function More({ pages, shown, deepest, body, outdated, add, askKey }) {
   const [waiting, setWaiting] = useState(false);
   const [refusal, setRefusal] = useState(null);
+  const [leaving] = useState(() => new AbortController());
+  useEffect(() => () => leaving.abort(), []);
   const isWhole = pages.at(-1)?.results.length === PAGE;
   const onClick = async () => {
     setWaiting(true);
+    setRefusal(null);
     const { facets, ...rest } = body; // they were counted with the first page
-    await api.search({ ...rest, offset: shown }).then(add, setRefusal);
+    await api.search({ ...rest, offset: shown }, leaving.signal).then(add, setRefusal);
     setWaiting(false);
   };
-  if (refusal) return html`<${Refused} refusal=${refusal} />`;
   const hasMore = isWhole && shown < pages[0].total && shown + PAGE <= deepest;
-  return hasMore && html`<button class="more" disabled=${waiting} onClick=${onClick}>${t("more")}</button>`;
+  return html`${refusal && html`<${Refused} refusal=${refusal} askKey=${askKey} />`}
+    ${hasMore && html`<button class="more" disabled=${waiting || outdated} onClick=${onClick}>
+      ${t("more")}</button>`}`;
 }
-
-const fieldsOf = (facts) => [...facts.keywords, ...facts.numbers];

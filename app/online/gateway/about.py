@@ -11,6 +11,7 @@ import numpy as np
 from app.corpus.documents import Documents
 from app.corpus.schema import FieldType, Schema
 from app.online.service import Service
+from app.query.listing import MAX_FACETS
 
 MAX_DOTS = 600
 """Places drawn behind the results instead of a map: enough to see a city's shape."""
@@ -27,7 +28,7 @@ def about_body(service: Service, calls: Iterable[str]) -> dict[str, Any]:
         "needs_key": service.key is not None,
         "channels": [name for name, c in engine.settings.channels.items() if c.enabled],
         "deepest": engine.settings.merge.max_candidates,
-        "keywords": [], "numbers": [], "flags": [], "dots": [],
+        "keywords": [], "numbers": [], "flags": [], "facets": [], "dots": [],
     }  # fmt: skip
     if engine.serving is not None:
         documents = engine.serving.snapshot.documents
@@ -37,11 +38,14 @@ def about_body(service: Service, calls: Iterable[str]) -> dict[str, Any]:
 
 def _fields(schema: Schema) -> dict[str, Any]:
     """Name the fields that a search is narrowed by: those offered as facets, and numbers that
-    people have words for.
+    people have words for; and of these as many as one search may count.
     """
+    keywords = [f.name for f in schema.of_type(FieldType.KEYWORD) if f.facet]
+    numbers = [f.name for f in schema.of_type(FieldType.NUMBER) if f.facet or f.words]
     return {
-        "keywords": [f.name for f in schema.of_type(FieldType.KEYWORD) if f.facet],
-        "numbers": [f.name for f in schema.of_type(FieldType.NUMBER) if f.facet or f.words],
+        "keywords": keywords,
+        "numbers": numbers,
+        "facets": [*keywords, *numbers][:MAX_FACETS],
         "flags": [f.name for f in schema.of_type(FieldType.BOOL)],
     }
 
