@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
+from dataclasses import replace
 
 import httpx
+import orjson
 import pytest
+from prometheus_client import CollectorRegistry, Counter
 
 from app.corpus.trace_files import FOLDER, TraceFiles
+from app.domain.query import Deadline
+from app.online.gateway.tracing import EXPLAINED, SAMPLED, Tracing
+from app.query.understand import SearchRequest
 from app.snapshot.opening import open_snapshot
 from app.snapshot.store import ArtifactStore
 from tests.builders import city_rows
 from tests.builders.releases import WIDE, make_wide_release
-from tests.builders.servers import SNAPSHOT_ID, gateway, publish_snapshot
+from tests.builders.servers import SNAPSHOT_ID, gateway, make_engine, publish_snapshot
 
 RELEASE = "20260101T000001Z-wide"
 ASKED = {"query": "brand3 火锅 100元以下", "location": {"lat": 31.2, "lon": 121.4}, "limit": 5}
@@ -138,6 +145,26 @@ def test_a_trace_that_is_too_old_or_cut_short_is_no_trace(data, client):
     answer = client.get(f"/v1/trace/{request_id}")
     assert answer.status_code == 404
     assert "60 minutes" in answer.json()["limit"]
+
+
+def test_who_asks_for_a_trace_waits_no_longer_than_the_search_may(data, tmp_path):
+    engine = make_engine(data)
+    outcomes = Counter("outcomes", "", ["outcome"], registry=CollectorRegistry())
+    tracing = Tracing(TraceFiles(tmp_path / "traces", 9, 60.0), 1.0, outcomes)
+
+    async def kept(why: str) -> dict:
+        answer = await engine.search(SearchRequest("火锅", limit=5))
+        late = replace(answer, ctx=replace(answer.ctx, deadline=Deadline(0)))
+        await tracing.keep(late, why)
+        written = tracing.files.read(answer.ctx.request_id, time.time())
+        assert written is not None
+        return orjson.loads(written)["ranked"][0]
+
+    try:
+        assert "features" not in asyncio.run(kept(EXPLAINED))
+        assert asyncio.run(kept(SAMPLED))["features"]  # nobody waits
+    finally:
+        engine.close()
 
 
 def test_a_disk_that_takes_no_trace_costs_the_answer_nothing(tmp_path):

@@ -39,7 +39,7 @@ AT_ONCE = 4
 """Sampled traces that are made at the same time; more are let go."""
 
 PATIENCE_MS = 1_000.0
-"""For what each feature adds, where the answer did not say it."""
+"""For what each feature adds, where the answer did not say it; less where somebody waits."""
 
 EXPLAINED_RESULTS = 10
 PRUNE_EVERY_S = 30.0
@@ -79,7 +79,7 @@ class Tracing:
     async def keep(self, answer: Answer, why: str) -> Answer:
         """Keep a search's trace; `degraded` of what is returned says where that failed."""
         try:
-            await asyncio.to_thread(self._write, await _explained(answer), why)
+            await asyncio.to_thread(self._write, await _explained(answer, why), why)
         except Exception as error:
             log.warning("no trace of request %s: %r", answer.ctx.request_id, error)
             self.outcomes.labels(FAILED).inc()
@@ -101,14 +101,20 @@ class Tracing:
                 return
 
 
-async def _explained(answer: Answer) -> Answer:
-    """Add what each feature adds to the first results, where a model ranked them."""
+async def _explained(answer: Answer, why: str) -> Answer:
+    """Add what each feature adds to the first results, where a model ranked them.
+
+    Where somebody waits for the answer this takes no longer than the request still may.
+    """
     if answer.explanation is not None:
         return answer
-    ctx = replace(answer.ctx, deadline=Deadline.after_ms(PATIENCE_MS))
+    patience = Deadline.after_ms(PATIENCE_MS)
+    if why != SAMPLED:
+        patience = min(patience, answer.ctx.deadline, key=lambda one: one.at_ns)
+    ctx = replace(answer.ctx, deadline=patience)
     places = answer.result.picked[:EXPLAINED_RESULTS]
-    why, _ = await explain_places(ctx, answer.result, answer.ranker, places)
-    return replace(answer, explanation=why)
+    explanation, _ = await explain_places(ctx, answer.result, answer.ranker, places)
+    return replace(answer, explanation=explanation)
 
 
 def attach(service: Service) -> Tracing:
