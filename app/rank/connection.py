@@ -38,37 +38,49 @@ class Address:
     @classmethod
     def of(cls, url: str, setting: str) -> Address:
         """Read http://HOST:PORT. Raises InvalidInput naming the setting."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            port = parts.port  # ValueError beyond 65535
+        except ValueError as error:
+            raise InvalidInput(f"{setting} = {url!r}: {error}; write http://HOST:PORT") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
             raise InvalidInput(f"{setting} = {url!r}: write http://HOST:PORT")
         tls = ssl.create_default_context() if parts.scheme == "https" else None
-        port = parts.port or (443 if tls else 80)
-        return cls(parts.hostname, port, parts.path.rstrip("/"), tls)
+        return cls(parts.hostname, port or (443 if tls else 80), parts.path.rstrip("/"), tls)
+
+    def __str__(self) -> str:
+        """Write HOST:PORT as the Host header has it."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def connect(self, until_s: float) -> socket.socket:
         """Open a connection to one of the name's addresses, in random order: they share the load.
 
-        Raises the last one's error where none accepts.
+        Each has its share of the time that is left, so that one which is silent leaves time for
+        the others. Raises the last one's error where none accepts, TimeoutError at the end of
+        the time. The name is looked up for as long as the system allows.
         """
         found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         problem: OSError = ConnectionError(f"{self.host} has no address")
-        for family, kind, protocol, _, place in random.sample(found, len(found)):
-            opened = socket.socket(family, kind, protocol)
+        random.shuffle(found)
+        for tried, (family, kind, protocol, _, place) in enumerate(found):
+            share_s = _left_s(until_s) / (len(found) - tried)
             try:
-                return self._connected(opened, place, until_s)
-            except TimeoutError:
-                opened.close()
-                raise
+                opened = socket.socket(family, kind, protocol)
+                return self._connected(opened, place, time.monotonic() + share_s)
             except OSError as error:
-                opened.close()
                 problem = error
         raise problem
 
     def _connected(self, opened: socket.socket, place: Any, until_s: float) -> socket.socket:
-        opened.settimeout(_left_s(until_s))
-        opened.connect(place)
-        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return self.tls.wrap_socket(opened, server_hostname=self.host) if self.tls else opened
+        try:
+            opened.settimeout(_left_s(until_s))
+            opened.connect(place)
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            opened.settimeout(_left_s(until_s))
+            return self.tls.wrap_socket(opened, server_hostname=self.host) if self.tls else opened
+        except BaseException:
+            opened.close()
+            raise
 
 
 class Connections:
@@ -79,7 +91,7 @@ class Connections:
         self.address = address
         lines = [
             f"POST {address.prefix}{path} HTTP/1.1",
-            f"Host: {address.host}:{address.port}",
+            f"Host: {address}",
             *(f"{name}: {value}" for name, value in headers.items()),
             "Content-Length: ",
         ]

@@ -63,13 +63,14 @@ class RemoteRanker:
         self, ctx: SearchContext, candidates: CandidateSet, keep: Keep | None
     ) -> Ranking:
         """Do as `ranking` does, on a thread."""
-        return await self._on_a_thread(partial(self.ranking, ctx, candidates, keep))
+        return await self._on_a_thread(ctx, partial(self.ranking, ctx, candidates, keep))
 
     async def explain(
         self, ctx: SearchContext, candidates: CandidateSet, places: I64, against: int | None = None
     ) -> Explanation:
         """Say why the candidates at `places` have their scores. Raises as `ranking` does."""
-        return await self._on_a_thread(partial(self._explanation, ctx, candidates, places, against))
+        work = partial(self._explanation, ctx, candidates, places, against)
+        return await self._on_a_thread(ctx, work)
 
     def ranking(
         self, ctx: SearchContext, candidates: CandidateSet, keep: Keep | None = None
@@ -91,8 +92,11 @@ class RemoteRanker:
         """Close the connections; the next call opens new ones."""
         self._connections.close()
 
-    async def _on_a_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.threads, work)
+    async def _on_a_thread(self, ctx: SearchContext, work: Callable[[], T]) -> T:
+        """Wait no longer than the request may, however long the thread waits for its name."""
+        call = asyncio.get_running_loop().run_in_executor(self.threads, work)
+        async with asyncio.timeout(ctx.deadline.remaining_s()):
+            return await call
 
     def _explanation(
         self, ctx: SearchContext, candidates: CandidateSet, places: I64, against: int | None

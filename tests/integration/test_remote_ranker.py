@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -127,6 +129,22 @@ def test_a_slow_service_times_out_and_is_then_left_alone(asked):
     assert isinstance(errors[0], TimeoutError)
     assert isinstance(errors[-1], RankerUnavailable)
     assert len(calls) < 12
+
+
+def test_a_name_that_is_looked_up_for_ever_keeps_nobody_past_the_deadline(asked, monkeypatch):
+    ctx, candidates = asked
+    ends = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: ends.wait(60) and [])
+
+    async def hang():
+        remote = RemoteRanker("http://ranker:8001", 60_000)
+        hurried = replace(ctx, deadline=Deadline.after_ms(50))
+        with pytest.raises(TimeoutError):
+            await remote.rank(hurried, candidates)
+        assert not ends.is_set()
+        ends.set()
+
+    asyncio.run(hang())
 
 
 def test_impatient_requests_do_not_switch_ranking_off_for_the_others(asked):

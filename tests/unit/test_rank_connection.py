@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
@@ -155,17 +156,48 @@ def test_chunks_and_closing_after_the_answer_are_understood(calls):
         assert kept.post(b"ask", 5) == (200, b"three")
 
 
+def resolving(monkeypatch: pytest.MonkeyPatch, *places: tuple[str, int]) -> None:
+    """Let every name have these addresses."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", at) for at in places]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: list(found))
+
+
+def place_of(url: str) -> tuple[str, int]:
+    return "127.0.0.1", int(url.rpartition(":")[2])
+
+
 def test_every_address_of_a_name_is_tried(calls, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as unused:
         nobody = unused.getsockname()
     with listening(*[answering(b"one")] * 8) as (url, _):
-        there = ("127.0.0.1", int(url.rpartition(":")[2]))
-        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", at) for at in (nobody, there)]
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        resolving(monkeypatch, nobody, place_of(url))
         assert [calls(url).post(b"ask", 5) for _ in range(8)] == [(200, b"one")] * 8
 
 
-@pytest.mark.parametrize("url", ["", "ranker:8001", "ftp://ranker", "http://"])
+def test_an_address_that_is_silent_leaves_time_for_the_others(calls, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as filling:
+        for _ in range(3):  # until it takes no more
+            opened = filling.enter_context(socket.socket())
+            opened.setblocking(False)
+            opened.connect_ex(full.getsockname())
+        with listening(answering(b"one")) as (url, _):
+            resolving(monkeypatch, full.getsockname(), place_of(url))
+            monkeypatch.setattr(random, "shuffle", lambda _: None)  # the silent one first
+            assert calls(url).post(b"ask", 2) == (200, b"one")
+
+
+def test_an_address_of_numbers_is_named_in_brackets(calls, monkeypatch):
+    with listening(answering(b"one")) as (url, read):
+        resolving(monkeypatch, place_of(url))
+        assert calls("http://[::1]:8001").post(b"ask", 5) == (200, b"one")
+    assert b"\r\nHost: [::1]:8001\r\n" in read[0]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "ranker:8001", "ftp://ranker", "http://", "http://ranker:99999", "http://ranker:0",
+     "http://ranker:x", "http://[::1"],
+)  # fmt: skip
 def test_an_address_that_is_none_is_refused_by_its_setting(url):
     with pytest.raises(InvalidInput, match=r"rank\.url"):
         Address.of(url, "rank.url")
