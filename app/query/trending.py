@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from app.corpus.row_filter import allows
-from app.domain.arrays import I32, Bools
 from app.domain.errors import InvalidQuery
 from app.domain.filters import Filter
 from app.domain.query import GeoPoint
@@ -50,24 +49,28 @@ def rises(
 
     `without`: what no document may match.
     """
-    rows = snapshot.documents.ids.find_all(list(trending.documents))
-    is_right = _is_of(category, rows, snapshot)
-    is_listed = is_right.copy()
-    if without is not None:
-        is_listed[is_right] = ~allows(without, snapshot.documents, rows[is_right])
+    wanted = None if category is None else _code_of(category, snapshot)
     for area in _areas(origin):
-        queries = [
-            one for one in _risers(trending.queries, area)
-            if category is None or _is_about(trending, one.code, is_right)
-        ]  # fmt: skip
-        documents = [
-            Riser(one.code, int(rows[one.code]), one.people, one.expected, one.score)
-            for one in _risers(trending.chosen, area)
-            if is_listed[one.code]
-        ]
-        if queries or documents:
-            return Rises(queries[:limit], documents[:limit], area != EVERYWHERE)
+        found = _of_area(trending, snapshot, area, wanted, without)
+        if found.queries or found.documents:
+            return replace(found, queries=found.queries[:limit], documents=found.documents[:limit])
     return Rises([], [], False)
+
+
+def _of_area(
+    trending: Trending, snapshot: Snapshot, area: int, category: int | None, without: Filter | None
+) -> Rises:
+    """Return all that rises in one area. What is of others is not looked up: they are many."""
+    queries = list(_risers(trending.queries, area))
+    chosen = list(_risers(trending.chosen, area))
+    after = {} if category is None else {q.code: trending.after[q.code].tolist() for q in queries}
+    codes = sorted({one.code for one in chosen}.union(*after.values()))
+    rows = _rows(trending, codes, category, snapshot)
+    if category is not None:
+        queries = [q for q in queries if _is_about(after[q.code], rows)]
+    there = [replace(one, row=rows[one.code]) for one in chosen if one.code in rows]
+    documents = there if without is None else _but(without, there, snapshot)
+    return Rises(queries, documents, area != EVERYWHERE)
 
 
 def _areas(origin: GeoPoint | None) -> Iterator[int]:
@@ -85,21 +88,34 @@ def _risers(rising: Rising, area: int) -> Iterator[Riser]:
         )  # fmt: skip
 
 
-def _is_of(category: str | None, rows: I32, snapshot: Snapshot) -> Bools:
-    """Tell which documents are there, and of the category. (documents,)"""
-    is_there = rows >= 0
-    if category is None:
-        return np.asarray(is_there, np.bool_)
+def _code_of(category: str, snapshot: Snapshot) -> int:
     column = snapshot.documents.keywords.get(CATEGORY)
     code = column.names.find(category) if column is not None else -1
-    if column is None or code < 0:
+    if code < 0:
         raise InvalidQuery(
             CATEGORY, category, "a category of the catalogue", "leave it out for all"
         )
-    return np.array([row >= 0 and code in column.codes[row] for row in rows.tolist()], np.bool_)
+    return code
 
 
-def _is_about(trending: Trending, query: int, is_right: Bools) -> bool:
+def _rows(
+    trending: Trending, codes: Sequence[int], category: int | None, snapshot: Snapshot
+) -> dict[int, int]:
+    """Return the rows of those documents that are there, and of the category. By code."""
+    found = snapshot.documents.ids.find_all([trending.documents[code] for code in codes]).tolist()
+    rows = {code: row for code, row in zip(codes, found, strict=True) if row >= 0}
+    if category is None:
+        return rows
+    of = snapshot.documents.keywords[CATEGORY].codes
+    return {code: row for code, row in rows.items() if category in of[row]}
+
+
+def _is_about(chosen: Sequence[int], right: Container[int]) -> bool:
     """Tell whether most of what is chosen after a query is right."""
-    chosen = trending.after[query]
-    return chosen.size > 0 and float(is_right[chosen].mean()) > MAJORITY
+    return sum(code in right for code in chosen) > MAJORITY * len(chosen)
+
+
+def _but(without: Filter, there: list[Riser], snapshot: Snapshot) -> list[Riser]:
+    rows = np.array([one.row for one in there], np.int32)
+    is_out = allows(without, snapshot.documents, rows).tolist()
+    return [one for one, out in zip(there, is_out, strict=True) if not out]
