@@ -12,7 +12,10 @@ from app.offline.forgetting import sweep
 from app.offline.workplace import Workplace
 from app.snapshot.opening import open_tables
 from app.snapshot.tables import Tables
+from tests.builders import city_rows
+from tests.builders.encoders import serve_embeddings
 from tests.builders.people import ANN, SECRET, learn, make_place
+from tests.builders.reindexing import run, settings, write
 
 DAY_MS = 86_400_000
 
@@ -48,3 +51,25 @@ def test_a_forgotten_persons_queries_leave_tables_that_serve(place):
     assert set(after.suggested.completions.texts) == {"火锅"}
     assert SECRET not in list(after.trending.texts)
     assert len(after.suggested.own) == len(after.persons.histories.documents)
+
+
+def test_a_key_that_is_gone_costs_tables_one_person_and_not_all(tmp_path, monkeypatch):
+    monkeypatch.setenv("EMBEDDING_KEY", "s3cret")
+    own = (
+        "tables.suggest_people=1", "encoder.enabled=true",
+        "encoder.kind=app.corpus.http_encoder:HttpEncoder",
+        "encoder.options.key_variable=EMBEDDING_KEY",
+    )  # fmt: skip
+    with serve_embeddings() as endpoint:
+        own = (*own, f"encoder.options.url={endpoint.url}")
+        run(write(tmp_path / "catalog.jsonl", city_rows(20)), tmp_path, *own)
+    place = Workplace(settings(*own), tmp_path, tmp_path / "models")
+    tables_id = learn(place, [*asked("bob", "火锅", 60_000), *asked(ANN, SECRET, 60_000)])
+    documents = place.snapshot().documents
+    with place.door() as door:
+        assert door.forget([f"user:{ANN}"], now_ms())
+    monkeypatch.delenv("EMBEDDING_KEY")
+    assert sweep(place, now_ms()).tables == 1
+    assert place.stores.tables.current_id() == tables_id
+    left = open_tables(place.stores.tables.path(tables_id), documents).suggested
+    assert set(left.completions.texts) == {"火锅"}
