@@ -41,7 +41,7 @@ _JOINED = re.compile(
     rf"(?<!{LETTER})(?<![-'])({LETTER}+(?:[-\u2010]{LETTER}+)"
     rf"{{1,{MOST_PARTS - 1}}})(?![-']|{LETTER})"
 )
-_MIXED = re.compile(rf"(?<!{LETTER})(?<!')(?=[^\W\d_]+\d|\d+{LETTER}){LETTER}+(?!'|{LETTER})")
+_MIXED = re.compile(rf"(?<!{LETTER})(?<!')(?={LETTER}*\d){LETTER}+(?!'|{LETTER})")
 _PART = re.compile(r"\d+|[^\W\d_]+")
 ANY = re.compile(rf"\d|{LETTER}[-\u2010]{LETTER}")
 """What a text must hold to have any other form: most have not."""

@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.corpus.analyzer import MAX_TERM_CHARACTERS, Analyzer
+from app.corpus.forms import other_forms
 from app.corpus.text import normalise
 from app.domain.errors import CorruptArtifact, InvalidInput
 from app.domain.query import MAX_QUERY_TERMS
@@ -112,6 +113,12 @@ def test_a_word_is_found_by_its_other_forms(asked, written):
 )
 def test_other_forms_stand_before_their_parts_and_serial_numbers_have_none(text, terms):
     assert NAMELESS.terms(text) == terms
+
+
+@pytest.mark.parametrize("text", ["火" * 200_000 + "1", "火a" * 100_000])
+def test_a_run_of_any_length_is_read_through_once(text):
+    """It would take minutes, were every character looked at from every other."""
+    assert other_forms(text) == []
 
 
 @settings(deadline=None)
