@@ -15,7 +15,7 @@ import numpy as np
 from app.corpus.text import HAN_RUN
 from app.domain.arrays import F64, I64, Bools, Rows
 from app.domain.candidates import CandidateSet
-from app.snapshot.asked import holds, keeps
+from app.snapshot.asked import holds, keeps, named_place
 from app.snapshot.context import SearchContext
 from app.snapshot.tables import memory_key
 
@@ -164,4 +164,4 @@ def _remembered(ctx: SearchContext) -> Rows:
 
 def _is_place_named(ctx: SearchContext) -> bool:
     """Tell whether distances are from a place that the text names."""
-    return ctx.query.reading.near_row is not None
+    return named_place(ctx.snapshot.documents, ctx.query.reading) is not None

@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.corpus.documents import Documents
 from app.corpus.encoding import query_vector
 from app.domain.errors import InvalidQuery
 from app.domain.filters import MAX_RADIUS_KM, AllOf, Filter, Within
 from app.domain.query import MAX_QUERY_CHARACTERS, GeoPoint, Query
-from app.domain.reading import Reading
 from app.query.correct import correct
 from app.query.filters import parse_filters
 from app.query.listing import parse_facets, parse_group, parse_highlights, parse_sort
 from app.query.widen import other_terms
+from app.snapshot.asked import named_place
 from app.snapshot.snapshot import Snapshot
 
 MAX_LIMIT = 1_000
@@ -75,7 +74,8 @@ def understand(
     corrected = correct(text, reading, snapshot) if request.correct and text else None
     if corrected is not None:
         text, original, reading = corrected, text, snapshot.reader.read(corrected)
-    origin = _near(reading, snapshot.documents) or request.origin
+    # a place that the text names wins over the asker's own
+    origin = named_place(snapshot.documents, reading) or request.origin
     terms = snapshot.analyzer.query_terms(reading.rest, schema.analyzers)
     also = other_terms(reading, terms, snapshot)
     known = (*terms, *also) if terms else ()
@@ -186,14 +186,6 @@ def _check_asked(request: SearchRequest) -> None:
 def _between(field: str, value: float, low: float, high: float, unit: str) -> None:
     if not (math.isfinite(value) and low <= value <= high):
         raise InvalidQuery(field, value, f"between {low:g} and {high:g}", f"use {unit}")
-
-
-def _near(reading: Reading, documents: Documents) -> GeoPoint | None:
-    """Return where the document lies that the text names a place by: it wins over the asker's."""
-    if reading.near_row is None or not documents.has_places:
-        return None
-    lat, lon = (float(documents.numbers[name][reading.near_row]) for name in ("lat", "lon"))
-    return GeoPoint(lat, lon) if math.isfinite(lat) and math.isfinite(lon) else None
 
 
 def _within(request: SearchRequest) -> Filter | None:

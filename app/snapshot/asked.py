@@ -1,6 +1,11 @@
-"""Which rows have what a query asks for by name or number. Recall and features ask alike."""
+"""Which rows have what a query asks for by name or number, and where the place lies that it names.
+
+Understanding, recall and features ask alike.
+"""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numba import njit
@@ -8,7 +13,8 @@ from numba import njit
 from app.corpus.documents import Documents
 from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
 from app.domain.filters import Range
-from app.domain.reading import Mention
+from app.domain.query import GeoPoint
+from app.domain.reading import Mention, Reading
 
 
 def holds(documents: Documents, mention: Mention, rows: Rows) -> Bools:
@@ -26,6 +32,14 @@ def _mark(offsets: I64, values: I32, rows: Rows, code: int, out: Bools) -> None:
         for at in range(offsets[rows[i]], offsets[rows[i] + 1]):
             if values[at] == code:
                 out[i] = True
+
+
+def named_place(documents: Documents, reading: Reading) -> GeoPoint | None:
+    """Return where the document lies that the query names a place by; None where nobody knows."""
+    if reading.near_row is None or not documents.has_places:
+        return None
+    lat, lon = (float(documents.numbers[name][reading.near_row]) for name in ("lat", "lon"))
+    return GeoPoint(lat, lon) if math.isfinite(lat) and math.isfinite(lon) else None
 
 
 def keeps(values: F64, bounds: Range) -> Bools:

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.corpus.geometry import haversine_km
 from app.domain.candidates import CandidateSet
 from app.domain.filters import Range
 from app.features.inputs import gather
-from app.recall.channels.structured import BOUND_RARITY, TIE, StructuredChannel
+from app.recall.channels.structured import BOUND_RARITY, NEAR_KM, TIE, StructuredChannel
 from app.recall.popularity import popularity
 from tests.builders import city_rows, make_context, make_snapshot
 from tests.unit.test_reader import ROWS as NAMED
@@ -67,6 +68,50 @@ def test_it_finds_the_documents_that_have_most_of_what_is_asked(snapshot, text, 
         assert {r: scores[r] for r in hits.rows.tolist()} == pytest.approx(
             dict(zip(hits.rows.tolist(), hits.scores.tolist(), strict=True)), rel=1e-5
         )
+
+
+def found(snapshot, text, **where):
+    """Whether the channel is asked at all, and the ids and scores that it brings."""
+    ctx = make_context(snapshot, text, **where)
+    channel = StructuredChannel.open(snapshot, ctx.tables, snapshot.path, {})
+    hits = channel.recall(ctx, 1_000)
+    ids = [snapshot.documents.ids.strings[row] for row in hits.rows]
+    return channel.accepts(ctx), dict(zip(ids, hits.scores.tolist(), strict=True))
+
+
+def test_a_place_alone_brings_what_lies_nearest(tmp_path):
+    lats = np.linspace(39.80, 40.01, 200).tolist()
+    rows = [
+        {"id": f"d{i}", "title": f"d{i}", "lat": lat, "lon": 116.4} for i, lat in enumerate(lats)
+    ]
+    snapshot = make_snapshot([*rows, *NAMED], tmp_path / "s", channels=())
+    is_asked, scores = found(snapshot, "天安门附近")
+    numbers, ids = snapshot.documents.numbers, snapshot.documents.ids.strings
+    km = haversine_km(39.905, 116.397, numbers["lat"], numbers["lon"])
+    near = {ids[row]: 1 - km[row] / NEAR_KM for row in np.flatnonzero(km < NEAR_KM)}
+    assert is_asked
+    assert len(near) > 50
+    assert scores == pytest.approx(near, rel=1e-5, abs=2 * float(TIE))
+    assert next(iter(scores)) == "4"  # the place itself
+
+
+def test_a_place_that_nobody_knows_bounds_nothing(tmp_path):
+    """Without coordinates of what is named, nearness to the asker is no nearness to it."""
+    nowhere = {"id": "5", "title": "三里屯", "category": "景点"}
+    snapshot = make_snapshot([*NAMED, nowhere], tmp_path / "s", channels=())
+    here = {"origin": (39.905, 116.397)}
+    assert found(snapshot, "三里屯附近", **here) == (False, {})
+    assert found(snapshot, "三里屯附近的火锅", **here) == found(snapshot, "火锅", **here)
+
+
+def test_a_catalogue_without_places_is_asked_for_the_rest(tmp_path):
+    fields = {"location": {"type": "keyword"}}
+    rows = [{k: row[k] for k in ("id", "title", "category")} for row in NAMED]
+    snapshot = make_snapshot(rows, tmp_path / "s", fields, channels=())
+    assert not snapshot.documents.has_places
+    here = {"origin": (39.905, 116.397)}
+    assert found(snapshot, "天安门附近", **here) == (False, {})
+    assert set(found(snapshot, "天安门附近的火锅", **here)[1]) == {"1"}
 
 
 def test_an_address_that_speaks_of_a_brand_does_not_have_it(snapshot):

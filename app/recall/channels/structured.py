@@ -19,7 +19,7 @@ from typing import Self
 import numpy as np
 
 from app.corpus.documents import Documents
-from app.corpus.geometry import haversine_km
+from app.corpus.geometry import haversine_km, within_km
 from app.domain.arrays import F32, F64, Rows
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
@@ -31,7 +31,7 @@ from app.recall.newer import NO_ROWS, Steady, add_newer, allowed_rows, loose_row
 from app.recall.options import read_options
 from app.recall.popularity import Popularity
 from app.recall.posting_sums import TIE, add_up, best_of
-from app.snapshot.asked import holds, keeps
+from app.snapshot.asked import holds, keeps, named_place
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
@@ -84,11 +84,10 @@ class StructuredChannel:
         return replace(self, documents=view.documents, steady=steady, loose=(view, rows, liked))
 
     def accepts(self, ctx: SearchContext) -> bool:
-        return ctx.query.reading.parts > 0
+        return ctx.query.reading.parts > 0 or _near(ctx) is not None
 
     def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
-        reading = ctx.query.reading
-        near = ctx.query.origin if reading.near_row is not None else None
+        reading, near = ctx.query.reading, _near(ctx)
         worths = self._worths(reading, near)
         if not worths.size:
             return ChannelHits.nothing(NAME)
@@ -163,8 +162,10 @@ class StructuredChannel:
     def _nearness(self, near: GeoPoint, rows: Rows) -> F32:
         """Return 1 at the place, falling to 0 at NEAR_KM and where there is none. (m,)"""
         lats, lons = (self.documents.numbers[name][rows] for name in ("lat", "lon"))
-        km = haversine_km(near.lat, near.lon, lats, lons)
-        shares: F32 = np.nan_to_num(np.clip(1 - km / NEAR_KM, 0, 1)).astype(np.float32)
+        close = np.flatnonzero(within_km(near.lat, near.lon, NEAR_KM, lats, lons))
+        km = haversine_km(near.lat, near.lon, lats[close], lons[close])
+        shares = np.zeros(rows.size, np.float32)
+        shares[close] = 1 - km / NEAR_KM
         return shares
 
     def _newer(
@@ -186,3 +187,8 @@ class StructuredChannel:
             met += np.float32(worths[-1]) * self._nearness(near, rows)
         own = liked if mask is None else liked[mask.allowed[loose]]
         return rows[met > 0], (met + TIE * own)[met > 0]
+
+
+def _near(ctx: SearchContext) -> GeoPoint | None:
+    """Return the place that the query names; one that it does not name bounds nothing."""
+    return named_place(ctx.snapshot.documents, ctx.query.reading)
