@@ -15,11 +15,12 @@ def explain_fused(
 ) -> Explanation | None:
     """Explain the candidates at `places` by their channels, which stand in as features.
 
-    None where the merger's scores are no sums. A row that no channel returned has 0 of each.
+    None where the merger's scores are no sums, and of a sorted list, which has no scores. A row
+    that no channel returned has 0 of each.
     """
-    if not isinstance(merger, SummingMerger) or not result.hits or not places.size:
-        return None
     candidates = result.candidates
+    if not isinstance(merger, SummingMerger) or not candidates.channels or not places.size:
+        return None
     rows, parts = merger.parts(result.hits)
     added = _of_rows(rows, parts, candidates.rows[places])
     apart = np.empty((0, 0))
@@ -33,6 +34,8 @@ def explain_fused(
 
 def _of_rows(rows: Rows, parts: F64, wanted: Rows) -> F64:
     """Pick the parts of some rows. rows: (n,) ascending; (n, c), (m,) → (m, c)"""
+    if not rows.size:  # browsing: no channel returned anything
+        return np.zeros((wanted.size, parts.shape[1]))
     at = np.minimum(np.searchsorted(rows, wanted), rows.size - 1)
     picked: F64 = np.where((rows[at] == wanted)[:, None], parts[at], 0.0)
     return picked

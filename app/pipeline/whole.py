@@ -10,7 +10,7 @@ import numpy as np
 from app.domain.arrays import F32, Rows
 from app.merge.merger import Merger
 from app.pipeline.rules import Rules
-from app.pipeline.search import SearchResult
+from app.pipeline.search import Search, SearchResult
 from app.pipeline.serving import Framed
 from app.recall.channel import Recalls
 from app.recall.fanout import Fanout
@@ -46,13 +46,24 @@ class Whole:
 
 
 async def run_whole(framed: Framed, only: Collection[str] | None) -> Whole:
-    """Answer the search. Raises as `Search.run` does."""
-    query, search = framed.ctx.query, framed.serving.search
-    ctx = replace(framed.ctx, query=replace(query, offset=0, facets=(), highlights=()))
+    """Answer the search without exploration, which draws by request: this is another one.
+
+    Raises as `Search.run` does.
+    """
+    query, search = framed.ctx.query, _unexplored(framed.serving.search)
+    end = query.offset + query.limit
+    limit = end if query.sort else query.limit  # a sorted list ends some way behind its page
+    asked = replace(query, offset=0, limit=limit, facets=(), highlights=())
+    ctx = replace(framed.ctx, query=asked)
     result = await search.run(ctx, framed.by.ranker, only)
     return Whole(
         ctx, search.fanout, search.merger, result,
         np.concatenate([result.rows, result.behind]),
         np.concatenate([result.scores, result.behind_scores]),
-        search.selection.rules, query.offset + query.limit,
+        search.selection.rules, end,
     )  # fmt: skip
+
+
+def _unexplored(search: Search) -> Search:
+    selection = replace(search.selection, exploration=None)
+    return Search(search.fanout, search.merger, search.max_candidates, selection)

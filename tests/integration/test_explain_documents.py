@@ -146,6 +146,38 @@ def test_in_a_sorted_list_it_is_the_words_or_the_page_that_leave_a_document_out(
     assert explain(client, id=unmatched, sort="price")["stage"] == "not_recalled"
 
 
+@pytest.mark.parametrize("offset", [0, 40])
+def test_on_a_sorted_page_however_deep_a_document_is_found_at_its_rank(data, offset):
+    page = {**ASKED, "sort": "price", "limit": 5, "offset": offset}
+    with gateway(data, "merge.max_candidates=20") as client:
+        results = client.post("/v1/search", json=page).json()["results"]
+        told = explain(client, id=results[1]["id"], compare=results[0]["id"], **page)
+    assert (told["found"], told["rank"]) == (True, offset + 2)
+    assert (told["compare"]["found"], told["compare"]["rank"]) == (True, offset + 1)
+    assert (told["score"], told["features"], told["difference"]) == (None, [], [])
+
+
+def test_browsing_without_a_model_what_no_channel_brought_is_found_too(tmp_path):
+    publish_snapshot(city_rows(20), tmp_path)
+    browsed = {"query": "", "filters": {"price": {"gt": 0}}}
+    with gateway(tmp_path, "channels.popular.enabled=false") as client:
+        found = client.post("/v1/search", json=browsed).json()["results"]
+        assert not any(result["channels"] for result in found)
+        asked = {**browsed, "id": found[3]["id"], "compare": found[1]["id"]}
+        response = client.post("/v1/explain", json=asked)
+    told = response.json()
+    assert response.status_code == 200, response.text
+    assert (told["found"], told["rank"], told["score_difference"]) == (True, 4, 0)
+    assert not any(feature["contribution"] for feature in told["features"])
+
+
+def test_what_exploration_shows_now_and_then_is_explained_where_it_was_ranked(data, listed):
+    always = ("select.exploration.share=1.0", "select.exploration.max_impressions=1e9")
+    with gateway(data, *always) as client:
+        told = [explain(client, id=listed[i]["id"]) for i in (1, 30)]
+    assert [(t["found"], t["rank"]) for t in told] == [(True, 2), (False, 31)]
+
+
 def test_a_document_that_is_not_there_is_told_from_one_that_was_deleted(tmp_path):
     publish_snapshot(city_rows(20), tmp_path)
     with gateway(tmp_path) as client:
