@@ -146,9 +146,9 @@ class Engine:
         """Do of a search all that comes before its stages. Raises as `search` does."""
         serving = self.acquire()
         self._check_channels(request)
-        query, unencoded = await self._encoding.understood(request, serving.snapshot, now_ms)
-        timeout_ms = min(request.timeout_ms or 6e4, self.settings.service.timeout_ms)
-        deadline = Deadline.after_ms(timeout_ms)
+        timeout_ms = min(self.settings.service.timeout_ms, request.timeout_ms or 6e4)  # never NaN
+        deadline, snapshot = Deadline.after_ms(timeout_ms), serving.snapshot
+        query, unencoded = await self._encoding.understood(request, snapshot, now_ms, deadline)
         request_id = secrets.token_hex(8)
         by = await self._chosen(serving, request, request_id, deadline) if rank else Chosen()
         person, lacking = await who_asks(

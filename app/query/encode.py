@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from app.corpus.encoder import TextEncoder
 from app.domain.errors import EncoderUnavailable
-from app.domain.query import Query
+from app.domain.query import Deadline, Query
 from app.query.understand import SearchRequest, understand
 from app.snapshot.snapshot import Snapshot
 
@@ -31,25 +31,31 @@ class QueryEncoding:
         self._threads = ThreadPoolExecutor(THREADS, "encode")
 
     async def understood(
-        self, request: SearchRequest, snapshot: Snapshot, now_ms: int
+        self, request: SearchRequest, snapshot: Snapshot, now_ms: int, deadline: Deadline
     ) -> tuple[Query, tuple[str, ...]]:
-        """Return the query with its vector, and what is missing of it. Raises as `understand`."""
+        """Return the query with its vector, and what is missing of it. Raises as `understand`.
+
+        A vector is waited for as long as its encoder says, and for half of what is left at most.
+        """
         encoder = snapshot.encoder
         if not isinstance(encoder, TextEncoder):
             return understand(request, snapshot, now_ms, self._max_candidates), ()
         query = understand(request, snapshot, now_ms, self._max_candidates, encodes=False)
-        return await self._add_vector(query, encoder) if query.terms else (query, ())
+        if not query.terms:
+            return query, ()
+        patience_ms = min(encoder.patience_ms, deadline.remaining_s() * 1e3 / 2)
+        return await self._add_vector(query, encoder, patience_ms)
 
     async def _add_vector(
-        self, query: Query, encoder: TextEncoder
+        self, query: Query, encoder: TextEncoder, patience_ms: float
     ) -> tuple[Query, tuple[str, ...]]:
         call = asyncio.get_running_loop().run_in_executor(
             self._threads, encoder.encode_query, query.reading.rest
         )
         try:
-            vector = await asyncio.wait_for(call, encoder.patience_ms / 1e3)
+            vector = await asyncio.wait_for(call, patience_ms / 1e3)
         except TimeoutError:
-            log.warning("the encoder gave no vector within %g ms", encoder.patience_ms)
+            log.warning("the encoder gave no vector within %g ms", patience_ms)
             return query, (UNAVAILABLE,)
         except EncoderUnavailable as error:
             log.warning("%s; searching without a vector", error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 
 import numpy as np
@@ -93,6 +94,19 @@ def test_without_the_endpoint_a_search_goes_on_without_vectors_and_says_so(engin
     (hung,) = ask(engine, "tea")
     assert hung.result.degraded == ("encoder:unavailable",)
     assert hung.result.ids == ("tea",)
+
+
+def test_a_hanging_encoder_has_half_of_the_time_and_the_channels_what_is_left(
+    engine, endpoint, caplog
+):
+    endpoint.hold = threading.Event()
+    asked = SearchRequest("roast galaxy", correct=False, timeout_ms=300)
+    framed = asyncio.run(engine.frame(asked, 0, rank=False))
+    assert framed.ctx.missing == ("encoder:unavailable",)
+    assert framed.ctx.deadline.remaining_s() < 0.16
+    waited_ms = re.search(r"no vector within ([\d.]+) ms", caplog.text)
+    assert waited_ms is not None  # its patience of 400 ms would be told by the encoder itself
+    assert float(waited_ms[1]) <= 150
 
 
 def test_a_next_page_needs_no_encoder(engine, endpoint):
