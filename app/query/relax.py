@@ -54,12 +54,13 @@ def _without_a_word(query: Query, snapshot: Snapshot) -> Less | None:
 def why_empty(ctx: SearchContext) -> str:
     """Name what keeps a search from matching anything: a code of docs/api.md."""
     query, documents = ctx.query, ctx.snapshot.documents
-    if not documents.live_count:
-        return "no_documents"
-    if ctx.mask is not None and not ctx.mask.count:
+    nothing_allowed = ctx.mask is not None and not ctx.mask.count
+    if not documents.live_count or (nothing_allowed and query.filters is None):
+        return "no_documents"  # or rules remove them all
+    if nothing_allowed:
         is_bounded = any(q.is_hard for q in query.reading.quantities)
         return "bounds_allow_nothing" if is_bounded else "filters_allow_nothing"
     words = (*query.terms, *query.also)
     if not (documents.terms.find_all(words) >= 0).any():
         return "words_unknown"
-    return "words_not_among_allowed" if ctx.mask is not None else "words_not_together"
+    return "words_not_together" if query.filters is None else "words_not_among_allowed"
