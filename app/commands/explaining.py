@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
@@ -14,8 +15,9 @@ from app.bootstrap import Engine
 from app.commands import options as o
 from app.commands.asking import EXPLAINED, read_filters, serving_engine
 from app.domain.user import user_alias
+from app.pipeline.relaxed import explain_or_relax
 from app.pipeline.verdicts import laid_out
-from app.pipeline.whynot import explain_documents, history_of
+from app.pipeline.whynot import history_of
 from app.query.understand import SearchRequest, place
 
 
@@ -55,8 +57,9 @@ def explain_command(
 async def _explained(engine: Engine, request: SearchRequest, ids: tuple[str, ...]) -> bytes:
     started = time.perf_counter()
     try:
-        framed = await engine.frame(request, int(time.time() * 1e3))
-        told = await explain_documents(framed, None, ids, history_of(engine.document_log))
+        frame = partial(engine.frame, now_ms=int(time.time() * 1e3))
+        history = history_of(engine.document_log)
+        _, told = await explain_or_relax(frame, request, ids, history)
     finally:
         await engine.disconnect()
     body = laid_out(told, (time.perf_counter() - started) * 1e3)
@@ -64,7 +67,9 @@ async def _explained(engine: Engine, request: SearchRequest, ids: tuple[str, ...
 
 
 def _lines(told: Mapping[str, Any]) -> list[str]:
-    lines = _of_document(told)
+    left_out = told["query"].get("relaxed", ())
+    lines = [f"nothing matches all of it; left out: {what}" for what in left_out]
+    lines += _of_document(told)
     if "compare" in told:
         lines += _of_document(told["compare"])
         lines += _of_difference(told)

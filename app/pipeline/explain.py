@@ -11,6 +11,7 @@ import numpy as np
 
 from app.domain.arrays import I64
 from app.domain.errors import ServerError
+from app.domain.query import Query
 from app.pipeline.search import SearchResult
 from app.rank.explanation import MAX_EXPLAINED, ExplainingRanker, Explanation
 from app.rank.ranker import Ranker
@@ -49,6 +50,16 @@ async def explain_places(
     except (TimeoutError, ServerError) as error:
         log.warning("%s; nothing is explained: request %s", error, ctx.request_id)
         return None, (f"explain:{'timed_out' if isinstance(error, TimeoutError) else 'failed'}",)
+
+
+def searched(query: Query) -> dict[str, Any]:
+    """Lay out what was searched for: as asked, put right, or with less than was asked."""
+    said: dict[str, Any] = {"text": query.text}
+    if query.original is not None:
+        said |= {"corrected": query.text, "original": query.original}
+    if query.relaxed:
+        said["relaxed"] = query.relaxed
+    return said
 
 
 def told(explanation: Explanation, i: int) -> dict[str, Any]:

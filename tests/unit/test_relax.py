@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Iterator
 
 import httpx
@@ -9,10 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.domain.errors import NothingServes
+from app.pipeline.relaxed import answer_or_relax
+from app.pipeline.serving import Answer
 from app.query.relax import relax
 from app.query.understand import SearchRequest, understand
-from tests.builders import make_snapshot
-from tests.builders.servers import gateway, publish_snapshot
+from tests.builders import NOW_MS, make_snapshot
+from tests.builders.servers import gateway, make_engine, publish_snapshot
 
 ROWS = [
     {"id": "1", "title": "海底捞火锅", "category": "火锅", "price": 120},
@@ -64,6 +69,46 @@ def test_the_answer_says_what_was_left_out(client):
     assert answer["query"]["relaxed"] == ["必须50元以下"]
     assert answer["results"][0]["id"] == "1"
     assert "empty_because" not in answer["query"]
+
+
+def test_what_the_relaxed_search_shows_is_explained_as_found(client):
+    text = "必须50元以下的火锅"
+    answer = client.get(SEARCHES, params={"q": text}).json()
+    for first in answer["results"]:
+        told = client.post("/v1/explain", json={"query": text, "id": first["id"]}).json()
+        assert (told["found"], told["rank"]) == (True, first["rank"])
+        assert told["query"] == answer["query"]
+
+
+@pytest.mark.parametrize("error", [NothingServes("every channel is down"), TimeoutError()])
+def test_the_empty_answer_stands_where_there_is_no_second_one(tmp_path, error):
+    publish_snapshot(ROWS, tmp_path)
+    engine = make_engine(tmp_path)
+
+    async def ask(request: SearchRequest) -> Answer:
+        if not request.correct:
+            raise error
+        framed = await engine.frame(request, NOW_MS)
+        found = await framed.serving.search.run(framed.ctx, None)
+        return Answer(framed.ctx, found, {}, 0.0)
+
+    try:
+        asked = SearchRequest("必须50元以下的火锅")
+        answer = asyncio.run(answer_or_relax(ask, asked, 60_000.0))
+    finally:
+        engine.close()
+    assert (answer.result.total, answer.ctx.query.relaxed) == (0, ())
+
+
+@pytest.mark.parametrize(
+    ("removed", "why"), [("hotel", "words_not_together"), (["hotel", "火锅"], "no_documents")]
+)
+def test_what_rules_remove_is_not_put_down_to_filters(tmp_path, removed, why):
+    publish_snapshot(ROWS, tmp_path)
+    rule = {"name": "gone", "action": "remove", "documents": {"category": removed}}
+    with gateway(tmp_path, f"rules={json.dumps([rule])}") as client:
+        query = client.get(SEARCHES, params={"q": "garden"}).json()["query"]
+    assert query["empty_because"] == why
 
 
 @pytest.mark.parametrize(

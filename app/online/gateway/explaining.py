@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -16,9 +17,10 @@ from app.online.json_body import JSON, to_json
 from app.online.limits import read_body
 from app.online.service import service_of
 from app.online.telemetry import note
+from app.pipeline.relaxed import explain_or_relax
 from app.pipeline.serving import Answer, Framed
 from app.pipeline.verdicts import laid_out
-from app.pipeline.whynot import Verdicts, explain_documents, history_of
+from app.pipeline.whynot import Verdicts, history_of
 
 router = APIRouter(default_response_class=Response)
 
@@ -33,9 +35,10 @@ async def explain(request: Request) -> Response:
     with service.admission.enter():
         asked, missing = await service.door.searcher(asked, is_logged=False)
         started = time.perf_counter()
-        framed = await service.engine.frame(asked, int(time.time() * 1e3), missing=missing)
-        history = history_of(service.engine.document_log)
-        told = await explain_documents(framed, asked.channels, ids, history)
+        engine = service.engine
+        frame = partial(engine.frame, now_ms=int(time.time() * 1e3), missing=missing)
+        history = history_of(engine.document_log)
+        framed, told = await explain_or_relax(frame, asked, ids, history)
         body = laid_out(told, (time.perf_counter() - started) * 1e3)
         traced = await tracing.keep(_answer(framed, told, body["took_ms"]), EXPLAINED)
         body["degraded"] = traced.result.degraded
