@@ -144,8 +144,13 @@ class Rules:
         worth, is_buried, touched = _weighed(active, ctx, rows, before)
         after = order[np.lexsort((np.arange(order.size), -worth[order], is_buried[order]))]
         risen = _places(order) - _places(after)
-        is_moved = np.where((worth > before) & ~is_buried, risen > 0, risen < 0)
-        moved = {place: name for place, name in touched.items() if is_moved[place]}
+        is_lifted = (worth > before) & (risen > 0) & ~is_buried
+        is_sunk = ((worth < before) | is_buried) & (risen < 0)
+        moved = {
+            place: name
+            for (place, lifts), name in touched.items()
+            if (is_lifted if lifts else is_sunk)[place]
+        }
         pins, pinned_by = _pinned(active, ctx, rows)
         first = np.array(list(pins), np.int64)
         rest = after[~np.isin(after, first)]
@@ -198,10 +203,13 @@ def _is_within(circle: Within, query: Query) -> bool:
 
 def _weighed(
     active: Sequence[Rule], ctx: SearchContext, rows: Rows, worth: F64
-) -> tuple[F64, Bools, dict[int, str]]:
-    """Return worths after all boosts, who is buried, and place → first rule that speaks of it."""
+) -> tuple[F64, Bools, dict[tuple[int, bool], str]]:
+    """Return worths after all boosts, who is buried, and who says so.
+
+    The last: place and whether it is lifted → the first rule that lifts it, or sinks it.
+    """
     worth, is_buried = worth.copy(), np.zeros(rows.size, np.bool_)
-    touched: dict[int, str] = {}
+    touched: dict[tuple[int, bool], str] = {}
     for rule in active:
         if rule.action not in (Action.BOOST, Action.BURY):
             continue
@@ -211,7 +219,7 @@ def _weighed(
         else:
             is_buried[places] = True
         for place in places.tolist():
-            touched.setdefault(place, rule.name)
+            touched.setdefault((place, rule.factor > 1), rule.name)  # a burial has no factor
     return worth, is_buried, touched
 
 

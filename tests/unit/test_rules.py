@@ -86,7 +86,24 @@ def test_boosts_of_one_document_multiply_and_it_was_moved_where_they_put_it(snap
     )
     order, moved = ruled(snapshot, up, down)
     assert order.index(0) == 19
-    assert moved == {0: "up"}
+    assert moved == {0: "down"}  # not "up", which comes first and moved it the other way
+
+
+@pytest.mark.parametrize("lift_first", [True, False])
+def test_who_is_boosted_and_buried_was_moved_by_the_burial(snapshot, lift_first):
+    both = rule("boost", {"id": "d3"}, "up", factor=9.0), rule("bury", {"id": "d3"}, "down")
+    order, moved = ruled(snapshot, *(both if lift_first else both[::-1]))
+    assert order[-1] == 3
+    assert moved == {3: "down"}
+
+
+def test_who_is_boosted_as_much_up_as_down_was_not_moved(snapshot):
+    low = [f"d{i}" for i in range(20, 30)]
+    far = rule("boost", {"id": low}, "far", factor=9.0)
+    even = [rule("boost", {"id": "d5"}, f"times {f}", factor=f) for f in (2.0, 0.5)]
+    order, moved = ruled(snapshot, far, *even)
+    assert order.index(5) == 15
+    assert moved == {i: "far" for i in range(20, 30)}
 
 
 def test_who_was_lifted_and_yet_overtaken_by_others_was_not_moved(snapshot):
