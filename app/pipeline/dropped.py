@@ -18,6 +18,7 @@ from enum import StrEnum
 import numpy as np
 import orjson
 
+from app.domain.arrays import Rows
 from app.domain.changes import Entry, Op
 from app.pipeline.matches import match_set
 from app.pipeline.unmet import unmet
@@ -127,22 +128,30 @@ def _is_browsing(whole: Whole) -> bool:
 
 
 def _cut(whole: Whole, row: int) -> Dropped:
-    kept = whole.result.candidates
     merged = whole.merger.merge(whole.result.hits, len(whole.ctx.snapshot))
     at = np.flatnonzero(merged.rows == row)
-    if at.size:
-        score, last = merged.fused[at[0]], kept.fused[-1]
-        worth = f"its fused score is {score:.6g}, that of the last kept {last:.6g}"
-        return Dropped(Stage.CUT_BEFORE_RANK, f"{_kept(whole, int(at[0]) + 1)}; {worth}")
-    before = whole.ctx.mask.allowed[:row].copy() if whole.ctx.mask is not None else np.empty(0)
-    before[merged.rows[merged.rows < row]] = False
-    place = len(merged) + int(np.count_nonzero(before)) + 1
+    if not at.size:
+        return _not_filled(whole, row, merged.rows)
+    candidates = whole.result.candidates
+    kept = candidates.fused[(candidates.ranks > 0).any(axis=1)]  # without what was only pinned
+    worth = f"its fused score is {merged.fused[at[0]]:.6g}"
+    if kept.size:
+        worth += f", that of the last kept {kept[-1]:.6g}"
+    return Dropped(Stage.CUT_BEFORE_RANK, f"{_kept(int(at[0]) + 1, kept.size)}; {worth}")
+
+
+def _not_filled(whole: Whole, row: int, merged: Rows) -> Dropped:
+    """Say where a row would be that browsing lists behind what was recalled and pinned."""
+    mask, listed = whole.ctx.mask, np.union1d(merged, whole.rules.pinned_rows(whole.ctx))
+    before = mask.allowed[:row].copy() if mask is not None else np.empty(0)
+    before[listed[listed < row]] = False
+    place = listed.size + int(np.count_nonzero(before)) + 1
     why = "no channel returned it, and the rest is listed by row"
-    return Dropped(Stage.CUT_BEFORE_RANK, f"{_kept(whole, place)}; {why}")
+    return Dropped(Stage.CUT_BEFORE_RANK, f"{_kept(place, len(whole.result.candidates))}; {why}")
 
 
-def _kept(whole: Whole, place: int) -> str:
-    return f"place {place} of the merged list, of which {len(whole.result.candidates)} are ranked"
+def _kept(place: int, ranked: int) -> str:
+    return f"place {place} of the merged list, of which {ranked} are ranked"
 
 
 def _told(c: InChannel) -> str:

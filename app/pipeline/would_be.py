@@ -12,7 +12,6 @@ from enum import StrEnum
 
 import numpy as np
 
-from app.domain.arrays import F32
 from app.domain.candidates import ChannelHits, ChannelStatus
 from app.domain.filters import RowMask
 from app.recall.fanout import Fanout, Hits
@@ -52,7 +51,7 @@ async def in_channels(
     `hits` is what the channels returned to the search.
     """
     alone = [await _alone(fanout, ctx, _lacking(hits, row), row) for row in rows]
-    wanted = {name for found in alone for name, score in found.items() if score is not None}
+    wanted = {name for found in alone for name, hits in found.items() if hits.rows.size}
     wide = {h.channel: h for h in await _ask(fanout, ctx, wanted, MAX_K)} if wanted else {}
     ks = {lane.name: lane.k for lane in fanout.lanes}
     return [
@@ -68,17 +67,14 @@ def _lacking(hits: Sequence[ChannelHits], row: int) -> set[str]:
 
 async def _alone(
     fanout: Fanout, ctx: SearchContext, channels: Collection[str], row: int
-) -> dict[str, float | None]:
-    """Return the score that each channel gives the row, None where it does not match.
-
-    A channel that does not answer in time is left out.
-    """
+) -> dict[str, ChannelHits]:
+    """Return what each channel says of the row alone: a hit with its score, or none."""
     if not channels:
         return {}
     allowed = np.zeros(len(ctx.snapshot), np.bool_)
     allowed[row] = True
     told = await _ask(fanout, replace(ctx, mask=RowMask(allowed, 1)), channels, 1)
-    return {h.channel: _first(h.scores) for h in told if h.status is ChannelStatus.OK}
+    return {h.channel: h for h in told}
 
 
 async def _ask(fanout: Fanout, ctx: SearchContext, channels: Collection[str], k: int) -> Hits:
@@ -90,7 +86,7 @@ def _in_channel(
     hits: ChannelHits,
     k: int,
     row: int,
-    alone: dict[str, float | None],
+    alone: dict[str, ChannelHits],
     wide: ChannelHits | None,
 ) -> InChannel:
     name, last = hits.channel, float(hits.scores[-1]) if hits.scores.size else None
@@ -98,12 +94,15 @@ def _in_channel(
         return InChannel(name, k, Standing(hits.status.value))
     if (at := _place(hits, row)) is not None:
         return InChannel(name, k, Standing.RETURNED, at + 1, float(hits.scores[at]), last)
-    if name not in alone:
-        return InChannel(name, k, Standing.TIMED_OUT, last=last)
-    score = alone[name]
-    if score is None:
+    if alone[name].status is not ChannelStatus.OK:
+        return InChannel(name, k, Standing(alone[name].status.value), last=last)
+    if not alone[name].rows.size:
         return InChannel(name, k, Standing.NO_MATCH, last=last)
-    if wide is not None and (at := _place(wide, row)) is not None:
+    score = float(alone[name].scores[0])
+    if wide is None or wide.status is not ChannelStatus.OK:  # how many are better is not known
+        standing = Standing.TIMED_OUT if wide is None else Standing(wide.status.value)
+        return InChannel(name, k, standing, None, score, last)
+    if (at := _place(wide, row)) is not None:
         return InChannel(name, k, Standing.BEYOND_K, at + 1, float(wide.scores[at]), last)
     is_better = last is None or score > last
     standing = Standing.PASSED_OVER if is_better else Standing.BEYOND_K
@@ -113,7 +112,3 @@ def _in_channel(
 def _place(hits: ChannelHits, row: int) -> int | None:
     found = np.flatnonzero(hits.rows == row)
     return int(found[0]) if found.size else None
-
-
-def _first(scores: F32) -> float | None:
-    return float(scores[0]) if scores.size else None

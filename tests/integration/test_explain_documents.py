@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import httpx
@@ -124,6 +125,24 @@ def test_what_was_recalled_and_not_ranked_is_cut(data):
     cut = [t for t in stages if t["stage"] == "cut_before_rank"]
     assert cut
     assert all("of which 20 are ranked" in t["detail"] for t in cut)
+
+
+def test_what_is_pinned_is_not_counted_among_what_was_recalled_and_kept(data):
+    narrow = ("merge.max_candidates=8", *(f"channels.{c}.k=5" for c in CHANNELS))
+    with gateway(data, *narrow) as client:
+        stages = {i: explain(client, id=i, limit=5)["stage"] for i in (f"d{n}" for n in range(60))}
+    pinned = next(i for i, stage in stages.items() if stage == "not_recalled")
+    pin = {"name": "pin", "action": "pin", "documents": {"id": [pinned]}}
+    cut = next(i for i, stage in stages.items() if stage == "cut_before_rank")
+    with gateway(data, *narrow, f"rules={orjson.dumps([pin]).decode()}") as client:
+        detail = explain(client, id=cut, limit=5)["detail"]
+    told = re.fullmatch(
+        r"place (\d+) of the merged list, of which 7 are ranked; "
+        r"its fused score is (\S+), that of the last kept (\S+)", detail,
+    )  # fmt: skip
+    assert told, detail
+    assert int(told[1]) > 7
+    assert float(told[3]) >= float(told[2]) > 0
 
 
 def test_of_a_group_the_document_that_stands_for_it_is_named(client, listed):
