@@ -101,11 +101,13 @@ def test_the_empty_answer_stands_where_there_is_no_second_one(tmp_path, error):
 
 
 @pytest.mark.parametrize(
-    ("removed", "why"), [("hotel", "words_not_together"), (["hotel", "火锅"], "no_documents")]
-)
+    ("removed", "why"),
+    [({"category": "hotel"}, "words_not_together"),
+     ({"id": [row["id"] for row in ROWS]}, "no_documents")],
+)  # fmt: skip
 def test_what_rules_remove_is_not_put_down_to_filters(tmp_path, removed, why):
     publish_snapshot(ROWS, tmp_path)
-    rule = {"name": "gone", "action": "remove", "documents": {"category": removed}}
+    rule = {"name": "gone", "action": "remove", "documents": removed}
     with gateway(tmp_path, f"rules={json.dumps([rule])}") as client:
         query = client.get(SEARCHES, params={"q": "garden"}).json()["query"]
     assert query["empty_because"] == why
