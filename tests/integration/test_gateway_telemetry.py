@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.builders import city_rows
+from tests.builders.processes import free_port
 from tests.builders.servers import gateway, publish_snapshot
 
 STAGES = ["understand", "recall", "merge", "rank", "select"]
@@ -90,6 +91,12 @@ def test_the_page_says_what_serves_how_old_it_is_and_how_far_it_has_read(client)
     assert 0 <= value(client, "duolu_log_lag_seconds", log="events") < 60
     assert value(client, "duolu_data_disk_bytes") > value(client, "duolu_data_free_bytes") > 0
     assert value(client, "process_resident_memory_bytes") > 1e6
+
+
+def test_a_log_that_was_never_read_to_its_end_lags_since_the_start(tmp_path):
+    publish_snapshot(city_rows(20), tmp_path)
+    with gateway(tmp_path, f"state.url=redis://127.0.0.1:{free_port()}") as client:
+        assert value(client, "duolu_log_lag_seconds", log="events") > 0
 
 
 def test_every_field_of_a_log_line_is_documented(client, caplog):

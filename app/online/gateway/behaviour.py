@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from prometheus_client import Counter, Gauge
@@ -103,10 +104,14 @@ def attach(service: Service) -> Behaviour:
     counts = Counts(service)
     names = service.door.pseudonyms.of_events
     threads = ThreadPoolExecutor(THREADS, "events")
-    follower = Follower(
-        log, store, engine.held, lambda: service.metrics.reached_end("events", time.monotonic())
-    )
+    reached_end = partial(_reached_end, service)
+    reached_end()  # what is never read at all lags since now
+    follower = Follower(log, store, engine.held, reached_end)
     behaviour = Behaviour(log, store, follower, commits, counts, names, threads)
     counts.position.set_function(lambda: behaviour.follower.seq)
     service.background.append(behaviour)
     return behaviour
+
+
+def _reached_end(service: Service) -> None:
+    service.metrics.reached_end("events", time.monotonic())
