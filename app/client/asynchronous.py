@@ -57,7 +57,10 @@ class AsyncClient:
     async def pages(
         self, query: str = "", **options: Unpack[SearchOptions]
     ) -> AsyncIterator[answers.Answer]:
-        """Yield page after page of one search, as it stood at the first, while there are more."""
+        """Yield page after page of one search, as it stood at the first, while there are more.
+
+        Of a relaxed search (`answer.query["relaxed"]`) the first alone: ask for others by `offset`.
+        """
         page = await self.search(query, **options)
         yield page
         while page.next_cursor is not None:
@@ -67,7 +70,10 @@ class AsyncClient:
     async def results(
         self, query: str = "", **options: Unpack[SearchOptions]
     ) -> AsyncIterator[answers.Result]:
-        """Yield the results of all pages; `limit` says how many a page has."""
+        """Yield the results of all pages; `limit` says how many a page has.
+
+        Of a relaxed search those of the first alone, as `pages`.
+        """
         async for page in self.pages(query, **options):
             for result in page.results:
                 yield result

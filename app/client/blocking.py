@@ -58,7 +58,10 @@ class Client:
         return self._ask(calls.search(query, options))
 
     def pages(self, query: str = "", **options: Unpack[SearchOptions]) -> Iterator[answers.Answer]:
-        """Yield page after page of one search, as it stood at the first, while there are more."""
+        """Yield page after page of one search, as it stood at the first, while there are more.
+
+        Of a relaxed search (`answer.query["relaxed"]`) the first alone: ask for others by `offset`.
+        """
         page = self.search(query, **options)
         yield page
         while page.next_cursor is not None:
@@ -68,7 +71,10 @@ class Client:
     def results(
         self, query: str = "", **options: Unpack[SearchOptions]
     ) -> Iterator[answers.Result]:
-        """Yield the results of all pages; `limit` says how many a page has."""
+        """Yield the results of all pages; `limit` says how many a page has.
+
+        Of a relaxed search those of the first alone, as `pages`.
+        """
         for page in self.pages(query, **options):
             yield from page.results
 
