@@ -17,6 +17,7 @@ from tests.builders import city_rows
 from tests.builders.losing import losing_answers
 from tests.builders.processes import free_port
 from tests.builders.servers import StuckChannel, gateway, publish_snapshot
+from tests.builders.waiting import until
 
 KEY = "sesame"
 EXAMPLES = re.findall(
@@ -112,6 +113,7 @@ def test_a_search_that_asks_for_it_leaves_a_trace(ask: Ask) -> None:
 
 def test_what_is_typed_is_completed(ask: Ask) -> None:
     found = ask("suggest", "te", location=(39.9, 116.4), limit=5)
+    assert found
     assert all(one.text and one.kind in ("query", "entity", "category") for one in found)
     with pytest.raises(c.Invalid):
         ask("suggest", "te", limit=0)
@@ -222,8 +224,7 @@ def test_a_busy_service_is_asked_again_until_it_has_time(kind: str, tmp_path) ->
         first = threading.Thread(target=client.get, args=("/v1/search?q=tea",))
         first.start()
         try:
-            while "duolu_searches_in_flight 1.0" not in client.get("/metrics").text:
-                pass
+            until(lambda: "duolu_searches_in_flight 1.0" in client.get("/metrics").text)
             with pytest.raises(c.Busy):
                 asking(kind, url, retries=c.Retries(most=0))("search", "tea")
             threading.Timer(0.2, StuckChannel.released.set).start()

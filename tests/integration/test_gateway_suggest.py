@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 
 import httpx
@@ -30,6 +32,13 @@ def suggest(client: httpx.Client, **params: object) -> list[dict]:
     answer = client.get("/v1/suggest", params=params)
     assert answer.status_code == 200, answer.text
     return answer.json()["suggestions"]
+
+
+def counted(client: httpx.Client) -> Counter[str]:
+    """How many suggestions of each kind the metrics page says were made."""
+    sample = re.compile(r'^duolu_suggestions_total\{kind="(\w+)"\} (\S+)$', re.M)
+    found = sample.findall(client.get("/metrics").text)
+    return Counter({kind: int(float(count)) for kind, count in found})
 
 
 @pytest.mark.parametrize("typed", ["火", "hg", "huog", "HUOGUO", "火g", "火鍋", "获锅"])
@@ -82,8 +91,10 @@ def test_odd_text_is_answered_like_any_other(client, typed):
 
 
 def test_suggestions_are_counted_by_kind(client):
-    suggest(client, q="火")
-    assert 'duolu_suggestions_total{kind="category"}' in client.get("/metrics").text
+    before = counted(client)
+    made = Counter(suggestion["kind"] for suggestion in suggest(client, q="火"))
+    assert made["category"]
+    assert counted(client) - before == made
 
 
 def test_trending_before_anybody_searched_is_empty_and_says_of_what(client):
