@@ -102,8 +102,12 @@ def known_options(name: str) -> set[str]:
     return given | {"--help"}
 
 
-def test_every_decision_stands_in_the_index():
+def test_every_decision_stands_in_the_index_by_a_number_of_its_own():
     folder = ROOT / "docs" / "adr"
     index = (folder / "README.md").read_text("utf-8")
-    pages = {page.name for page in folder.glob("[0-9]*.md")}
-    assert pages == set(re.findall(r"^\| \[\d{4}\]\(([^)]+)\)", index, re.MULTILINE))
+    pages = sorted(folder.glob("[0-9]*.md"))
+    titled = [page.read_text("utf-8").removeprefix("# ")[:4] for page in pages]
+    assert titled == [page.name[:4] for page in pages]
+    assert len(set(titled)) == len(titled)
+    listed = re.findall(r"^\| \[(\d{4})\]\(([^)]+)\)", index, re.MULTILINE)
+    assert listed == [(page.name[:4], page.name) for page in pages]
