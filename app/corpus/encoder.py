@@ -64,8 +64,11 @@ class TextEncoder(Protocol):
         """Open the model that [encoder.options] name. Raises InvalidInput naming what is wrong."""
         ...
 
-    def encode_query(self, text: str) -> F32 | None:
-        """Return the unit vector of a query, None where it says nothing. (dim,)"""
+    def encode_query(self, text: str, is_live: bool = True) -> F32 | None:
+        """Return the unit vector of a query, None where it says nothing. (dim,)
+
+        is_live: somebody waits for the answer, so it is tried once within `patience_ms`
+        """
         ...
 
     def encode_texts(self, texts: Sequence[str], is_live: bool = False) -> F32:

@@ -18,15 +18,18 @@ from app.domain.errors import EncoderUnavailable
 MAX_CHARACTERS = 1_000  # of a document: about the 256 tokens that sentence encoders read
 
 
-def query_vector(encoder: AnyEncoder | None, text: str, terms: Sequence[str]) -> F32 | None:
+def query_vector(
+    encoder: AnyEncoder | None, text: str, terms: Sequence[str], is_live: bool = True
+) -> F32 | None:
     """Return a query's unit vector, None where there is none. Raises EncoderUnavailable. (dim,)
 
-    text: what is to be searched for, as it was typed; terms: the same, analysed
+    text: what is to be searched for, as it was typed; terms: the same, analysed;
+    is_live: somebody waits for the answer, see TextEncoder
     """
     if encoder is None or not terms:
         return None
     if isinstance(encoder, TextEncoder):
-        return encoder.encode_query(text)
+        return encoder.encode_query(text, is_live)
     return encoder.encode(terms)
 
 

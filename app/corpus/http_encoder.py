@@ -47,13 +47,13 @@ class HttpOptions:
     document_prefix: str = ""
     at_once: int = 32  # texts in one call
     calls: int = 4  # side by side, of a reindex
-    tries: int = 6  # of one call, of a reindex
-    timeout_ms: float = 30_000.0  # of one call, of a reindex
+    tries: int = 6  # of one call, where nobody waits
+    timeout_ms: float = 30_000.0  # of one call, where nobody waits
     patience_ms: float = 50.0  # of a search
 
 
 class HttpEncoder:
-    """One pool of connections. A query is asked for once, documents until they come."""
+    """One pool of connections. Where somebody waits it asks once, else until an answer comes."""
 
     def __init__(
         self, options: HttpOptions, dim: int | None, wait: Callable[[float], None] = time.sleep
@@ -87,9 +87,9 @@ class HttpEncoder:
             )
         return cls(own, None)
 
-    def encode_query(self, text: str) -> F32 | None:
+    def encode_query(self, text: str, is_live: bool = True) -> F32 | None:
         """Return the unit vector of a query, None where it says nothing. (dim,)"""
-        return self._remembered(text)
+        return self._remembered(text, is_live)
 
     def encode_texts(self, texts: Sequence[str], is_live: bool = False) -> F32:
         """Return a unit row for each document's text, several calls side by side. (n, dim)"""
@@ -113,8 +113,9 @@ class HttpEncoder:
         facts = json.loads((path / FACTS).read_text("utf-8"))
         return cls(HttpOptions(**facts["options"]), int(facts["dim"]))
 
-    def _query(self, text: str) -> F32 | None:
-        vector = self._at_once([self.options.query_prefix + text])[0]
+    def _query(self, text: str, is_live: bool) -> F32 | None:
+        ask = self._at_once if is_live else self._until_answered
+        vector = ask([self.options.query_prefix + text])[0]
         return vector if vector.any() else None
 
     def _at_once(self, texts: Sequence[str]) -> F32:

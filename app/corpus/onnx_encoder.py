@@ -68,7 +68,7 @@ class OnnxEncoder:
             )
         return cls(own, _files(own.path))
 
-    def encode_query(self, text: str) -> F32 | None:
+    def encode_query(self, text: str, is_live: bool = True) -> F32 | None:
         """Return the unit vector of a query, None where it says nothing. (dim,)"""
         return self._remembered(text)
 

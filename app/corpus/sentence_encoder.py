@@ -56,7 +56,7 @@ class SentenceEncoder:
         """Open the package's weights. Raises InvalidInput where it is not installed."""
         return cls(read_own(SentenceOptions, "encoder.options", options))
 
-    def encode_query(self, text: str) -> F32 | None:
+    def encode_query(self, text: str, is_live: bool = True) -> F32 | None:
         """Return the unit vector of a query, None where it says nothing. (dim,)"""
         return self._remembered(text)
 

@@ -108,7 +108,7 @@ class Replay:
         self, request: SearchRequest, now_ms: int, event_seq: int | None = None
     ) -> SearchContext:
         """Make the frame of a request as of `event_seq`, or else of what was done before now_ms."""
-        query = understand(request, self.serving.snapshot, now_ms, self._window)
+        query = understand(request, self.serving.snapshot, now_ms, self._window, is_live=False)
         person = self._person(query, event_seq)
         return make_context(self.serving, query, Deadline.after_ms(PATIENCE_MS), None, person)
 

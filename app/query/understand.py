@@ -57,11 +57,13 @@ def understand(
     now_ms: int,
     max_candidates: int = MAX_WINDOW,
     encodes: bool = True,
+    is_live: bool = True,
 ) -> Query:
     """Check every limit, then analyse and encode with the snapshot's own objects.
 
     `max_candidates` is where ranked paging ends. Without `encodes` the vector is left to the
-    caller. Raises InvalidQuery naming the field, and EncoderUnavailable.
+    caller; where nothing `is_live` an encoder is waited for. Raises InvalidQuery naming the
+    field, and EncoderUnavailable.
     """
     check_text(request)
     _check_page(request, max_candidates)
@@ -88,7 +90,7 @@ def understand(
         user_id=request.user_id,
         client_id=request.client_id,
         origin=origin,
-        vector=query_vector(snapshot.encoder, reading.rest, known) if encodes else None,
+        vector=query_vector(snapshot.encoder, reading.rest, known, is_live) if encodes else None,
         filters=_all_of(filters, *(q.range for q in reading.quantities if q.is_hard)),
         reading=reading,
         facets=parse_facets(request.facets, schema),

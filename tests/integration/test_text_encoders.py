@@ -11,8 +11,11 @@ import pytest
 
 from app.bootstrap import Engine
 from app.domain.errors import EncoderUnavailable
+from app.offline.replay import Replay
 from app.query.understand import SearchRequest
 from app.snapshot.following import Following
+from app.snapshot.tables import Tables
+from tests.builders import NOW_MS
 from tests.builders.changes import entries, put
 from tests.builders.encoders import DIM, serve_embeddings, word_vector, write_onnx
 from tests.builders.reindexing import run, serving, settings, write
@@ -44,7 +47,7 @@ def endpoint(one_endpoint):
 def over_http(endpoint, *more):
     return (
         *ON, "encoder.kind=app.corpus.http_encoder:HttpEncoder",
-        f"encoder.options.url={endpoint.url}", "encoder.options.patience_ms=400.0", *more,
+        f"encoder.options.url={endpoint.url}", "encoder.options.patience_ms=2000.0", *more,
     )  # fmt: skip
 
 
@@ -165,3 +168,15 @@ def test_a_reindex_that_gets_no_vectors_publishes_nothing(catalogue, endpoint, t
     with pytest.raises(EncoderUnavailable, match="answered 400"):
         run(catalogue, tmp_path / "data", *over_http(endpoint))
     assert not list((tmp_path / "data" / "snapshots").glob("*/manifest.json"))
+
+
+def test_a_replay_waits_for_the_vector_that_a_search_goes_without(catalogue, endpoint, tmp_path):
+    own = over_http(endpoint)
+    run(catalogue, tmp_path / "data", *own)
+    snapshot = serving(tmp_path / "data")
+    endpoint.failures = [(503, "0"), (429, "0")]
+    with Replay(settings(*own), snapshot, Tables.empty(len(snapshot))) as replay:
+        vector = replay.context(SearchRequest("galaxy"), NOW_MS).query.vector
+    galaxy = word_vector("galaxy") / np.linalg.norm(word_vector("galaxy"))
+    np.testing.assert_allclose(vector, galaxy, atol=1e-5)
+    assert not endpoint.failures

@@ -15,6 +15,7 @@ from app.corpus.sentence_encoder import SentenceEncoder
 from app.domain.errors import CorruptArtifact, EncoderUnavailable, InvalidInput
 from tests.builders.encoders import DIM, serve_embeddings, word_vector, write_onnx
 
+PATIENT = 20_000.0  # ms: a busy machine is no endpoint that hangs
 TEXTS = ["tea leaf garden", "coffee roast", "space film galaxy", "tea"]
 
 
@@ -34,9 +35,9 @@ def encoder(request, folder, endpoint):
     if request.param == "onnx":
         return OnnxEncoder.configure({"path": str(folder)})
     if request.param == "tei":
-        return HttpEncoder.configure({"url": endpoint.url, "at_once": 2})
-    own = {"url": endpoint.openai, "api": "openai", "model": "words", "at_once": 2}
-    return HttpEncoder.configure(own)
+        return HttpEncoder.configure({"url": endpoint.url, "at_once": 2, "patience_ms": PATIENT})
+    own = {"url": endpoint.openai, "api": "openai", "model": "words"}
+    return HttpEncoder.configure({**own, "at_once": 2, "patience_ms": PATIENT})
 
 
 def unit(vector):
@@ -120,7 +121,8 @@ def test_a_file_that_is_no_model_is_refused(folder):
 def waiting(endpoint, **own):
     """An encoder that notes how long it would wait instead of waiting."""
     waits = []
-    encoder = HttpEncoder(HttpOptions(url=endpoint.url, **own), DIM, waits.append)
+    own = {"url": endpoint.url, "patience_ms": PATIENT, **own}
+    encoder = HttpEncoder(HttpOptions(**own), DIM, waits.append)
     return encoder, waits
 
 
@@ -153,12 +155,13 @@ def nan(vectors):
      lambda v: [["a"] * DIM for _ in v], lambda v: None],
 )  # fmt: skip
 def test_what_is_no_vector_is_refused(endpoint, spoil):
-    encoder, _ = waiting(endpoint)
+    encoder, waits = waiting(endpoint)
     endpoint.spoil = spoil
-    with pytest.raises(EncoderUnavailable):
-        encoder.encode_texts(["tea"])
-    with pytest.raises(EncoderUnavailable):
-        encoder.encode_query("tea")
+    for ask in (lambda: encoder.encode_texts(["tea"]), lambda: encoder.encode_query("tea")):
+        with pytest.raises(EncoderUnavailable, match=r"gave|answered") as refused:
+            ask()
+        assert "does not answer" not in str(refused.value)
+    assert (len(endpoint.calls), waits) == (2, [])
 
 
 def test_a_query_is_asked_for_once_and_a_failure_is_not_remembered(endpoint):
@@ -168,6 +171,14 @@ def test_a_query_is_asked_for_once_and_a_failure_is_not_remembered(endpoint):
         encoder.encode_query("tea")
     assert encoder.encode_query("tea").tolist() == encoder.encode_query("tea").tolist()
     assert (len(endpoint.calls), waits) == (2, [])
+
+
+def test_a_query_for_which_nobody_waits_is_asked_for_like_documents(endpoint):
+    encoder, waits = waiting(endpoint)
+    endpoint.failures = [(503, "60"), (429, "7")]
+    found = encoder.encode_query("tea", is_live=False)
+    np.testing.assert_allclose(found, unit(word_vector("tea")), atol=1e-5)
+    assert waits == [30.0, 7.0]
 
 
 def test_an_endpoint_that_hangs_costs_a_query_its_patience_and_no_more(endpoint):
