@@ -18,7 +18,7 @@ from app.corpus.schema import Schema
 from app.corpus.spelling import Spelling
 from app.corpus.suggested_names import SuggestedNames
 from app.domain.dotted import load
-from app.domain.errors import CorruptArtifact
+from app.domain.errors import CorruptArtifact, InvalidInput
 from app.domain.filters import RowMask
 from app.snapshot.artifact import verify
 from app.snapshot.overlay import Overlay
@@ -27,7 +27,7 @@ from app.snapshot.tables import Tables
 
 
 def open_snapshot(path: Path) -> Snapshot:
-    """Verify and map one snapshot. Raises CorruptArtifact naming the file that is wrong."""
+    """Verify and map one snapshot. Raises CorruptArtifact naming what is wrong or missing here."""
     manifest = verify(path, "snapshot")
     documents = Documents.open(path / "documents", Schema.from_json(manifest["schema"]))
     analyzer = Analyzer.open(path / "analyzer")
@@ -79,5 +79,8 @@ def _standing(documents: Documents) -> Overlay | None:
 def _open_encoder(path: Path, fact: dict[str, Any] | None) -> AnyEncoder | None:
     if fact is None:
         return None
-    encoder: AnyEncoder = load(fact["kind"]).open(path)
+    try:
+        encoder: AnyEncoder = load(fact["kind"]).open(path)
+    except InvalidInput as error:  # nobody who searches can set its key or install its package
+        raise CorruptArtifact(f"{path} cannot be opened here: {error}") from None
     return encoder

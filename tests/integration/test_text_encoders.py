@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from app.bootstrap import Engine
-from app.domain.errors import EncoderUnavailable
+from app.domain.errors import CorruptArtifact, EncoderUnavailable
 from app.offline.replay import Replay
 from app.query.understand import SearchRequest
 from app.snapshot.following import Following
@@ -180,3 +180,14 @@ def test_a_replay_waits_for_the_vector_that_a_search_goes_without(catalogue, end
     galaxy = word_vector("galaxy") / np.linalg.norm(word_vector("galaxy"))
     np.testing.assert_allclose(vector, galaxy, atol=1e-5)
     assert not endpoint.failures
+
+
+def test_a_snapshot_whose_key_is_gone_is_refused_by_name(
+    catalogue, endpoint, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("EMBEDDING_KEY", "s3cret")
+    run(catalogue, tmp_path / "data",
+        *over_http(endpoint, "encoder.options.key_variable=EMBEDDING_KEY"))  # fmt: skip
+    monkeypatch.delenv("EMBEDDING_KEY")
+    with pytest.raises(CorruptArtifact, match=r"encoder cannot be opened here: .*EMBEDDING_KEY is"):
+        serving(tmp_path / "data")
