@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from app.corpus.documents import Documents
-from app.domain.arrays import F32, Rows
+from app.domain.arrays import F64, Rows
 from app.domain.candidates import ChannelHits
 from app.recall.channel import ChannelConfig
 from app.recall.options import read_options
@@ -33,7 +33,7 @@ class FreshChannel:
     """The score is −age in days at the time of the query: higher is better, as everywhere."""
 
     order: Rows  # (m,) rows with a time, the latest first
-    published_ms: F32  # (m,) aligned with order
+    published_ms: F64  # (m,) aligned with order
     days: float
 
     @classmethod

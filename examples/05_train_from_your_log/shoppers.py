@@ -32,7 +32,7 @@ def main() -> None:
                 if draw.random() < liked / (1 + 0.3 * (result.rank - 1)):
                     client.click(answer.request_id, result.id, rank=result.rank, user_id=user)
                     clicked += 1
-    time.sleep(2)  # the impression log is written behind the answers, once a second
+    time.sleep(2)  # the log is written behind the answers: each second, as example 02 serves
     print(f"{searches} searches, {clicked} clicks")
 
 

@@ -140,7 +140,11 @@ def test_05_training_from_the_log(clone):
     clicked = re.search(r"400 searches, (\d+) clicks", clone.run(shop))
     assert clicked
     assert int(clicked[1]) > 100
-    assert clone.run(learn)
+    told = clone.run(learn)
+    compared = re.search(r"rows of (\d+) impressions compared", told)
+    fused = re.search(r"(\d+)  impressions in fused order", told)  # where the machine is busy
+    assert compared
+    assert int(compared[1]) + int(fused[1] if fused else 0) == 50  # the log holds what they saw
 
 
 def test_03_a_channel_of_ones_own(clone):
