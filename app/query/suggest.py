@@ -35,6 +35,7 @@ SLIPPED = 0.3  # of its score is left to what begins so but for a slip
 NEAR_KM = 10.0
 """A name so near counts 1 + 1/e times: twice at the spot, once far away."""
 _WORTH = np.array(WORTH)
+_LEAST = 1e-9  # popularity: all that is left may be decayed to 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def _queries(queries: SuggestedQueries, asker: Asker) -> _Source:
         [np.empty(0, np.int32), *own, *([] if here is None else [here.queries])]
     )
     mine = np.concatenate([besides[:0], *own])
-    most = math.log1p(float(queries.popularity.max()))
+    most = math.log1p(float(queries.popularity.max(initial=_LEAST)))
 
     def scored(found: Found) -> F64:
         popularity = queries.popularity[found.entries]

@@ -59,6 +59,11 @@ def tables_of(snapshot, events, tmp_path, **config):
     return replace(tables, suggested=SuggestedQueries.open(tmp_path / "suggest"))
 
 
+def files_of(folder):
+    """What every file holds, by name."""
+    return {f.relative_to(folder): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+
+
 def texts(snapshot, tables, text, *, place=None, user_id=None, kind="query", limit=10):
     known = (tables.persons.find(f"user:{user_id}"),) if user_id else ()
     origin = GeoPoint(*place) if place else None
@@ -141,10 +146,25 @@ def test_a_text_that_is_typed_and_is_a_category_is_suggested_once(snapshot, tmp_
     assert texts(snapshot, tables, "火锅") == []
 
 
+@pytest.mark.parametrize("newest", [[], [*typed("火我家", 1)]])
+def test_a_log_that_ended_long_ago_suggests_what_was_typed_at_its_end(newest, snapshot, tmp_path):
+    old = [*typed("火腿", 5, days_ago=3000), *typed("火柴", 4, days_ago=3000)]
+    tables = tables_of(snapshot, [*old, *newest], tmp_path, suggest_half_life_days=7)
+    asker = Asker(UserState.stranger(None), (), None)
+    scores = {s.text: s.score for s in suggest("火", asker, snapshot, tables, 10)}
+    assert {"火腿", "火柴"} <= scores.keys()
+    assert np.isfinite(list(scores.values())).all()
+    if not newest:
+        assert texts(snapshot, tables, "火") == ["火腿", "火柴"]
+        assert scores["火腿"] > scores["火柴"] > 0
+
+
 def test_later_events_change_no_byte(snapshot, tmp_path):
-    before = [*typed("火腿", 5), *typed("火柴", 4)]
+    before = [*typed("火腿", 5, place=SHANGHAI), *typed("火柴", 4, place=BEIJING, clicks=True)]
     later = [*typed("火腿", 9, days_ago=-1, prefix="x"), *typed("火山", 9, days_ago=-1)]
-    one = tables_of(snapshot, before, tmp_path / "a").suggested
-    other = tables_of(snapshot, [*before, *later], tmp_path / "b").suggested
-    assert np.array_equal(one.popularity, other.popularity)
-    assert list(one.completions.texts) == list(other.completions.texts)
+    later += typed("火柴", 4, days_ago=-1, place=SHANGHAI, clicks=True)
+    tables_of(snapshot, before, tmp_path / "a")
+    tables_of(snapshot, [*before, *later], tmp_path / "b")
+    one, other = (files_of(tmp_path / name / "suggest") for name in "ab")
+    assert one == other
+    assert len(one) > 15

@@ -99,8 +99,12 @@ def suggested_queries(
 
 
 def _worth(typed: Typings, as_of_ms: int, config: TableConfig) -> F64:
-    """Return what each typing counts: twice where something was clicked, half after a while."""
-    age_days = as_of_ms / DAY_MS - typed.day
+    """Return what each typing counts: twice where something was clicked, half after a while.
+
+    Ages count from the end of the log where that is older: else all of an old one would be worth 0.
+    """
+    until = min(as_of_ms / DAY_MS, int(typed.day.max(initial=0)) + 1)
+    age_days = until - typed.day
     decay = np.exp2(-age_days / config.suggest_half_life_days)
     return np.asarray((1.0 + typed.clicked) * decay, np.float64)
 
