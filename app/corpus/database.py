@@ -12,7 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -264,8 +264,11 @@ def _configure_postgres(connection: Any, _: Any) -> None:
 
 
 def _require_psycopg() -> None:
-    if find_spec("psycopg") is None:
+    """Import it: it may be installed and not find the libpq that it needs."""
+    try:
+        import_module("psycopg")
+    except ImportError as error:
         raise InvalidInput(
-            "store.url needs psycopg; run: pip install 'duolu[postgres]', "
-            "or leave it out for the embedded store"
-        )
+            f"store.url needs psycopg ({' '.join(str(error).split())}); run: pip install "
+            "'duolu[postgres]', or leave it out for the embedded store"
+        ) from None

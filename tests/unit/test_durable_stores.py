@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -60,3 +63,26 @@ def test_a_server_that_commits_before_it_writes_is_told_not_to(
     assert postgresql.execute("SHOW synchronous_commit", name) == "off"
     assert settings_of(open_(tmp_path, url), "SHOW synchronous_commit") == ["on", "on"]
     assert postgresql.execute("SHOW fsync", name) == "on"
+
+
+WITHOUT_LIBPQ = """
+from pathlib import Path
+from app.corpus.document_log import DocumentLog
+from app.domain.errors import InvalidInput
+try:
+    DocumentLog.open(Path("nowhere"), "postgresql://duolu@nowhere/duolu")
+except InvalidInput as error:
+    print(error)
+"""
+
+
+def test_a_driver_that_cannot_be_imported_is_refused_in_one_line_with_its_reason() -> None:
+    """Psycopg is there, and the way to libpq that is asked for is not."""
+    tried = subprocess.run(
+        [sys.executable, "-c", WITHOUT_LIBPQ], env={**os.environ, "PSYCOPG_IMPL": "no such"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    (said,) = tried.stdout.splitlines()
+    assert said.startswith("store.url needs psycopg (")
+    assert "no such" in said
+    assert "run: pip install" in said
