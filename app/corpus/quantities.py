@@ -60,6 +60,10 @@ class Vocabulary(NamedTuple):
     values: Mapping[str, float]  # word → the value that it stands for
 
 
+MOST = 16
+"""Quantities of one query: each is looked up in every document, and nobody means more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quantities:
     """Finds the bounded fields in a text, for one schema."""
@@ -90,7 +94,7 @@ class Quantities:
         )
 
     def find(self, text: str) -> tuple[Quantity, ...]:
-        """Find what is bounded in a text in normal form, in reading order."""
+        """Find what is bounded in a text in normal form, in reading order: MOST at most."""
         found: list[Quantity] = []
         end = 0
         for match in self.pattern.finditer(text):
@@ -100,7 +104,7 @@ class Quantities:
             if quantity is not None:
                 found.append(quantity)
                 end = quantity.end
-        return tuple(sorted([*found, *self._values(text, found)], key=lambda q: q.start))
+        return tuple(sorted([*found, *self._values(text, found)], key=lambda q: q.start)[:MOST])
 
     def _read(self, text: str, match: re.Match[str], floor: int) -> Quantity | None:
         units = [match[g] for g in ("unit0", "unit1", "unit2") if match[g]]
