@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numba import njit
 
 from app.corpus.documents import Documents
-from app.domain.arrays import F32, F64
+from app.domain.arrays import F32, F64, I64
 
 PRIOR_FIELDS = ("popularity", "rating")
+BUCKETS = 4_096
 
 
 def popularity(documents: Documents, gain: F32, prior_share: float) -> F32:
@@ -28,11 +30,56 @@ def popularity(documents: Documents, gain: F32, prior_share: float) -> F32:
 
 
 @dataclass(frozen=True, slots=True)
+class Steps:
+    """The values of a column, and where to begin to look for one: newer rows ask all the time."""
+
+    values: F64  # (m,) ascending
+    starts: I64  # (BUCKETS + 1,) values below each of as many equal steps
+
+    @classmethod
+    def of(cls, column: F64) -> Self:
+        """Sort a column without missing values."""
+        values = np.sort(column)
+        if not values.size:
+            return cls(values, np.zeros(1, np.int64))
+        with np.errstate(over="ignore", invalid="ignore"):  # then all are looked through
+            edges = np.linspace(values[0], values[-1], BUCKETS + 1)
+        return cls(values, np.searchsorted(values, edges).astype(np.int64))
+
+    def below(self, column: F64) -> F64:
+        """Return, for each value, the share of those known that are smaller; 0 where missing."""
+        shares: F64 = _below(self.values, self.starts, column)
+        return shares
+
+
+@njit(cache=True, nogil=True)
+def _below(values: F64, starts: I64, column: F64) -> F64:
+    out, n, last = np.zeros(column.size), values.size, starts.size - 1
+    width = (values[-1] - values[0]) / last if n and last else 0.0
+    for i in range(column.size):
+        value = column[i]
+        if not np.isfinite(value) or not n or value <= values[0]:
+            continue
+        low, high = 0, n
+        if 0.0 < width < np.inf and value < values[-1]:
+            bucket = min(int((value - values[0]) / width), last - 1)
+            low, high = starts[max(bucket - 1, 0)], starts[min(bucket + 2, last)]
+        while low < high:
+            middle = (low + high) // 2
+            if values[middle] < value:
+                low = middle + 1
+            else:
+                high = middle
+        out[i] = low / n
+    return out
+
+
+@dataclass(frozen=True, slots=True)
 class Popularity:
     """A catalogue's own measure, which newer rows and changed numbers are held against."""
 
     prior_worth: float  # prior_share · mean gain
-    known: Mapping[str, F64]  # of PRIOR_FIELDS: the values of the catalogue, ascending
+    known: Mapping[str, Steps]  # of PRIOR_FIELDS
 
     @classmethod
     def of(cls, documents: Documents, gain: F32, prior_share: float) -> Self:
@@ -40,7 +87,7 @@ class Popularity:
         touched = gain[gain > 0]
         scale = float(touched.mean(dtype=np.float64)) if touched.size else 1.0
         columns = {f: documents.numbers[f] for f in PRIOR_FIELDS if f in documents.numbers}
-        known = {f: np.sort(column[np.isfinite(column)]) for f, column in columns.items()}
+        known = {f: Steps.of(column[np.isfinite(column)]) for f, column in columns.items()}
         return cls(prior_share * scale, known)
 
     def score(self, gain: F32, numbers: Mapping[str, F64]) -> F32:
@@ -51,12 +98,6 @@ class Popularity:
         """Return what the catalogue says of each row, in [0, 1]; missing counts as the least."""
         if not self.known:
             return np.zeros(m)
-        shares = [_share_below(known, numbers[f]) for f, known in self.known.items()]
+        shares = [known.below(numbers[f]) for f, known in self.known.items()]
         mean: F64 = np.mean(shares, axis=0)
         return mean
-
-
-def _share_below(known: F64, column: F64) -> F64:
-    """Return, for each value, the share of known values that are smaller. 0 where missing."""
-    share = np.searchsorted(known, column) / max(known.size, 1)
-    return np.where(np.isfinite(column), share, 0.0)
