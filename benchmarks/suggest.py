@@ -30,7 +30,7 @@ from app.corpus.pinyin import initials, keys
 from app.corpus.ragged import Ragged
 from app.domain.query import GeoPoint
 from app.domain.user import UserState
-from app.query.suggest import Asker, suggest
+from app.query.suggest import Asker, best_of, from_queries
 from app.snapshot.suggested import MOST_HERE, SuggestedQueries, area_of
 
 SEED = 7
@@ -152,12 +152,9 @@ def _ask(
 
 
 def _caller(queries: SuggestedQueries) -> Callable[[str, GeoPoint | None], Any]:
-    class Versions:  # what `suggest` reads of a snapshot and of tables
-        names, overlay, suggested = None, None, queries
-
     def call(text: str, place: GeoPoint | None) -> Any:
         asker = Asker(UserState.stranger(None), (0,), place)
-        return suggest(text, asker, Versions, Versions, LIMIT)  # type: ignore[arg-type]
+        return best_of(text, [from_queries(queries, asker)], LIMIT)
 
     return call
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from app.domain.candidates import CandidateSet, ChannelHits
+from app.merge.convex import ConvexMerger
 from app.pipeline.serving import Framed
 from app.query.understand import SearchRequest
 from app.rank.local import LocalRanker
@@ -78,11 +79,12 @@ class Force:
     @cached_property
     def merged(self) -> list[int]:
         """Return the rows of all lists by falling sum of weighed scores, see ConvexMerger."""
-        weights = self.framed.serving.search.merger.weights  # type: ignore[attr-defined]
+        merger = self.framed.serving.search.merger
+        assert isinstance(merger, ConvexMerger)
         fused: dict[int, float] = {}
         for name, hits in self.hits.items():
             k = self._ks[name]
-            weight = weights.get(name, 1.0) * hits.certainty
+            weight = merger.weights.get(name, 1.0) * hits.certainty
             scores = [float(s) for s in hits.scores[:k]]
             low, high = min([0.0, *scores]), max(scores, default=0.0)
             for row, score in zip(hits.rows[:k].tolist(), scores, strict=True):

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 Json = Mapping[str, Any]
-T = TypeVar("T")
+
+
+class Data(Protocol):
+    """A dataclass, of any kind."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+T = TypeVar("T", bound=Data)
 
 
 def known(cls: type[T], body: Json, **read: Any) -> T:
     """Make `cls` of the keys that it has fields for; `read` are those that are more than JSON."""
-    names = {f.name for f in fields(cls)}  # type: ignore[arg-type]
+    names = {f.name for f in fields(cls)}
     return cls(**{k: v for k, v in body.items() if k in names} | read)
 
 

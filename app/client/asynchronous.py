@@ -15,7 +15,7 @@ from app.client.blocking import URL, after, now_ms, settings
 from app.client.calls import Call
 from app.client.errors import CallFailed
 from app.client.options import SearchOptions
-from app.client.retrying import Retries
+from app.client.retrying import USUAL, Retries
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
@@ -30,7 +30,7 @@ class AsyncClient:
         *,
         key: str | None = None,
         timeout_s: float = 10.0,
-        retries: Retries = Retries(),  # noqa: B008  # frozen
+        retries: Retries = USUAL,
         trust_env: bool = True,
     ) -> None:
         """`key` is the service's DUOLU_KEY; `timeout_s` of each attempt. `trust_env`: proxies."""

@@ -14,7 +14,7 @@ from app.client import answers, calls
 from app.client.calls import Call
 from app.client.errors import CallFailed
 from app.client.options import SearchOptions
-from app.client.retrying import Retries
+from app.client.retrying import USUAL, Retries
 
 T = TypeVar("T")
 Json = Mapping[str, Any]
@@ -33,7 +33,7 @@ class Client:
         *,
         key: str | None = None,
         timeout_s: float = 10.0,
-        retries: Retries = Retries(),  # noqa: B008  # frozen
+        retries: Retries = USUAL,
         trust_env: bool = True,
     ) -> None:
         """`key` is the service's DUOLU_KEY; `timeout_s` of each attempt. `trust_env`: proxies."""

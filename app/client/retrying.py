@@ -33,3 +33,6 @@ class Retries:
             return None
         wait_s = max(asked_s, self.first_s * 2.0**attempt) * (1 + drawn / 2)
         return min(wait_s, self.longest_s)
+
+
+USUAL = Retries()

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
-from prometheus_client import disable_created_metrics
 from starlette.middleware.cors import CORSMiddleware
 
 from app.bootstrap import Engine
@@ -95,7 +94,6 @@ def run(app: FastAPI, host: str, port: int, key: str | None, fd: int | None = No
     """
     refuse_open_host(host, key)
     write_log_lines_to_stderr()
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # a fifth of the page, unread
     sys.setswitchinterval(TURN_S)
     uvicorn.run(
         app, host=host, port=port, fd=fd, access_log=False, log_level="warning",

@@ -8,7 +8,7 @@ tastes. What begins as typed goes before what begins so with one slip.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -60,12 +60,17 @@ def suggest(
     text: str, asker: Asker, snapshot: Snapshot, tables: Tables, limit: int
 ) -> list[Suggestion]:
     """Return at most `limit` suggestions for a text as typed, best first, each text once."""
-    typed = normalise(text)
-    sources: list[_Source] = []
+    sources: list[Source] = []
     if tables.suggested is not None and len(tables.suggested.completions):
-        sources.append(_queries(tables.suggested, asker))
+        sources.append(from_queries(tables.suggested, asker))
     if snapshot.names is not None:
         sources.append(_names(snapshot.names, asker, snapshot))
+    return best_of(text, sources, limit)
+
+
+def best_of(text: str, sources: Sequence[Source], limit: int) -> list[Suggestion]:
+    """Return at most `limit` of what the sources have for a text, as `suggest` does."""
+    typed = normalise(text)
     best: dict[str, Suggestion] = {}
     for stage in _STAGES:
         looks = len(best) < limit
@@ -94,7 +99,7 @@ _STAGES = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class Source:
     """Texts, those that this asker in this place may want beside the popular, and their worth."""
 
     completions: Completions
@@ -123,7 +128,8 @@ class _Source:
                 yield entry, score
 
 
-def _queries(queries: SuggestedQueries, asker: Asker) -> _Source:
+def from_queries(queries: SuggestedQueries, asker: Asker) -> Source:
+    """Make a source of what people typed, worth more where the asker is and where they typed it."""
     here = queries.near(asker.origin.lat, asker.origin.lon) if asker.origin else None
     own = [queries.of_person(person) for person in asker.known]
     besides = np.concatenate(
@@ -143,10 +149,10 @@ def _queries(queries: SuggestedQueries, asker: Asker) -> _Source:
         text, count = queries.completions.texts[entry], int(queries.people[entry])
         return Suggestion(text, QUERY, score, count, None)
 
-    return _Source(queries.completions, besides, scored, told, lambda entry: True)
+    return Source(queries.completions, besides, scored, told, lambda entry: True)
 
 
-def _names(names: SuggestedNames, asker: Asker, snapshot: Snapshot) -> _Source:
+def _names(names: SuggestedNames, asker: Asker, snapshot: Snapshot) -> Source:
     def scored(found: Found) -> F64:
         fields, codes = names.fields[found.entries], names.codes[found.entries]
         factors = 1.0 + _tastes(asker.user, fields, codes)
@@ -164,7 +170,7 @@ def _names(names: SuggestedNames, asker: Asker, snapshot: Snapshot) -> _Source:
         is_only = int(names.fields[entry]) == TITLE and int(names.counts[entry]) == 1
         return not (is_only and _is_gone(snapshot, int(names.codes[entry])))
 
-    return _Source(names.completions, np.empty(0, np.int32), scored, told, is_there)
+    return Source(names.completions, np.empty(0, np.int32), scored, told, is_there)
 
 
 def warm(snapshot: Snapshot, tables: Tables, origin: GeoPoint) -> None:

@@ -36,6 +36,9 @@ def call(path: str, *, query: bytes = b"", headers: tuple = (), method: str = "G
     async def framework(scope, receive, send) -> None:
         passed.append(scope["path"])
 
+    async def receive() -> dict:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
     async def send(message) -> None:
         sent.append(message)
 
@@ -46,7 +49,7 @@ def call(path: str, *, query: bytes = b"", headers: tuple = (), method: str = "G
         "type": "http", "method": method, "path": path, "query_string": query,
         "headers": list(headers),
     }  # fmt: skip
-    asyncio.run(direct(scope, None, send))  # type: ignore[arg-type]
+    asyncio.run(direct(scope, receive, send))
     status = next((m["status"] for m in sent if "status" in m), None)
     return "framework" if passed else "direct", status, scope.get(FACTS, {})
 
