@@ -35,7 +35,7 @@ from app.offline.confidence import difference_interval
 from app.offline.judged import Judged
 from app.offline.metrics import evaluate
 from app.offline.replay import Replay
-from app.pipeline.select import pick
+from app.pipeline.select import best_first
 from app.rank.lightgbm_model import LightGbmModel
 from app.rank.local import LocalRanker
 from app.snapshot.context import SearchContext
@@ -125,7 +125,7 @@ def _time(
     for name in names if len(candidates) else ():
         started = time.perf_counter()
         scores = ways[name].score(ctx, candidates)
-        pick(candidates.rows, scores, 0, 10)
+        best_first(scores)
         taken[name] = (time.perf_counter() - started) * 1e3
     for name, list_ in zip(("front", *ways), into or (), strict=False):
         list_.append(round(taken.get(name, 0.0), 4))
@@ -153,7 +153,7 @@ def distil(
 def _grades(scores: F32) -> np.ndarray:
     """5 for the ranker's first three, 4 for its first ten, then 30, 100 and 200."""
     place = np.empty(scores.size, np.int64)
-    place[np.argsort(-scores, kind="stable")] = np.arange(scores.size)
+    place[best_first(scores)] = np.arange(scores.size)
     return 5 - np.searchsorted([3, 10, 30, 100, 200], place, side="right")
 
 
@@ -181,10 +181,10 @@ def judge(
         ctx = replay.context(one.request, one.now_ms)
         candidates = replay.recall(ctx)
         ids = ctx.snapshot.documents.ids.strings
-        ten = pick(candidates.rows, ways[FULL].score(ctx, candidates), 0, 10)
+        ten = best_first(ways[FULL].score(ctx, candidates))[:10]
         for name, way in ways.items():
             scores = way.score(ctx, candidates)
-            best = pick(candidates.rows, scores, 0, 10)
+            best = best_first(scores)[:10]
             runs[name][one.qid] = [ids[int(candidates.rows[i])] for i in best]
             lost[name].append(float(np.isneginf(scores[ten]).sum()))
     grades = {one.qid: one.grades for one in measured}

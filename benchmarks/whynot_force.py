@@ -107,7 +107,7 @@ class Force:
         given = self._given
         assert set(self._ids(given.rows)) == set(self.candidates), "merged otherwise than by force"
         scores = given.fused if self._ranker is None else self._ranker.score(self.ctx, given)
-        places = sorted(range(len(given)), key=lambda i: (-scores[i], given.rows[i]))
+        places = sorted(range(len(given)), key=lambda i: -scores[i])  # stable: as merged
         ordered = [self._ids(given.rows)[i] for i in places]
         return ordered if self.request.group_by is None else self._first_of_each(ordered)
 

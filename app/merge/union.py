@@ -9,7 +9,7 @@ from itertools import accumulate
 import numpy as np
 from numba import njit
 
-from app.domain.arrays import F32, F64, I16, I32, I64, Rows
+from app.domain.arrays import F32, F64, I16, I64, Rows
 from app.domain.candidates import CandidateSet, ChannelHits
 
 
@@ -40,19 +40,19 @@ class Union:
 
 def places_by_score(scores: F32) -> I64:
     """Stable argsort of falling scores (no NaN), by NumPy's vector sort of whole numbers. (n,)"""
-    keys: I64 = falling(scores, np.arange(scores.size, dtype=np.int32))
+    keys: I64 = falling(scores)
     keys.sort()
     return keys & 0xFFFFFFFF
 
 
 @njit(cache=True, nogil=True)
-def falling(scores: F32, ties: I32) -> I64:
-    """One number a score (no NaN), lower for the higher; its lower half is the tie's, from 0."""
+def falling(scores: F32) -> I64:
+    """One number a score (no NaN), lower for the higher; its lower half is the score's place."""
     keys = np.empty(scores.size, np.int64)
     for i in range(scores.size):
         bits = np.float32(scores[i] + np.float32(0)).view(np.int32)  # + 0: minus nought is nought
         bits ^= (bits >> np.int32(31)) & np.int32(0x7FFFFFFF)  # rises with the score (IEEE 754)
-        keys[i] = (np.int64(~bits) << 32) | ties[i]
+        keys[i] = (np.int64(~bits) << 32) | i
     return keys
 
 

@@ -20,7 +20,7 @@ from app.offline.judged import Judged
 from app.offline.metrics import evaluate
 from app.offline.replay import Replay
 from app.offline.timeline import Timeline
-from app.pipeline.select import pick
+from app.pipeline.select import best_first
 from app.rank.ranker import Ranker
 from app.recall.fanout import Hits
 from app.settings import Settings
@@ -145,7 +145,7 @@ def answers(
     def ordered(merger: Merger, hits: Sequence[ChannelHits], by: Ranker | None) -> list[str]:
         candidates = merger.merge(hits, most)
         scores = replay.score(ctx, candidates, by)
-        rows = candidates.rows[pick(candidates.rows, scores, 0, DEPTH)]
+        rows = candidates.rows[best_first(scores)[:DEPTH]]
         return [ctx.snapshot.documents.ids.strings[int(row)] for row in rows]
 
     whole, fused = ordered(merger, hits, ranker), ordered(merger, hits, None)

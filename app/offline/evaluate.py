@@ -14,7 +14,7 @@ from app.offline.judged import Judged
 from app.offline.metrics import Evaluation, evaluate
 from app.offline.replay import Replay
 from app.offline.timeline import Timeline
-from app.pipeline.select import pick
+from app.pipeline.select import best_first
 from app.rank.ranker import Ranker
 from app.snapshot.context import SearchContext
 
@@ -41,7 +41,7 @@ class Answered:
     def ids(self, variant: str, depth: int) -> list[str]:
         """Document ids, best first."""
         candidates, scores = self.orders[variant]
-        rows = candidates.rows[pick(candidates.rows, scores, 0, depth)]
+        rows = candidates.rows[best_first(scores)[:depth]]
         strings = self.ctx.snapshot.documents.ids.strings
         return [strings[int(row)] for row in rows]
 

@@ -111,8 +111,8 @@ def agreement(page: Impression) -> float:
 
 
 def shadow_order(page: Impression) -> list[str]:
-    """Put what was shown in the shadow's order, equal scores as they were served."""
-    order = np.argsort(-page.shadow_scores[: page.shown], kind="stable")
+    """Put what was shown in the order that the shadow would have served it in."""
+    order = np.argsort(page.shadow_ranks[: page.shown])
     return [page.ids[i] for i in order]
 
 

@@ -85,6 +85,7 @@ def _below_page(whole: Whole, rank: int) -> Dropped:
     detail = f"rank {rank}, and the page ends at {whole.end}"
     if not whole.ctx.query.sort:
         detail += f"; its score is {score:.6g}, that of the last on the page {last:.6g}"
+        detail += ", and equal ones stay as merged" if score == last else ""
     place = whole.place_of(int(whole.order[rank - 1]))
     rule = None if place is None else whole.result.moved.get(place)
     if rule is not None:

@@ -21,6 +21,7 @@ from app.domain.user import PREFERENCE_FIELDS
 from app.features.catalog import CATALOG
 from app.features.inputs import gather
 from app.pipeline.search import SearchResult
+from app.pipeline.select import best_first
 from app.rank.ranker import Keep, Ranking
 from app.rank.shadow import ShadowScores
 from app.snapshot.context import SearchContext
@@ -123,7 +124,7 @@ def _shadow(seen: Seen, places: I64) -> dict[str, Any]:
     shadow = seen.shadow
     if shadow is None:
         return {}
-    order = np.lexsort((seen.candidates.rows, -shadow.scores))  # as pick orders a page
+    order = best_first(shadow.scores)
     ranks = np.empty(order.size, np.int32)
     ranks[order] = np.arange(1, order.size + 1)
     return {

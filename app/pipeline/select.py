@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.domain.arrays import F32, F64, I64, Rows
-from app.merge.union import falling
+from app.merge.union import places_by_score
 from app.pipeline.diversity import Diversity, Quota, diversified, spread
 from app.pipeline.exploration import Exploration, draw, shown_at
 from app.pipeline.groups import best_of_groups
@@ -50,7 +50,7 @@ def select(
     ctx: SearchContext, rows: Rows, scores: F32, selection: Selection = AS_RANKED
 ) -> Selected:
     """Put n scored candidates in the order in which they are shown, from the first page on."""
-    order = pick(rows, scores, 0, rows.size)
+    order = best_first(scores)
     if selection.is_plain:
         return Selected(_grouped(ctx, rows, order))
     ruled = selection.rules.rearrange(ctx, rows, scores, order)
@@ -86,6 +86,9 @@ def _grouped(ctx: SearchContext, rows: Rows, order: I64) -> I64:
     return order[best_of_groups(ctx, ctx.query.group_by, rows[order])]
 
 
-def pick(rows: Rows, scores: F32, offset: int, limit: int) -> I64:
-    """Indices of the page, best first, ties by row so that a page is the same twice. (m,)"""
-    return np.argsort(falling(scores, rows))[offset : offset + limit]
+def best_first(scores: F32) -> I64:
+    """Places of n candidates by falling score: the one rule of every ranked order. (n,)
+
+    Candidates that a model cannot tell apart stay as the merge had them: by (−score, −fused, row).
+    """
+    return places_by_score(scores)

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from app.corpus.documents import Documents
 from app.domain.arrays import Rows
 from app.domain.candidates import ChannelHits
 from app.domain.query import Query
 from app.domain.reading import Mention
 from app.pipeline.explain import told
+from app.pipeline.select import best_first
 from app.pipeline.serving import Answer
 from app.pipeline.unmet import written
 from app.snapshot.context import SearchContext
@@ -111,7 +110,7 @@ def _ranked(answer: Answer) -> Iterator[dict[str, Any]]:
     ids, rows = answer.ctx.snapshot.documents.ids.strings, result.candidates.rows
     explained = {} if why is None else {int(at): i for i, at in enumerate(why.places)}
     scores = result.ranking.scores
-    for place in np.lexsort((rows, -scores)).tolist():
+    for place in best_first(scores).tolist():
         entry = {"id": ids[int(rows[place])], "score": scores[place], "merged_rank": place + 1}
         if why is not None and place in explained:
             entry |= told(why, explained[place])

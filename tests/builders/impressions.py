@@ -18,7 +18,7 @@ from app.offline.behaviour.publish import publish_tables
 from app.offline.replay import Replay
 from app.offline.sessions import events_of
 from app.offline.workplace import Workplace
-from app.pipeline.select import pick
+from app.pipeline.select import best_first
 from app.query.understand import SearchRequest
 from app.rank.lightgbm_model import LightGbmModel
 from app.rank.release import open_release
@@ -113,7 +113,7 @@ def serve_one(
     inputs = gather(features.inputs, ctx, candidates)
     matrix = features.matrix(inputs, len(candidates))
     scores = model.predict(matrix)
-    page = pick(candidates.rows, scores, 0, 10)
+    page = best_first(scores)[:10]
     others = np.setdiff1d(np.arange(len(candidates)), page)
     at = np.concatenate([page, rng.permutation(others)[:10]])
     return Impression(

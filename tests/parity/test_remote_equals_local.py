@@ -16,7 +16,7 @@ from app.domain.query import Deadline
 from app.domain.user import UserState
 from app.online.ranker.schemas import RerankBody
 from app.online.ranker.work import rerank
-from app.pipeline.select import pick
+from app.pipeline.select import best_first
 from app.rank.local import LocalRanker
 from app.rank.ranker import Keep
 from app.rank.release import open_release
@@ -173,7 +173,7 @@ def test_the_features_that_are_kept_travel_as_they_were_computed(url, local, sna
     )
     assert list(told.lists) == list(here.lists)
     assert here.lists
-    best = pick(candidates.rows, here.scores, 0, 7).tolist()
+    best = best_first(here.scores)[:7].tolist()
     drawn = keep.draw(ctx.request_id, 120)
     assert told.places.tolist() == list(dict.fromkeys([*best, *drawn]))
 

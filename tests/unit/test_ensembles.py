@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from app.domain.errors import InvalidInput
 from app.offline.ensemble.recipe import EnsembleRecipe
+from app.pipeline.select import best_first
 from app.rank.ensemble import MEAN, RANK, EnsembleModel, Member, place, scale_of, union
 from app.rank.lightgbm_model import LightGbmModel
 from tests.oracles.test_tree_scorer_oracle import draw, train
@@ -89,6 +90,14 @@ def test_contributions_and_differences_sum_to_the_scores(seed, combine):
     apart = model.differences(x, x[4])
     np.testing.assert_allclose(apart.sum(1), scores - scores[4].astype(float), rtol=0, atol=2e-6)
     assert not apart[4].any()
+
+
+@pytest.mark.parametrize("combine", [MEAN, RANK])
+def test_rows_that_no_member_tells_apart_stay_as_they_were(combine):
+    alike = np.ascontiguousarray(np.repeat(rows()[:3], 20, axis=0))
+    scores = ensemble(combine).predict(alike)
+    assert np.unique(scores).size == 3
+    assert (np.diff(best_first(scores).reshape(3, 20), axis=1) == 1).all()
 
 
 def test_its_trees_are_its_members_over_its_own_features():

@@ -29,7 +29,7 @@ def page(number, shadow_ranks, shown=4, **other):
     given = {"release_id": "served", "shadow_release_id": SHADOW, **other}
     return replace(
         impression, shown=shown, shadow_ranks=ranks,
-        shadow_scores=(-ranks).astype(np.float32), **given,
+        shadow_scores=np.zeros(ranks.size, np.float32), **given,
     )  # fmt: skip
 
 

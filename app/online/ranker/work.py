@@ -14,7 +14,7 @@ from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidQuery, NothingServes, UnknownName, VersionUnknown
 from app.domain.query import Deadline
 from app.online.ranker.schemas import RerankBody
-from app.pipeline.select import pick
+from app.pipeline.select import best_first
 from app.pipeline.serving import make_context
 from app.query.understand import SearchRequest, understand
 from app.rank.call import RankCall, place
@@ -102,7 +102,7 @@ def rerank(
     ctx = make_context(serving, query, deadline, release_id)
     rows, which = np.unique(_rows(snapshot, asked.documents), return_inverse=True)
     scores = ranker.score(ctx, _unrecalled(rows))[which]
-    order = np.argsort(-scores, kind="stable")[: asked.top_n]
+    order = best_first(scores)[: asked.top_n]
     return {
         "id": ctx.request_id,
         "results": [{"index": int(i), "relevance_score": scores[i]} for i in order],
@@ -128,7 +128,7 @@ def _ranker(
 def _places(call: RankCall, scores: F32) -> I64:
     """Say whose features are wanted: the best, then the named ones. (k,) indices"""
     rows = call.candidates.rows
-    best = pick(rows, scores, 0, call.features).tolist() if call.features else []
+    best = best_first(scores)[: call.features].tolist() if call.features else []
     named = set(call.rows)
     at = {row: i for i, row in enumerate(rows.tolist()) if row in named} if named else {}
     for row in call.rows:
