@@ -20,10 +20,10 @@ from app.domain.errors import NothingServes, UnknownName
 from app.domain.live import LivePeople
 from app.domain.query import Deadline
 from app.pipeline.explain import explain_page
+from app.pipeline.rehearsal import rehearse_ranker
 from app.pipeline.relaxed import answer_or_relax
 from app.pipeline.serving import Answer, Framed, Serving, make_context
 from app.pipeline.turning import Pages
-from app.pipeline.warm import warm_ranker
 from app.query.encode import UNAVAILABLE, QueryEncoding
 from app.query.understand import SearchRequest
 from app.rank.choosing import Choosing, Chosen
@@ -78,7 +78,7 @@ class Engine:
         beside = standing_by(settings)
         self.shelf = RankerShelf(
             names, self.attempts, self.rank_threads,
-            partial(warm_ranker, channels=[*self._threads]),
+            partial(rehearse_ranker, channels=[*self._threads]),
             SpareThreads(cores() - 1), KEPT + 2 * len(beside),
         )  # fmt: skip
         self._opener = Opener(settings, self.stores, self.attempts, self._threads, self.reader)

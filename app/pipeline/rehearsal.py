@@ -6,13 +6,16 @@ a deadline.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import orjson
 
 from app.corpus.schema import NUMERIC
 from app.domain.changes import Entry, Op
 from app.pipeline.search import Search
-from app.pipeline.warm import warm
+from app.pipeline.warm import warm, warm_ranker
+from app.rank.local import LocalRanker
 from app.recall.fanout import Fanout
 from app.recall.following import follow_lanes
 from app.snapshot.following import Following
@@ -30,19 +33,36 @@ def follow(before: Search, view: Snapshot, tables: Tables) -> Search:
 
 
 def rehearse(search: Search, views: Views) -> None:
-    """Follow three made-up changes of the first document, in a copy that nobody sees."""
-    own = views.following.own
-    alive = own.documents.dead is None or not own.documents.dead.all()
-    if not len(own) or not alive:
+    """Search a made-up view once."""
+    made = _made_up_view(views.following.own, views.own_tables)
+    if made is None:
         return
-    copy = Views(Following(own), views.own_tables)
-    copy.following.take(_made_up(own))
-    view, tables = copy.at(copy.following.seq)
+    view, tables = made
     warm(follow(search, view, tables), view, tables)
     rows = np.arange(len(view), dtype=np.int32)[-2:]
     view.documents.heads(rows)
     rows.flags.writeable = False  # as rows that came over the wire are
     view.documents.heads(rows)
+
+
+def rehearse_ranker(
+    ranker: LocalRanker, own: Snapshot, own_tables: Tables, channels: Sequence[str]
+) -> None:
+    """Rank documents of the snapshot, and of a made-up view of it."""
+    warm_ranker(ranker, own, own_tables, channels)
+    made = _made_up_view(own, own_tables)
+    if made is not None:
+        warm_ranker(ranker, *made, channels)
+
+
+def _made_up_view(own: Snapshot, own_tables: Tables) -> tuple[Snapshot, Tables] | None:
+    """Follow three made-up changes in a copy that nobody sees; None where no document lives."""
+    alive = own.documents.dead is None or not own.documents.dead.all()
+    if not len(own) or not alive:
+        return None
+    copy = Views(Following(own), own_tables)
+    copy.following.take(_made_up(own))
+    return copy.at(copy.following.seq)
 
 
 def _made_up(own: Snapshot) -> list[Entry]:
