@@ -25,7 +25,7 @@ from app.features.lookup import PairModel
 from app.offline.logged import Restored, restore
 from app.offline.past import Past
 from app.rank.graph import as_inputs
-from app.rank.release import Release, open_release, refuse_if_foreign
+from app.rank.release import Goldens, Release, open_release, refuse_if_foreign
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.store import ArtifactStore
 
@@ -175,7 +175,7 @@ class Checker:
             if store is None:
                 known = ", ".join(str(s.root) for s in self._stores) or "no model"
                 raise UnknownName("release", release_id, f"looked under: {known}")
-            release = open_release(store.path(release_id), replay_goldens=False)
+            release = open_release(store.path(release_id), Goldens.NONE)
             self._releases[release_id] = Opened(release, as_inputs(release.uses))
         return self._releases[release_id]
 

@@ -9,18 +9,14 @@ their files: whoever changes one and seals it anew has a release that was never 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import os
 import platform
-import subprocess
-import sys
 import threading
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from app.domain.errors import CorruptArtifact, FeatureMismatch
-from app.rank.canary import WALL_S
+from app.rank.cage import send_canary
 from app.rank.dependencies import reachable
 from app.snapshot.artifact import MANIFEST, verify, write_pointer
 from app.snapshot.store import ArtifactStore
@@ -28,16 +24,15 @@ from app.snapshot.store import ArtifactStore
 log = logging.getLogger(__name__)
 
 FILE = "PROVEN"
-LIMIT_S = WALL_S + 60.0  # the canary ends by itself, unless its imports hang
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-"""The canary forks, which other threads would not survive."""
 
 
 class Proofs:
     """What the canary passed, of one store. Other processes on the store share the file."""
 
-    def __init__(self, store: ArtifactStore) -> None:
+    def __init__(self, store: ArtifactStore, send: Callable[[Path], None] = send_canary) -> None:
+        """`send` opens a release in another process first: Cage.send, where it stays for more."""
         self.store = store
+        self._send = send
         self._passed: set[str] = set()  # where the store cannot be written
         self._writing = threading.Lock()
 
@@ -51,7 +46,7 @@ class Proofs:
         mark = f"{fingerprint(path)} {build()}"
         if mark in self._passed or self._listed().get(release_id) == mark:
             return
-        send_canary(path)
+        self._send(path)
         self._passed.add(mark)
         self.add(release_id, mark)
 
@@ -88,24 +83,3 @@ def build() -> str:
     """Name the native code that a proof is about, without a space."""
     libraries = "/".join(f"{name}-{version(name)}" for name in ("duolu", "lightgbm", "numba"))
     return f"{libraries}/{platform.machine()}-{platform.python_version()}"
-
-
-def send_canary(path: Path) -> None:
-    """Open a release in another process first. Raises CorruptArtifact or FeatureMismatch."""
-    try:
-        ended = subprocess.run(
-            [sys.executable, "-m", "app.rank.canary", str(path)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env={**os.environ, **ONE_THREAD}, timeout=LIMIT_S, check=False,
-        )  # fmt: skip
-        verdict = json.loads(ended.stdout)
-    except subprocess.TimeoutExpired:
-        raise CorruptArtifact(f"the canary of {path} had no end after {LIMIT_S:.0f} s") from None
-    except json.JSONDecodeError:
-        raise CorruptArtifact(
-            f"the canary of {path} ended with {ended.returncode} and no verdict; to see why, run: "
-            f"python -m app.rank.canary {path}"
-        ) from None
-    if not verdict["ok"]:
-        kind = FeatureMismatch if verdict["kind"] == "FeatureMismatch" else CorruptArtifact
-        raise kind(f"the canary refuses it: {verdict['reason']}; run: duolu rollback")

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -39,7 +40,7 @@ TWIN = "held_out.txt"
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A verified release whose golden rows were replayed in this process."""
+    """A verified release that gave its golden scores when it was opened, in this process."""
 
     id: str
     features: FeatureSet
@@ -52,16 +53,22 @@ Uses: TypeAlias = "Mapping[str, Release | ClickRelease]"
 """Model → the release of it that is used, open."""
 
 
-def open_release(path: Path, replay_goldens: bool = True) -> Release:
-    """Verify, load and replay, first what it uses. Raises CorruptArtifact or FeatureMismatch.
+class Goldens(Enum):
+    """Which of a release's golden requests are replayed when it is opened."""
 
-    Only who compares features himself may leave the golden rows out.
-    """
+    ALL = "all"
+    FEW = "few"  # one and the leaves, where the canary has just replayed all of them
+    NONE = "none"  # only for who compares features himself
+
+
+def open_release(path: Path, goldens: Goldens = Goldens.ALL) -> Release:
+    """Verify, load and replay, first what it uses. Raises CorruptArtifact or FeatureMismatch."""
     opened: dict[Path, Release | ClickRelease] = {}
     for step in order(path):
         is_used = step.path != path
         try:
-            opened[step.path] = _open(step, opened, replay_goldens or is_used)
+            replayed = Goldens.ALL if is_used and goldens == Goldens.NONE else goldens
+            opened[step.path] = _open(step, opened, replayed)
         except (CorruptArtifact, FeatureMismatch) as error:
             raise type(error)(f"{step.why}{error}") from error
     release = opened[path]
@@ -71,7 +78,7 @@ def open_release(path: Path, replay_goldens: bool = True) -> Release:
 
 
 def _open(
-    step: Step, opened: Mapping[Path, Release | ClickRelease], replay_goldens: bool
+    step: Step, opened: Mapping[Path, Release | ClickRelease], replayed: Goldens
 ) -> Release | ClickRelease:
     """Open one release whose own are open."""
     path = step.path
@@ -83,8 +90,8 @@ def _open(
     names = tuple(manifest["features"])
     features = FeatureSet(CATALOG, names)
     model = _open_model(path, manifest, names)
-    goldens = [Golden.open(file) for file in sorted((path / "golden").glob("*.npz"))]
-    if replay_goldens and not replay(goldens, features, model):
+    goldens = [Golden.open(file) for file in _golden_files(path, replayed)]
+    if replayed != Goldens.NONE and not replay(goldens, features, model):
         raise FeatureMismatch(f"{path} has no golden rows to check it by; train again")
     uses = {name: opened[beside(path, name, used)] for name, used in uses_of(manifest).items()}
     for name in models_read(features.inputs):
@@ -93,6 +100,12 @@ def _open(
                 f"{path} reads model({name}) and names no release of models/{name}; train again"
             )
     return Release(manifest["id"], features, model, manifest, uses)
+
+
+def _golden_files(path: Path, replayed: Goldens) -> list[Path]:
+    files = sorted((path / "golden").glob("*.npz"))
+    few = {Goldens.ALL: files, Goldens.FEW: [*files[:1], *files[1:][-1:]], Goldens.NONE: []}
+    return few[replayed]
 
 
 def _open_model(path: Path, manifest: Mapping[str, Any], names: tuple[str, ...]) -> RankingModel:

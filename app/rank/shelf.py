@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from app.domain.query import Deadline
+from app.rank.cage import Cage
 from app.rank.local import LocalRanker
 from app.rank.names import ReleaseNames
 from app.rank.proofs import Proofs
-from app.rank.release import Release, open_release, refuse_if_foreign
+from app.rank.release import Goldens, Release, open_release, refuse_if_foreign
 from app.rank.spare import SpareThreads
 from app.snapshot.attempts import REFUSALS, Attempts
 from app.snapshot.snapshot import Snapshot
@@ -55,6 +56,7 @@ class RankerShelf:
         self._warm = warm
         self._spare = spare
         self._proofs: dict[Path, Proofs] = {}  # by store
+        self._cage = Cage()
         self._opening = threading.Lock()
         self._keeping = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "open")  # for whom a request names
@@ -113,6 +115,7 @@ class RankerShelf:
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
+        self._cage.close()
         if self._spare is not None:
             self._spare.close()
 
@@ -129,8 +132,9 @@ class RankerShelf:
 
     def _load(self, release_id: str) -> Release:
         store = self._names.owner(release_id)
-        self._proofs.setdefault(store.root, Proofs(store)).require(release_id)
-        return open_release(store.path(release_id))
+        self._proofs.setdefault(store.root, Proofs(store, self._cage.send)).require(release_id)
+        # Searches are being answered beside all but the first, and Python does one thing at a time.
+        return open_release(store.path(release_id), Goldens.FEW if self._kept else Goldens.ALL)
 
     def _keep(self, key: tuple[str, str], held: Ready) -> None:
         with self._keeping:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app.domain.errors import CorruptArtifact, FeatureMismatch
-from app.rank import proofs
+from app.rank.cage import Cage, send_canary
 from app.rank.golden import Golden
-from app.rank.proofs import FILE, Proofs, send_canary
-from app.rank.release import open_release
+from app.rank.proofs import FILE, Proofs
+from app.rank.release import Goldens, open_release
 from app.rank.trees.text import read_trees
 from app.snapshot.artifact import MANIFEST, seal
 from app.snapshot.store import ArtifactStore
@@ -67,9 +70,9 @@ def altered(path: Path, stale: bytes, rng: np.random.Generator) -> Iterator[str]
         file.write_bytes(whole)
 
 
-def test_every_altered_release_is_refused_before_it_is_opened(copies, monkeypatch):
-    monkeypatch.setattr(proofs, "send_canary", lambda path: pytest.fail("it was opened"))
-    path, known = copies.root / RELEASE, Proofs(copies)
+def test_every_altered_release_is_refused_before_it_is_opened(copies):
+    known = Proofs(copies, lambda path: pytest.fail("it was opened"))
+    path = copies.root / RELEASE
     stale = re.sub(rb'"id": "[^"]+"', b'"id": "%s"' % RELEASE.encode(),
                    (copies.root / OTHER / MANIFEST).read_bytes())  # fmt: skip
     refused = 0
@@ -178,15 +181,18 @@ def test_what_the_canary_says_is_what_the_operator_reads(copies, change: Callabl
     assert not (copies.root / FILE).exists()
 
 
-def test_a_proven_release_is_not_sent_through_again_until_a_byte_of_it_changes(copies, monkeypatch):
-    sent = []
-    monkeypatch.setattr(proofs, "send_canary", lambda path: sent.append(path.name))
-    Proofs(copies).require(RELEASE)
-    Proofs(copies).require(RELEASE)  # another process of the same store
+def test_a_proven_release_is_not_sent_through_again_until_a_byte_of_it_changes(copies):
+    sent: list[str] = []
+
+    def require():
+        Proofs(copies, lambda path: sent.append(path.name)).require(RELEASE)
+
+    require()
+    require()  # another process of the same store
     assert sent == [RELEASE]
     (copies.root / RELEASE / "report.md").write_text("other words")
     reseal(copies.root / RELEASE)
-    Proofs(copies).require(RELEASE)
+    require()
     assert sent == [RELEASE, RELEASE]
     assert (copies.root / FILE).read_text().count("\n") == 1
 
@@ -196,3 +202,55 @@ def test_a_whole_release_passes_and_a_copy_under_another_name_does_not(copies):
     shutil.copytree(copies.root / RELEASE, copies.root / "20260101T000003Z-copy")
     with pytest.raises(CorruptArtifact, match="says that it is"):
         open_release(copies.root / "20260101T000003Z-copy")
+
+
+def test_a_canary_stays_for_the_next_release_and_dies_of_none(copies):
+    broken = copies.root / "20260101T000003Z-broken"
+    shutil.copytree(copies.root / RELEASE, broken)
+    (broken / "model.txt").write_text("tree\nno model")
+    reseal(broken)
+    cage = Cage()
+    try:
+        for _ in range(2):
+            cage.send(copies.root / RELEASE)
+            with pytest.raises(CorruptArtifact, match="is no model"):
+                cage.send(broken)
+    finally:
+        cage.close()
+
+
+def children(words: str) -> list[int]:
+    """Processes of this one whose command has these words."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == os.getpid() and words in (folder / "cmdline").read_text():
+                found.append(int(folder.name))
+    return found
+
+
+def test_a_canary_that_somebody_killed_is_replaced(copies):
+    cage = Cage()
+    try:
+        cage.send(copies.root / RELEASE)
+        (canary,) = children("app.rank.canary")
+        os.kill(canary, signal.SIGKILL)
+        cage.send(copies.root / RELEASE)
+    finally:
+        cage.close()
+
+
+def test_few_golden_rows_are_one_request_and_the_leaves(copies):
+    path = copies.root / RELEASE
+    files = sorted((path / "golden").glob("*.npz"))
+    assert [file.name for file in files] == ["0.npz", "leaves.npz"]
+    shutil.copy(files[0], path / "golden" / "1.npz")
+    for name, is_seen in (("0.npz", True), ("1.npz", False), ("leaves.npz", True)):
+        file = path / "golden" / name
+        golden = Golden.open(file)
+        Golden(golden.inputs, golden.features, golden.scores + np.float32(1)).save(file)
+        reseal(path)
+        with pytest.raises(FeatureMismatch, match="scores do not") if is_seen else nullcontext():
+            open_release(path, Goldens.FEW)
+        golden.save(file)

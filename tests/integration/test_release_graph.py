@@ -13,7 +13,7 @@ from app.offline.used import UsedModels
 from app.rank.dependencies import MAX_RELEASES, order
 from app.rank.local import LocalRanker
 from app.rank.proofs import fingerprint
-from app.rank.release import open_release, refuse_if_foreign
+from app.rank.release import Goldens, open_release, refuse_if_foreign
 from app.settings.kept import RetentionSettings
 from app.snapshot.artifact import read_manifest, seal
 from app.snapshot.store import ArtifactStore
@@ -81,7 +81,7 @@ def test_two_users_may_know_two_releases_by_one_name(snapshot, models):
     make_wide_release(snapshot, store, "c", ("attr(rating)", "cosine"), 9)
     top = models / "lambdarank" / TOP
     reseal(top, uses={"words": "w", "people": "p", "base": "c"})
-    release = open_release(top, replay_goldens=False)
+    release = open_release(top, Goldens.NONE)
     matrix = LocalRanker.of(release, None).matrix(*make_call(snapshot, TOP))
     for column, name, used in ((6, "base", "c"), (4, "words", "w")):
         alone = LocalRanker.of(open_release(models / name / used), None)
