@@ -14,6 +14,7 @@ from numba import njit
 
 from app.corpus.documents import KeywordColumn
 from app.domain.arrays import F32, F64, I32, I64, Rows
+from app.recall.topk import top_rows
 
 
 class PreferenceIndex(NamedTuple):
@@ -70,9 +71,10 @@ def index_others(
     Row i of it is the i-th of `rows` (m,), ascending; `prior` (m,) is theirs. Values that `index`
     does not know count among a row's values and are worth nothing.
     """
-    order = np.argsort(-prior, kind="stable").astype(np.int32)
+    here = np.arange(rows.size, dtype=np.int32)
+    order, falling = top_rows(here, prior, rows.size)
     ranks = np.empty_like(order)
-    ranks[order] = np.arange(order.size, dtype=np.int32)
+    ranks[order] = here
     by_rank = rows[order]
     lengths = np.zeros(rows.size, np.int64)
     for column in columns:
@@ -81,7 +83,7 @@ def index_others(
     values, shares = np.zeros(starts[-1], np.int32), np.zeros(starts[-1], np.float32)
     _lay_out_all(columns, index.bases, by_rank, starts, values, shares)
     return index._replace(
-        rows=order, ranks=ranks, priors=prior[order], starts=starts, values=values, shares=shares
+        rows=order, ranks=ranks, priors=falling, starts=starts, values=values, shares=shares
     )
 
 

@@ -118,6 +118,8 @@ class Following:
     def _patches_at(self, seq: int, dead: Rows) -> Patches | None:
         """Return what was patched of living rows: the last of each row until then counts."""
         rows = self._patches.until(seq)
+        if not rows.size:
+            return None
         latest, from_end = np.unique(rows[::-1], return_index=True)
         alive = ~np.isin(latest, dead)
         at = rows.size - 1 - from_end[alive]

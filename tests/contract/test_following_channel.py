@@ -1,6 +1,7 @@
 """What every recall channel owes on a view: newer rows beside its own, and nothing that is dead."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,26 @@ def test_what_is_deleted_is_not_found(name, world):
     ids = snapshot.documents.ids.strings
     channel, view, seen = followed(name, world, [delete(ids[row]) for row in first])
     assert not set(channel.recall(ask(view, seen), 1000).rows.tolist()) & set(first)
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+@pytest.mark.parametrize("filters", [None, Range("price", 30.0, 90.0)])
+def test_view_by_view_a_channel_finds_what_it_finds_at_once(name, filters, world):
+    """Also where two go on from one, and whoever kept an older view of it sees that."""
+    following, log = Following(world[0]), entries(random_changes(ROWS[:60], 120, 7))
+    tables, first = FollowingTables(world[1]), opened(name, *world)
+    channel, kept = first, []
+    for start, end in pairwise([0, 30, 31, 75, 90, 120]):
+        following.take(log[start:end])
+        view = following.at(end)
+        seen = tables.at(view)
+        channel, at_once = channel.follow(view, seen), first.follow(view, seen)
+        kept.append((channel, ask(view, seen, filters), at_once))
+    for channel, ctx, at_once in kept:
+        fresh = opened(name, *world).follow(ctx.snapshot, ctx.tables).recall(ctx, 1000)
+        for hits in (channel.recall(ctx, 1000), at_once.recall(ctx, 1000)):
+            assert hits.rows.tolist() == fresh.rows.tolist()
+            assert hits.scores.tobytes() == fresh.scores.tobytes()
 
 
 @pytest.mark.parametrize("name", ["popular", "profile", "structured"])

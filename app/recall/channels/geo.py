@@ -22,7 +22,8 @@ from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.domain.query import GeoPoint
 from app.recall.channel import ChannelConfig
-from app.recall.newer import NO_ROWS, base_part
+from app.recall.newer import NO_ROWS, allowed_rows, base_part
+from app.recall.once import OncePerRow
 from app.recall.options import read_options
 from app.recall.topk import top_rows
 from app.snapshot.context import SearchContext
@@ -51,6 +52,7 @@ class GeoChannel:
     places: I32  # (n,) where each row stands among them, -1 without a place
     tree: cKDTree | None  # over `rows`; None when there are none
     radius_km: float
+    newer_points: OncePerRow
     newer: NewerPlaces | None = None  # of rows that came after the snapshot
 
     @classmethod
@@ -69,18 +71,26 @@ class GeoChannel:
         """Index places in degrees, one a row; NaN where a row has none."""
         rows = np.flatnonzero(np.isfinite(lats) & np.isfinite(lons)).astype(np.int32)
         points = unit_vectors(lats[rows], lons[rows])
+        points.flags.writeable = False  # as those of newer rows are: kernels compile once a type
         # sliding midpoint: half the time to build, and equal points are no worst case
         tree = cKDTree(points, balanced_tree=False, compact_nodes=False) if rows.size else None
         places = np.full(lats.size, -1, np.int32)
         places[rows] = np.arange(rows.size, dtype=np.int32)
-        return cls(lats, lons, lats.size, rows, points, places, tree, radius_km)
+        newer = OncePerRow.after(lats.size, (3,), np.float64)
+        return cls(lats, lons, lats.size, rows, points, places, tree, radius_km, newer)
 
     def follow(self, view: Snapshot, tables: Tables) -> Self:
         """Places of documents do not change in place: only new rows have to be looked at."""
         if not view.documents.has_places:
             return self
         lats, lons = view.documents.numbers["lat"], view.documents.numbers["lon"]
-        return replace(self, lats=lats, lons=lons, newer=NewerPlaces.of(view, lats, lons))
+        if view.overlay is None:
+            return replace(self, lats=lats, lons=lons, newer=None)
+        points = self.newer_points.follow(len(view), lambda r: unit_vectors(lats[r], lons[r]))
+        rows = view.overlay.rows
+        rows = rows[np.isfinite(lats[rows]) & np.isfinite(lons[rows])]
+        newer = NewerPlaces(rows, self.n, points.all) if rows.size else None
+        return replace(self, lats=lats, lons=lons, newer_points=points, newer=newer)
 
     def accepts(self, ctx: SearchContext) -> bool:
         return ctx.query.origin is not None
@@ -135,20 +145,14 @@ class NewerPlaces:
     """Rows that came after the snapshot and have a place. They are few: measured one by one."""
 
     rows: Rows  # (q,) ascending
-    points: F64  # (q, 3) on the unit sphere
-
-    @classmethod
-    def of(cls, view: Snapshot, lats: F64, lons: F64) -> NewerPlaces | None:
-        rows = NO_ROWS if view.overlay is None else view.overlay.rows
-        rows = rows[np.isfinite(lats[rows]) & np.isfinite(lons[rows])]
-        return cls(rows, unit_vectors(lats[rows], lons[rows])) if rows.size else None
+    first_row: int
+    points: F64  # (rows, 3) of each row from first_row on, on the unit sphere; NaN without a place
 
     def near(self, origin: GeoPoint, k: int, mask: RowMask | None) -> Rows:
         """Return allowed rows among which the k nearest are, by their chords."""
-        at = np.arange(self.rows.size, dtype=np.int32)
-        if mask is not None:
-            at = at[mask.allowed[self.rows]]
-        return self.rows[_nearest(self.points, at, origin, k)]
+        first = np.int32(self.first_row)
+        near: Rows = _nearest(self.points, allowed_rows(self.rows, mask) - first, origin, k) + first
+        return near
 
 
 def _nearest(points: F64, at: I32, origin: GeoPoint, k: int) -> I32:

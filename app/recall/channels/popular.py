@@ -7,6 +7,7 @@ that came or changed later have an order of their own.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +18,8 @@ from app.domain.arrays import F32, Rows
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.recall.channel import ChannelConfig
-from app.recall.newer import Steady, add_newer, loose_rows, numbers_of
+from app.recall.newer import Steady, add_newer, numbers_of
+from app.recall.once import OncePerRow, of_loose_rows
 from app.recall.options import read_options
 from app.recall.popularity import Popularity
 from app.recall.topk import top_rows
@@ -42,6 +44,7 @@ class PopularChannel:
     place: Rows  # (n,) position of each row in order
     measure: Popularity
     steady: Steady  # the rows for which the order still holds
+    newer: OncePerRow  # the score of each row behind them, by its numbers as they were written
     loose: tuple[Rows, F32] | None = None  # all others, best first, and their scores
 
     @classmethod
@@ -57,17 +60,22 @@ class PopularChannel:
         order = np.argsort(-score, kind="stable").astype(np.int32)
         place = np.empty_like(order)
         place[order] = np.arange(order.size, dtype=np.int32)
-        return cls(order, score[order], place, measure, Steady(order.size))
+        n = order.size
+        return cls(order, score[order], place, measure, Steady(n), OncePerRow.after(n))
 
     def follow(self, view: Snapshot, tables: Tables) -> Self:
-        n = self.order.size
         if view.overlay is None:
-            return replace(self, steady=Steady(n), loose=None)
-        rows = loose_rows(view.overlay)
-        numbers = numbers_of(view, rows, self.measure.known)
-        scores = self.measure.score(tables.counters["recent_gain"][rows], numbers)
+            return replace(self, steady=Steady(self.order.size), loose=None)
+        work = partial(self._scores, view, tables)
+        newer = self.newer.follow(len(view), work)
+        rows, scores = of_loose_rows(view.overlay, newer, work)
         loose = top_rows(rows, scores, rows.size) if rows.size else None
-        return replace(self, steady=Steady.of(view, n), loose=loose)
+        steady = Steady.of(view, self.order.size)
+        return replace(self, steady=steady, newer=newer, loose=loose)
+
+    def _scores(self, view: Snapshot, tables: Tables, rows: Rows) -> F32:
+        numbers = numbers_of(view, rows, self.measure.known)
+        return self.measure.score(tables.counters["recent_gain"][rows], numbers)
 
     def accepts(self, ctx: SearchContext) -> bool:
         return True

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -29,7 +30,8 @@ from app.domain.user import UserState
 from app.recall.bands import Bands, Taste, taste
 from app.recall.best_heap import rows_of
 from app.recall.channel import ChannelConfig
-from app.recall.newer import NO_ROWS, Steady, add_newer, loose_rows, numbers_of
+from app.recall.newer import Steady, add_newer, numbers_of
+from app.recall.once import OncePerRow, of_loose_rows
 from app.recall.options import read_options
 from app.recall.popularity import Popularity
 from app.recall.preference_index import PreferenceIndex, index_others, index_preferences
@@ -71,6 +73,7 @@ class ProfileChannel:
     measure: Popularity
     scale: PriorScale
     steady: Steady  # the rows for which all this still holds
+    newer: OncePerRow  # the prior of each row behind them and its bands, by its numbers as written
     loose: LooseRows | None = None  # all others
 
     @classmethod
@@ -89,20 +92,28 @@ class ProfileChannel:
         fields = tuple(f for f in weighed if f in documents.keywords)
         index = index_preferences([documents.keywords[f] for f in fields], prior)
         bands, steady = Bands.of(documents, options.bands), Steady(prior.size)
-        return cls(options, fields, prior, index, bands, measure, scale, steady)
+        newer = OncePerRow.after(prior.size, (1 + len(bands.scales),))
+        return cls(options, fields, prior, index, bands, measure, scale, steady, newer)
 
     def follow(self, view: Snapshot, tables: Tables) -> Self:
         """Values of keywords that the snapshot does not know tell nothing until the next one."""
-        rows = NO_ROWS if view.overlay is None else loose_rows(view.overlay)
+        if view.overlay is None:
+            return replace(self, steady=Steady(self.prior.size), loose=None)
+        work = partial(self._prior_and_bands, view, tables)
+        newer = self.newer.follow(len(view), work)
+        rows, told = of_loose_rows(view.overlay, newer, work)
+        columns = [view.documents.keywords[f] for f in self.fields]
+        index = index_others(self.index, columns, rows, told[:, 0].copy())
+        loose = LooseRows(rows, index, np.ascontiguousarray(told[:, 1:].T)) if rows.size else None
         steady = Steady.of(view, self.prior.size)
-        if not rows.size:
-            return replace(self, steady=steady, loose=None)
+        return replace(self, steady=steady, newer=newer, loose=loose)
+
+    def _prior_and_bands(self, view: Snapshot, tables: Tables, rows: Rows) -> F32:
+        """Return each row's prior, and behind it where it lies on each band. (m, 1 + b)"""
         numbers = numbers_of(view, rows, {*self.measure.known, *self.bands.scales})
         liked = self.measure.score(tables.counters["gain"][rows], numbers)
-        columns = [view.documents.keywords[f] for f in self.fields]
-        index = index_others(self.index, columns, rows, self.scale.prior(liked))
-        loose = LooseRows(rows, index, self.bands.place(numbers, rows.size))
-        return replace(self, steady=steady, loose=loose)
+        told: F32 = np.vstack([self.scale.prior(liked), self.bands.place(numbers, rows.size)]).T
+        return told
 
     def accepts(self, ctx: SearchContext) -> bool:
         held = ctx.user.preferences

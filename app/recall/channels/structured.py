@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -27,7 +28,8 @@ from app.domain.query import GeoPoint
 from app.domain.reading import Mention, Quantity, Reading
 from app.recall.best_heap import rows_of, score_of
 from app.recall.channel import ChannelConfig
-from app.recall.newer import NO_ROWS, Steady, add_newer, allowed_rows, loose_rows, numbers_of
+from app.recall.newer import Steady, add_newer, allowed_rows, numbers_of
+from app.recall.once import OncePerRow, of_loose_rows
 from app.recall.options import read_options
 from app.recall.popularity import Popularity
 from app.recall.posting_sums import TIE, add_up, best_of
@@ -58,6 +60,7 @@ class StructuredChannel:
     most: float  # the popularity of the most popular row
     liked: F32  # (n,) popularity as a share of it
     steady: Steady
+    newer: OncePerRow  # the same share of each row behind those, by its numbers as written
     loose: tuple[Snapshot, Rows, F32] | None = None  # rows that came or changed since; their liked
 
     @classmethod
@@ -72,16 +75,23 @@ class StructuredChannel:
         score = measure.score(gain, documents.numbers)
         most = float(score.max(initial=0)) or 1.0
         n = len(documents)
-        return cls(documents, n, measure, most, score / np.float32(most), Steady(n))
+        liked, newer = score / np.float32(most), OncePerRow.after(n)
+        return cls(documents, n, measure, most, liked, Steady(n), newer)
 
     def follow(self, view: Snapshot, tables: Tables) -> Self:
-        rows = loose_rows(view.overlay) if view.overlay is not None else NO_ROWS
+        if view.overlay is None:
+            return replace(self, documents=view.documents, steady=Steady(self.n), loose=None)
+        work = partial(self._liked, view, tables)
+        newer = self.newer.follow(len(view), work)
+        rows, liked = of_loose_rows(view.overlay, newer, work)
+        loose = (view, rows, liked) if rows.size else None
         steady = Steady.of(view, self.n)
-        if not rows.size:
-            return replace(self, documents=view.documents, steady=steady, loose=None)
+        return replace(self, documents=view.documents, steady=steady, newer=newer, loose=loose)
+
+    def _liked(self, view: Snapshot, tables: Tables, rows: Rows) -> F32:
         numbers = numbers_of(view, rows, self.measure.known)
-        liked = self.measure.score(tables.counters["gain"][rows], numbers) / np.float32(self.most)
-        return replace(self, documents=view.documents, steady=steady, loose=(view, rows, liked))
+        score = self.measure.score(tables.counters["gain"][rows], numbers)
+        return score / np.float32(self.most)
 
     def accepts(self, ctx: SearchContext) -> bool:
         return ctx.query.reading.parts > 0 or _near(ctx) is not None

@@ -21,6 +21,7 @@ from app.domain.filters import RowMask
 from app.recall.channel import ChannelConfig
 from app.recall.graph import GRAPH_FILE, Graph, build_graph, extend_graph
 from app.recall.newer import NO_ROWS, add_newer, allowed_rows, base_part
+from app.recall.once import OncePerRow
 from app.recall.options import read_options
 from app.recall.topk import top_rows
 from app.snapshot.context import SearchContext
@@ -47,14 +48,6 @@ class NewerVectors:
     rows: Rows  # ascending
     vectors: F32  # (n, dim) by row
 
-    @classmethod
-    def of(cls, view: Snapshot) -> NewerVectors | None:
-        overlay, vectors = view.overlay, view.documents.vectors
-        if overlay is None or vectors is None:
-            return None
-        rows = overlay.rows[vectors[overlay.rows].any(axis=1)]
-        return cls(rows, vectors) if rows.size else None
-
 
 @dataclass(frozen=True, slots=True)
 class VectorChannel:
@@ -68,6 +61,7 @@ class VectorChannel:
     graph: Graph | None  # None where the catalogue is small
     options: VectorOptions
     n: int  # rows of the snapshot
+    have_one: OncePerRow  # whether each row behind those has a vector
     newer: NewerVectors | None = None
 
     @classmethod
@@ -101,16 +95,24 @@ class VectorChannel:
     def open(cls, snapshot: Snapshot, tables: Tables, part: Path, config: ChannelConfig) -> Self:
         options = read_options(VectorOptions, NAME, config)
         vectors, n = snapshot.documents.vectors, len(snapshot)
+        have_one = OncePerRow.after(n, dtype=np.bool_)
         if vectors is None:
-            return cls(np.empty((0, 0), np.float32), np.empty(0, np.int32), None, options, n)
+            nothing = np.empty((0, 0), np.float32)
+            return cls(nothing, np.empty(0, np.int32), None, options, n, have_one)
         rows = open_array(part / "rows")
         if not (part / GRAPH_FILE).exists():
-            return cls(_at(vectors, rows), rows, None, options, n)
+            return cls(_at(vectors, rows), rows, None, options, n, have_one)
         graph = Graph.open(part, rows.size, vectors.shape[1])
-        return cls(graph.vectors, rows, graph, options, n)
+        return cls(graph.vectors, rows, graph, options, n, have_one)
 
     def follow(self, view: Snapshot, tables: Tables) -> Self:
-        return replace(self, newer=NewerVectors.of(view))
+        vectors, overlay = view.documents.vectors, view.overlay
+        if vectors is None or overlay is None:
+            return replace(self, newer=None)
+        have_one = self.have_one.follow(len(view), lambda new: np.any(vectors[new], axis=1))
+        rows = overlay.rows[have_one.of(overlay.rows)]
+        newer = NewerVectors(rows, vectors) if rows.size else None
+        return replace(self, have_one=have_one, newer=newer)
 
     def accepts(self, ctx: SearchContext) -> bool:
         return ctx.query.vector is not None and (self.rows.size > 0 or self.newer is not None)
