@@ -14,7 +14,7 @@ PORT ?= 8000
 PARITY_DIR ?= data/parity
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-explain bench-prerank bench-select bench-relevance bench-documents bench-events bench-suggest lock test-compose clean bench-peers bench-freshness bench-service bench-durability bench-filters bench-encoders bench-whynot bench-tracing bench-console bench-understanding
+.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-explain bench-prerank bench-select bench-relevance bench-documents bench-events bench-suggest lock test-compose clean bench-peers bench-freshness bench-service bench-durability bench-filters bench-encoders bench-whynot bench-tracing bench-console bench-understanding bench-intent
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -118,6 +118,9 @@ bench-suggest: setup ## How long a keystroke takes at a million suggestions, and
 
 bench-understanding: setup ## Are queries found that are typed otherwise, are right ones left alone: some minutes
 	$(BIN)/python benchmarks/understanding.py $(ARGS)
+
+bench-intent: setup ## What the intent of queries adds to ranking: DUOLU_DATASETS=DIR, a quarter of an hour
+	$(BIN)/python benchmarks/intent.py $(ARGS)
 
 lock: setup ## Pin what pyproject.toml asks for. Newer versions: make lock ARGS=--upgrade
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -4,9 +4,7 @@
 
 - films: ml_latest_small as in recall.py (each user's last fifth held out, empty query, seen films
   removed): recall@20 of the channel beside behaviour, profile and popular, by dim.
-- demo: the synthetic city's sessions, newest lists held out by time.
-- msrd: queries of the training part become lists of clicks on their relevant films, after the
-  MovieLens ratings; held-out queries are msrd's own, of other words.
+- demo, msrd: as in learned_sets.py.
 
 Rows are assembled once, with all features and channels on, and each model is fitted on its columns.
 Figures of a pair are differences on the same queries, with 95 % intervals.
@@ -24,14 +22,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import orjson
 import typer
+from learned_sets import LearnedSet, assemble, demo_set, msrd_set
 from recall import recall
-from relevance import NOW_MS, RECIPE, SEED, load_events, workplace
-from results_file import RESULTS, write
+from relevance import NOW_MS, SEED, load_events, workplace
+from results_file import kept_sets, write
 
 from app.corpus.masks import row_mask
-from app.corpus.ragged import hash64
 from app.domain.filters import Not, OneOf
 from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
@@ -44,28 +41,21 @@ from app.offline.datasets import convert
 from app.offline.datasets.dataset import Dataset
 from app.offline.evaluate import Variant, measure
 from app.offline.fit import fit
-from app.offline.folds import cut
-from app.offline.judged import Judged
-from app.offline.labelled import JudgedBy, read_judged, read_labelled
 from app.offline.recipe import Recipe
 from app.offline.reindex import reindex
 from app.offline.replay import Replay
-from app.offline.timeline import Timeline
-from app.offline.trec import Qrels, Topic, read_qrels, read_queries
-from app.offline.workflow import import_log, refresh_tables
+from app.offline.trec import read_qrels, read_queries
+from app.offline.workflow import import_log
 from app.offline.workplace import Workplace
 from app.query.understand import SearchRequest
 from app.rank.lightgbm_model import LightGbmModel
 from app.rank.local import LocalRanker
 from app.recall.channels.embedding import EmbeddingChannel
-from app.settings import Settings
 from app.snapshot.tables import Tables
 
-ROOT = Path(__file__).parents[1]
-DAY_MS = 86_400_000
 METRICS = ("nDCG@10", "R@100")
 COSINES = ("cosine_clicked", "cosine_taste")
-LISTS = 2500  # trained and tested on: the newest of a log
+ON = ("channels.embedding.enabled=true", "tables.embeddings=true")
 
 
 def main(
@@ -79,23 +69,15 @@ def main(
         raise SystemExit("DUOLU_DATASETS is not set: it names the folder of the real data sets")
     shutil.rmtree(work, ignore_errors=True)
     chosen = sets.split(",")
-    rows, samples = _kept(chosen)
+    rows, samples = kept_sets("embeddings", chosen)
     for name in chosen:
         if name == "films":
             rows += films(Path(source), work, samples)
         elif name == "demo":
-            rows += demo(city, work, samples)
+            rows += trained(demo_set(city, work, ON), name, samples)
         else:
-            rows += msrd(Path(source), work, samples)
+            rows += trained(msrd_set(Path(source), work, ON), name, samples)
     typer.echo(f"written: {write('embeddings', rows, samples)}")
-
-
-def _kept(chosen: Sequence[str]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """What the result file says of the sets that are not run now."""
-    file = RESULTS / "embeddings.json"
-    old = orjson.loads(file.read_bytes()) if file.exists() else {"rows": [], "samples": {}}
-    rows = [row for row in old["rows"] if row["set"] not in chosen]
-    return rows, {k: v for k, v in old["samples"].items() if k not in chosen}
 
 
 def films(source: Path, work: Path, samples: dict[str, Any]) -> list[dict[str, Any]]:
@@ -146,88 +128,13 @@ def _recalled(place: Workplace, tables: Tables, test: Any) -> dict[str, list[flo
     return found
 
 
-def demo(city: Path, work: Path, samples: dict[str, Any]) -> list[dict[str, Any]]:
-    """Held-out lists are the newest fifth, each seen with the tables of its own moment."""
-    place = Workplace(_settings(), work / "demo" / "data", work / "demo" / "models")
-    reindex([str(city / "catalog.jsonl")], place.settings, place.data, now_ms=NOW_MS)
-    sessions = city / "sessions.jsonl"
-    now_ms = 1 + max(s["ts"] for s in map(orjson.loads, sessions.open("rb")))
-    return _trained("demo", place, city / "events.jsonl", sessions, None, now_ms, samples)
-
-
-def msrd(source: Path, work: Path, samples: dict[str, Any]) -> list[dict[str, Any]]:
-    """Clicks are what the training part's judges chose; the test part's judges decide."""
-    convert("msrd", source, work / "msrd" / "source")
-    dataset = Dataset.open(work / "msrd" / "source")
-    place = Workplace(
-        _settings(dataset.overrides), work / "msrd" / "data", work / "msrd" / "models"
-    )
-    reindex([str(dataset.catalog)], place.settings, place.data, now_ms=NOW_MS)
-    part, test = dataset.splits[0].train, dataset.splits[0].test
-    sessions = work / "msrd" / "sessions.jsonl"
-    _write_sessions(read_queries(part.queries), read_qrels(part.qrels), sessions)
-    with place.door() as door:
-        asked = read_judged(test.queries, test.qrels, door.of_known, NOW_MS)
-    some = sorted(asked, key=lambda j: hash64(j.qid))[:800]
-    return _trained("msrd", place, part.events, sessions, some, NOW_MS, samples)
-
-
-def _write_sessions(topics: Sequence[Topic], qrels: Qrels, to: Path) -> None:
-    """One list a query, spread evenly over the year before NOW_MS, in an order of chance."""
-    mixed = sorted(topics, key=lambda t: hash64(t.qid))
-    with to.open("wb") as out:
-        for i, topic in enumerate(mixed):
-            grades = qrels.get(topic.qid, {})
-            if not grades:
-                continue
-            line = {
-                "request_id": topic.qid, "query": topic.text, "shown": sorted(grades),
-                "ts": NOW_MS - 365 * DAY_MS * (len(mixed) - i) // len(mixed) - 1,
-                "clicked": sorted(d for d, g in grades.items() if g > 0),
-                "positions_known": False,
-            }  # fmt: skip
-            out.write(orjson.dumps(line) + b"\n")
-
-
-def _settings(overrides: Sequence[str] = ()) -> Settings:
-    return Settings.load(
-        ROOT / "config" / "search.toml",
-        [*overrides, "channels.embedding.enabled=true", "tables.embeddings=true"],
-    )
-
-
-def _trained(
-    name: str,
-    place: Workplace,
-    events: Path | None,
-    sessions: Path,
-    asked: list[Judged] | None,
-    now_ms: int,
-    samples: dict[str, Any],
-) -> list[dict[str, Any]]:
+def trained(one: LearnedSet, name: str, samples: dict[str, Any]) -> list[dict[str, Any]]:
     """Fit one model on each set of columns and measure all on the same lists."""
-    import_log(place, [str(events)] if events else [], [str(sessions)], now_ms)
-    snapshot = place.snapshot()
-    refresh_tables(place, snapshot, now_ms)
-    recipe = Recipe.load(RECIPE).limited(LISTS)
-    recipe = recipe.model_copy(update={"split": recipe.split.model_copy(update={"test": 0.2})})
-    log = load_events(place)
-    timeline = Timeline(
-        place.settings, snapshot, place.tables(snapshot), log, recipe.sampling.time_blocks
-    )
-    with place.door() as door:
-        labelled = read_labelled(JudgedBy(sessions), recipe, log, None, door.of_known, now_ms)
-    parts = cut(labelled.judged, recipe)
-    names = recipe.feature_names(snapshot.documents.schema, timeline.channels)
-    features = FeatureSet(CATALOG, tuple(dict.fromkeys([*names, *COSINES])))
-    place.models.mkdir(parents=True, exist_ok=True)
-    rows = [
-        timeline.assemble(p, features, recipe.negatives, SEED, lambda _: None, place.models)
-        for p in parts.fitting
-    ]
+    world = assemble(one, COSINES)
     with ThreadPoolExecutor(1) as threads:
-        variants = _variants(rows, features, recipe, timeline.channels, threads)
-        compared = measure(asked or parts.test, timeline, variants, METRICS, SEED)
+        channels = world.timeline.channels
+        variants = _variants(world.rows, world.features, world.recipe, channels, threads)
+        compared = measure(world.test, world.timeline, variants, METRICS, SEED)
     values = {v: e.values for v, e in compared.evaluations.items()}
     samples[name] = {v: {m: x.tolist() for m, x in e.items()} for v, e in values.items()}
     found = [

@@ -37,6 +37,14 @@ def kept(name: str, cases: Collection[str]) -> tuple[list[dict[str, Any]], dict[
     return rows, found.get("samples", {})
 
 
+def kept_sets(name: str, sets: Collection[str]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return rows and samples of an earlier run, without the sets that are measured again."""
+    file = RESULTS / f"{name}.json"
+    found = orjson.loads(file.read_bytes()) if file.exists() else {}
+    rows = [row for row in found.get("rows", []) if row["set"] not in sets]
+    return rows, {k: v for k, v in found.get("samples", {}).items() if k not in sets}
+
+
 def _cpu() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -31,7 +31,7 @@ def client_alias(client_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """Affinity to the values of one keyword field. Sums to 1 over what was seen."""
+    """Affinity to the values of one keyword field. A person's sums to 1 over what was seen."""
 
     codes: I32  # (v,) ascending codes of the snapshot's keyword column
     weights: F32  # (v,)

@@ -1,7 +1,11 @@
-"""How much of a person's past gains went to what each candidate is: category, tags, brand."""
+"""How much of some preferences went to what each candidate is: category, tags, brand.
+
+A person's own, from past gains, or those of all who typed a query.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import numpy as np
@@ -9,23 +13,23 @@ from numba import njit
 
 from app.corpus.row_store import RowStore
 from app.domain.arrays import F32, I32, I64
-from app.domain.user import Preference, UserState
+from app.domain.user import Preference
 
 _NOBODY = -1
 _NOTHING = Preference(np.empty(0, np.int32), np.empty(0, np.float32))
 
 
 Tastes: TypeAlias = tuple[I64, I64, F32]
-"""What a person likes of all preference fields, by a hash table at most a quarter full.
+"""What is preferred in all preference fields, by a hash table at most a quarter full.
 
-ends (fields,)    how many codes are liked of this field and those before it
+ends (fields,)    how many codes are preferred of this field and those before it
 keys (slots,)     field << 32 | code, or -1
 weights (slots,)
 """
 
 
-def tastes_of(store: RowStore, user: UserState) -> Tastes:
-    held = [user.preferences.get(field, _NOTHING) for field in store.code_fields]
+def tastes_of(store: RowStore, preferences: Mapping[str, Preference]) -> Tastes:
+    held = [preferences.get(field, _NOTHING) for field in store.code_fields]
     tastes: Tastes = _index(
         np.array([h.codes.size for h in held], np.int64),
         np.concatenate([_NOTHING.codes, *[h.codes for h in held]]),
@@ -55,7 +59,7 @@ def _index(sizes: I64, codes: I32, weights: F32) -> Tastes:
 
 @njit(cache=True, nogil=True)
 def affinities(values: I32, starts: I64, counts: int, codes: I64, tastes: Tastes) -> F32:
-    """Return the summed weight of each row's codes in each field, NaN where the person has none.
+    """Return the summed weight of each row's codes in each field, NaN where nothing is preferred.
 
     Row i has values[starts[i] + counts + p] codes of field p; those of all begin at codes[i].
     """

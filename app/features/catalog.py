@@ -8,12 +8,12 @@ Other packages add theirs by an entry point, so that whoever trains and whoever 
 
 from importlib.metadata import entry_points
 
-from app.features import asked, behaviour, counters, document, geo, match, released, user
+from app.features import asked, behaviour, counters, document, geo, intent, match, released, user
 from app.features.feature import Catalog
 
 GROUP = "duolu.features"
 
 CATALOG = Catalog.collect(
-    document, match, asked, behaviour, counters, geo, user, released,
+    document, match, asked, behaviour, intent, counters, geo, user, released,
     *(point.load() for point in sorted(entry_points(group=GROUP))),
 )  # fmt: skip

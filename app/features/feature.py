@@ -7,7 +7,8 @@
 
 A parameter names an input (its prefix says the scope, see inputs.py) or another feature. A template
 is a feature over a field: its doc_*, pair_* and list_* inputs are those of the field it is asked
-for, so that the recipe's `bm25(title)` reads pair_bm25[title]. Over windows, all inputs are.
+for, so that the recipe's `bm25(title)` reads pair_bm25[title]. Over windows and preferences, all
+its inputs are.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class Template:
     over: str  # "text", "number", "preference", "channel" or "window": what the field may be
 
     def of(self, field: str) -> Feature:
-        whole = () if self.over == "window" else ("query_", "user_")  # a query is counted as well
+        # a query is counted as well, and has an intent in each preference field
+        whole = () if self.over in ("window", "preference") else ("query_", "user_")
         inputs = tuple(i if i.startswith(whole) else f"{i}[{field}]" for i in self.inputs)
         return Feature(f"{self.name}({field})", self.unit, self.doc, inputs, self.compute)
 

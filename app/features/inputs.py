@@ -25,11 +25,12 @@ from app.features.asked_inputs import ASKED_INPUTS, asked_input
 from app.features.counter_inputs import COUNTER_INPUTS, counter_input
 from app.features.document_inputs import document_input
 from app.features.hit_inputs import hit_input
+from app.features.intent_inputs import INTENT_INPUTS, intent_input
 from app.features.list_inputs import list_input
 from app.features.lookup import Inputs, PairModel
 from app.features.pair_inputs import pair_input
 from app.features.request_inputs import query_input, user_input
-from app.features.row_pass import RowInputs, read_rows
+from app.features.row_pass import RowInputs, read_affinities, read_rows
 from app.features.row_slots import index_rows
 from app.features.side_by_side import Gathered
 from app.snapshot.context import SearchContext
@@ -69,6 +70,11 @@ class Lookup:
         documents = self.ctx.snapshot.documents
         ids = self.get("query_term_ids")
         return read_rows(documents.rows, self.rows, ids, documents.counted, self.ctx.user)
+
+    @cached_property
+    def intents(self) -> F32:
+        store = self.ctx.snapshot.documents.rows
+        return read_affinities(store, self.rows, self.get("query_intents"))
 
     @property
     def heads(self) -> tuple[F64, F32]:
@@ -117,4 +123,6 @@ def _source(name: str) -> tuple[Source, str, str]:
         return counter_input, base, field
     if base in ASKED_INPUTS:
         return asked_input, base, field
+    if base in INTENT_INPUTS:
+        return intent_input, base, field
     return _SCOPES[base.partition("_")[0]], base, field

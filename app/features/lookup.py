@@ -42,6 +42,11 @@ class Inputs(Protocol):
     def records(self) -> RowInputs: ...
 
     @property
+    def intents(self) -> F32:
+        """What the click log says that the query means, of each row's values. (n, fields)"""
+        ...
+
+    @property
     def hit_scores(self) -> F32:
         """The candidates' scores, a channel a row. (c, n)"""
         ...

@@ -6,6 +6,7 @@ instead of one after another; then each is read once, from its first word to its
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from numba import njit
 
 from app.corpus.row_store import FIRST_TOKENS, Layout, RowStore
 from app.domain.arrays import F32, F64, I32, I64, Rows
-from app.domain.user import UserState
+from app.domain.user import Preference, UserState
 from app.features.affinity import Tastes, affinities, tastes_of
 from app.features.text_match import Asked, asked_of, match
 
@@ -39,9 +40,30 @@ def read_rows(store: RowStore, rows: Rows, ids: I32, n: int, user: UserState) ->
     return RowInputs(
         *_read(
             store.records.offsets, store.records.values, store.layout, rows,
-            asked_of(store, ids, n), tastes_of(store, user),
+            asked_of(store, ids, n), tastes_of(store, user.preferences),
         )
     )  # fmt: skip
+
+
+def read_affinities(store: RowStore, rows: Rows, preferences: Mapping[str, Preference]) -> F32:
+    """Return the summed weight of each row's values in each preference field, NaN where none is.
+
+    (n, preference fields). A second pass, over records that `read_rows` has brought near.
+    """
+    offsets, values = store.records.offsets, store.records.values
+    found: F32 = _affinities(offsets, values, store.layout, rows, tastes_of(store, preferences))
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _affinities(offsets: I64, values: I32, layout: Layout, rows: Rows, tastes: Tastes) -> F32:
+    starts = _touch(offsets, values, rows)
+    codes = starts + layout.header
+    for i in range(rows.size):
+        for f in range(layout.fields):
+            codes[i] += min(values[np.uintp(starts[i] + layout.lengths + f)], FIRST_TOKENS)
+    found: F32 = affinities(values, starts, layout.counts, codes, tastes)
+    return found
 
 
 @njit(cache=True, nogil=True)

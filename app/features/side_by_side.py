@@ -71,6 +71,8 @@ class Gathered(Mapping[str, Any]):
                 return lookup.records.lengths
             case "affinities":
                 return lookup.records.affinities
+            case "intents":
+                return lookup.intents
             case "scores":
                 return lookup.candidates.scores
         return lookup.candidates.ranks
@@ -99,6 +101,8 @@ def _fields(layout: Layout, base: str) -> tuple[str, Mapping[str, int]]:
             return "lengths", layout.texts
         case "pair_affinity":
             return "affinities", layout.codes
+        case "pair_intent":
+            return "intents", layout.codes
     channels = {name: place for place, name in enumerate(layout.channels)}
     return {"hit_score": ("scores", channels), "hit_rank": ("ranks", channels)}.get(base, ("", {}))
 
