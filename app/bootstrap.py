@@ -21,7 +21,7 @@ from app.domain.live import LivePeople
 from app.domain.query import Deadline
 from app.pipeline.explain import explain_page
 from app.pipeline.rehearsal import rehearse_ranker
-from app.pipeline.relaxed import answer_or_relax
+from app.pipeline.relaxed import frame_or_relax
 from app.pipeline.serving import Answer, Framed, Serving, make_context
 from app.pipeline.turning import Pages
 from app.query.encode import UNAVAILABLE, QueryEncoding
@@ -109,22 +109,16 @@ class Engine:
 
         `keep`: whose features shall come with it; `missing`: what could not be found out before.
         """
-        now_ms = int(time.time() * 1e3) if now_ms is None else now_ms
-        ask = partial(self._ask, now_ms=now_ms, rank=rank, keep=keep, missing=missing)
-        return await answer_or_relax(ask, request, self.settings.service.timeout_ms)
-
-    async def _ask(
-        self, request: SearchRequest, now_ms: int, rank: bool, keep: Keep | None,
-        missing: tuple[str, ...],
-    ) -> Answer:  # fmt: skip
         started = time.perf_counter()
+        now_ms = int(time.time() * 1e3) if now_ms is None else now_ms
         if request.cursor is not None:
             self._check_channels(request)
             page = await self.pages.turn(request, self.acquire(), now_ms)
             return Answer(
                 page.ctx, page.result, page.timings_ms, page.took_ms, next_cursor=page.next_cursor
             )
-        framed = await self.frame(request, now_ms, rank=rank, missing=missing)
+        frame = partial(self.frame, now_ms=now_ms, rank=rank, missing=missing)
+        framed = await frame_or_relax(frame, request)
         ctx, by = framed.ctx, framed.by
         understood_ms = (time.perf_counter() - started) * 1e3
         keep = None if UNAVAILABLE in ctx.missing else keep  # training computes them with a vector

@@ -15,9 +15,9 @@ from app.bootstrap import Engine
 from app.commands import options as o
 from app.commands.asking import EXPLAINED, read_filters, serving_engine
 from app.domain.user import user_alias
-from app.pipeline.relaxed import explain_or_relax
+from app.pipeline.relaxed import frame_or_relax
 from app.pipeline.verdicts import laid_out
-from app.pipeline.whynot import history_of
+from app.pipeline.whynot import explain_documents, history_of
 from app.query.understand import SearchRequest, place
 
 
@@ -59,7 +59,8 @@ async def _explained(engine: Engine, request: SearchRequest, ids: tuple[str, ...
     try:
         frame = partial(engine.frame, now_ms=int(time.time() * 1e3))
         history = history_of(engine.document_log)
-        _, told = await explain_or_relax(frame, request, ids, history)
+        framed = await frame_or_relax(frame, request)
+        told = await explain_documents(framed, request.channels, ids, history)
     finally:
         await engine.disconnect()
     body = laid_out(told, (time.perf_counter() - started) * 1e3)

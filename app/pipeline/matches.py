@@ -22,6 +22,13 @@ def match_set(ctx: SearchContext, channels: Sequence[Recalls]) -> Bools:
     return np.ones(len(ctx.snapshot), np.bool_)
 
 
+def has_match(ctx: SearchContext, channels: Sequence[Recalls]) -> bool:
+    """Tell whether any row is in it; True where none of the channels that are asked could tell."""
+    if not ctx.query.terms:
+        return ctx.mask is None or ctx.mask.count > 0
+    return all(c.has_match(ctx) for c in channels if isinstance(c, MatchingChannel))
+
+
 def match_rows(ctx: SearchContext, channels: Sequence[Recalls]) -> Rows:
     """Return the same as rows, ascending."""
     return np.flatnonzero(match_set(ctx, channels)).astype(np.int32)

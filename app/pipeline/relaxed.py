@@ -1,85 +1,60 @@
-"""A search that nothing matches is asked once more with less; the answer says what was left out."""
+"""A search that nothing matches is asked with less instead; the answer says what was left out.
+
+Whether anything matches is known before a channel is asked, so that no search runs twice.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from app.domain.errors import ServerError
 from app.domain.query import Query
-from app.pipeline.search import SearchResult
-from app.pipeline.serving import Answer, Framed
-from app.pipeline.whynot import History, Verdicts, explain_documents
+from app.pipeline.matches import has_match
+from app.pipeline.serving import Framed
 from app.query.relax import Less, relax
 from app.query.understand import SearchRequest
-from app.snapshot.context import SearchContext
 
 log = logging.getLogger(__name__)
 
 LEAST_MS = 1.0
 
 
-async def answer_or_relax(
-    ask: Callable[[SearchRequest], Awaitable[Answer]], request: SearchRequest, timeout_ms: float
-) -> Answer:
-    """Ask, and where nothing matches ask again with less, in what is left of the time.
+async def frame_or_relax(
+    frame: Callable[[SearchRequest], Awaitable[Framed]], request: SearchRequest
+) -> Framed:
+    """Frame a request; where nothing matches it but something matches less of it, frame that.
 
-    Later pages of a relaxed search are asked for by offset: a cursor would go on with all of it.
-    Where the second attempt fails, the first answer stands: it is whole, and says that it is empty.
+    Where the second attempt fails, the first stands: its answer is whole, and says that it is
+    empty. Raises as `frame` does.
     """
-    first = await ask(request)
-    less = _less(request, first.ctx, first.result)
-    left_ms = min(request.timeout_ms or timeout_ms, timeout_ms) - first.took_ms
+    first = await frame(request)
+    less, left_ms = _less(request, first), first.ctx.deadline.remaining_s() * 1e3
     if less is None or left_ms < LEAST_MS:
         return first
     try:
-        second = await ask(replace(_with(request, less), timeout_ms=left_ms))
+        second = await frame(replace(request, text=less.text, correct=False, timeout_ms=left_ms))
     except (ServerError, TimeoutError) as error:
         log.warning("%s; not relaxed: request %s", error, first.ctx.request_id)
         return first
-    if not second.result.total:
+    if not _matches(second, request):
         return first
-    ctx = replace(second.ctx, query=_said(second.ctx.query, first.ctx.query, less))
-    took_ms = first.took_ms + second.took_ms
-    return replace(second, ctx=ctx, took_ms=took_ms, next_cursor=None)
+    query = _said(second.ctx.query, first.ctx.query, less)
+    return replace(second, ctx=replace(second.ctx, query=query))
 
 
-async def explain_or_relax(
-    frame: Callable[[SearchRequest], Awaitable[Framed]],
-    request: SearchRequest,
-    ids: Sequence[str],
-    history: History,
-) -> tuple[Framed, Verdicts]:
-    """Explain documents in the search that answers the request: where nothing matches, with less.
-
-    Raises as `explain_documents` does.
-    """
-    framed = await frame(request)
-    told = await explain_documents(framed, request.channels, ids, history)
-    less = _less(request, framed.ctx, told.whole.result)
-    if less is None:
-        return framed, told
-    again = await frame(_with(request, less))
-    second = await explain_documents(again, request.channels, ids, history)
-    whole = second.whole
-    if not whole.result.total:
-        return framed, told
-    ctx = replace(whole.ctx, query=_said(whole.ctx.query, framed.ctx.query, less))
-    return again, replace(second, whole=replace(whole, ctx=ctx))
-
-
-def _less(request: SearchRequest, ctx: SearchContext, result: SearchResult) -> Less | None:
+def _less(request: SearchRequest, framed: Framed) -> Less | None:
     """Return what to ask instead, None where something matches or nothing can be left out."""
-    if result.total or request.cursor is not None or not ctx.query.terms:
+    if not framed.ctx.query.terms or _matches(framed, request):
         return None
-    return relax(ctx.query, ctx.snapshot)
+    return relax(framed.ctx.query, framed.ctx.snapshot)
 
 
-def _with(request: SearchRequest, less: Less) -> SearchRequest:
-    return replace(request, text=less.text, correct=False)
+def _matches(framed: Framed, request: SearchRequest) -> bool:
+    return has_match(framed.ctx, framed.serving.search.fanout.asked(request.channels))
 
 
 def _said(query: Query, first: Query, less: Less) -> Query:
-    """Say in the query that was searched what was left out of the one that was asked."""
+    """Say in the query that is searched what was left out of the one that was asked."""
     return replace(query, relaxed=(less.left_out,), original=first.original)

@@ -52,7 +52,12 @@ class Pages:
         )
 
     def seal(self, request: SearchRequest, ctx: SearchContext, result: SearchResult) -> str | None:
-        """Return the cursor of what comes after a page, None after the last. Some 20 µs."""
+        """Return the cursor of what comes after a page, None after the last. Some 20 µs.
+
+        Of a relaxed search too there is none: its request is to go on with all that was asked.
+        """
+        if ctx.query.relaxed:
+            return None
         pinned = pin(ctx, result, _digest(request))
         return None if pinned is None else seal(pinned, self._key)
 

@@ -17,7 +17,7 @@ from app.corpus.schema import NUMERIC, FieldType
 from app.domain.candidates import CandidateSet, ChannelHits, ChannelStatus
 from app.pipeline.counted import count_over
 from app.pipeline.groups import best_of_groups
-from app.pipeline.matches import match_rows
+from app.pipeline.matches import has_match, match_rows
 from app.pipeline.sample_searches import (
     one_filter_of_each_kind,
     place_of_first,
@@ -65,7 +65,8 @@ def warm(search: Search, snapshot: Snapshot, tables: Tables) -> None:
 
 
 def _count(channels: Sequence[Recalls], ctx: SearchContext, found: CandidateSet) -> None:
-    """Count values and groups over all rows, all matches and few, as facets and group_by do."""
+    """Look for a match; count over all rows, all matches and few, as facets and group_by do."""
+    has_match(ctx, channels)
     schema = ctx.snapshot.documents.schema
     keywords = [field.name for field in schema.of_type(FieldType.KEYWORD)[:1]]
     numbers = [field.name for field in schema.of_type(*NUMERIC)[:1]]

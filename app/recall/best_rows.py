@@ -67,6 +67,22 @@ def best_rows(
     return Matches(rows, scores, total)
 
 
+def holds_any(postings: Postings, terms: I32, mask: RowMask | None) -> bool:
+    """Tell whether any allowed row holds any of the terms: mostly one of the first that do."""
+    if mask is None:
+        return bool((postings.offsets[terms + 1] > postings.offsets[terms]).any())
+    return mask.count > 0 and bool(_is_held(postings.offsets, postings.rows, terms, mask.allowed))
+
+
+@njit(cache=True, nogil=True)
+def _is_held(offsets: I64, rows: Rows, terms: I32, allowed: Bools) -> bool:
+    for term in terms:
+        for at in range(offsets[term], offsets[term + 1]):
+            if allowed[rows[at]]:
+                return True
+    return False
+
+
 @njit(cache=True, nogil=True)
 def _read(keys: I64, k: int) -> tuple[Rows, F32]:
     """Return rows and scores of the last k keys, the last one first."""

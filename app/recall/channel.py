@@ -58,6 +58,10 @@ class MatchingChannel(RecallChannel, Protocol):
         """Tell which rows of the snapshot match and are allowed by ctx.mask. (n,)"""
         ...
 
+    def has_match(self, ctx: SearchContext) -> bool:
+        """Tell whether there is any, mostly in microseconds: asked before every search."""
+        ...
+
 
 @runtime_checkable
 class FollowingChannel(RecallChannel, Protocol):

@@ -72,7 +72,7 @@ class Fanout:
 
         What `then` raises is raised here.
         """
-        lanes = [lane for lane in self.lanes if only is None or lane.name in only]
+        lanes = self._lanes(only)
         race: _Race[T] = _Race(ctx, lanes, then)
         try:
             race.start()
@@ -80,6 +80,13 @@ class Fanout:
         finally:
             race.stop()
         return tuple(h for h in race.hits if h is not None), value
+
+    def asked(self, only: Collection[str] | None = None) -> list[Recalls]:
+        """Return the channels that `run` would ask."""
+        return [lane.channel for lane in self._lanes(only)]
+
+    def _lanes(self, only: Collection[str] | None) -> list[Lane]:
+        return [lane for lane in self.lanes if only is None or lane.name in only]
 
 
 class _Race(Generic[T]):

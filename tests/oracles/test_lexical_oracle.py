@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.domain.errors import InvalidInput
-from app.domain.filters import Range
+from app.domain.filters import OneOf, Range
 from app.recall.channels.lexical import PHRASE_WINDOW, LexicalChannel
 from app.recall.indexing import WeightedField
 from app.recall.postings import GRAIN
@@ -69,14 +69,26 @@ def test_hits_are_the_dense_tables_best(snapshot, table, text, share, filters) -
     ctx = make_context(snapshot, text, filters=filters)
     allowed = ctx.mask.allowed if ctx.mask else None
     expected = naive_best_rows(table, terms, max(1, int(len(terms) * share)), N, allowed)
-    hits = channel(snapshot, minimum_should_match=share).recall(ctx, 1000)
+    asked = channel(snapshot, minimum_should_match=share)
+    hits = asked.recall(ctx, 1000)
     assert hits.total == expected.total
+    assert asked.has_match(ctx) == (expected.total > 0)
     assert hits.rows.size == min(1000, expected.total)
     rounding = GRAIN * len(terms)
     np.testing.assert_allclose(hits.scores, expected.scores[:1000], atol=rounding)
     score_of = dict(zip(expected.rows.tolist(), expected.scores.tolist(), strict=True))
     own = [score_of[row] for row in hits.rows.tolist()]
     np.testing.assert_allclose(hits.scores, own, atol=rounding)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+@pytest.mark.parametrize("text", ["garden", "noodle garden"])
+def test_whether_anything_matches_is_known_of_every_single_row(snapshot, text, share) -> None:
+    asked = channel(snapshot, minimum_should_match=share)
+    ids = snapshot.documents.ids.strings
+    for row in range(0, N, 50):
+        ctx = make_context(snapshot, text, filters=OneOf("id", (ids[row],)))
+        assert asked.has_match(ctx) == asked.matching(ctx).any()
 
 
 def naive_bonus(snapshot: Snapshot, row: int, terms: list[int], df: list[int]) -> float:

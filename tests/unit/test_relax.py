@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from functools import partial
 
 import httpx
 import pytest
@@ -12,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.domain.errors import NothingServes
-from app.pipeline.relaxed import answer_or_relax
-from app.pipeline.serving import Answer
+from app.pipeline.relaxed import frame_or_relax
+from app.pipeline.serving import Framed
 from app.query.relax import relax
 from app.query.understand import SearchRequest, understand
 from tests.builders import NOW_MS, make_snapshot
@@ -85,19 +86,37 @@ def test_the_empty_answer_stands_where_there_is_no_second_one(tmp_path, error):
     publish_snapshot(ROWS, tmp_path)
     engine = make_engine(tmp_path)
 
-    async def ask(request: SearchRequest) -> Answer:
+    async def frame(request: SearchRequest) -> Framed:
         if not request.correct:
             raise error
-        framed = await engine.frame(request, NOW_MS)
-        found = await framed.serving.search.run(framed.ctx, None)
-        return Answer(framed.ctx, found, {}, 0.0)
+        return await engine.frame(request, NOW_MS)
 
     try:
-        asked = SearchRequest("必须50元以下的火锅")
-        answer = asyncio.run(answer_or_relax(ask, asked, 60_000.0))
+        framed = asyncio.run(frame_or_relax(frame, SearchRequest("必须50元以下的火锅")))
     finally:
         engine.close()
-    assert (answer.result.total, answer.ctx.query.relaxed) == (0, ())
+    assert (framed.ctx.query.text, framed.ctx.query.relaxed) == ("必须50元以下的火锅", ())
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "left_out"),
+    [("必须50元以下的火锅", "50元以下的火锅", ("必须50元以下",)),
+     ("必须50元以下的鱼", "必须50元以下的鱼", ())],  # of fish there is none either way
+)  # fmt: skip
+def test_what_is_searched_is_known_before_it_is_searched(tmp_path, asked, text, left_out):
+    publish_snapshot(ROWS, tmp_path)
+    engine = make_engine(tmp_path)
+    try:
+        frame = partial(engine.frame, now_ms=NOW_MS)
+        query = asyncio.run(frame_or_relax(frame, SearchRequest(asked))).ctx.query
+    finally:
+        engine.close()
+    assert (query.text, query.relaxed) == (text, left_out)
+
+
+def test_who_asks_no_channel_that_counts_is_not_relaxed(client):
+    body = {"query": "必须50元以下的火锅", "channels": ["popular"]}
+    assert "relaxed" not in client.post(SEARCHES, json=body).json()["query"]
 
 
 @pytest.mark.parametrize(

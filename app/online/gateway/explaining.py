@@ -17,10 +17,10 @@ from app.online.json_body import JSON, to_json
 from app.online.limits import read_body
 from app.online.service import service_of
 from app.online.telemetry import note
-from app.pipeline.relaxed import explain_or_relax
+from app.pipeline.relaxed import frame_or_relax
 from app.pipeline.serving import Answer, Framed
 from app.pipeline.verdicts import laid_out
-from app.pipeline.whynot import Verdicts, history_of
+from app.pipeline.whynot import Verdicts, explain_documents, history_of
 
 router = APIRouter(default_response_class=Response)
 
@@ -38,7 +38,8 @@ async def explain(request: Request) -> Response:
         engine = service.engine
         frame = partial(engine.frame, now_ms=int(time.time() * 1e3), missing=missing)
         history = history_of(engine.document_log)
-        framed, told = await explain_or_relax(frame, asked, ids, history)
+        framed = await frame_or_relax(frame, asked)
+        told = await explain_documents(framed, asked.channels, ids, history)
         body = laid_out(told, (time.perf_counter() - started) * 1e3)
         traced = await tracing.keep(_answer(framed, told, body["took_ms"]), EXPLAINED)
         body["degraded"] = traced.result.degraded

@@ -20,7 +20,7 @@ from app.corpus.function_words import content_terms, function_words
 from app.domain.arrays import F64, I32, Bools
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
-from app.recall.best_rows import Matches, best_rows
+from app.recall.best_rows import Matches, best_rows, holds_any
 from app.recall.channel import ChannelConfig
 from app.recall.indexing import WeightedField, invert
 from app.recall.newer import add_newer, base_part
@@ -108,6 +108,18 @@ class LexicalChannel:
             newer = self.newer.find(self.postings, known, at_least, None)
             allowed[newer.rows] = True
         return allowed if ctx.mask is None else allowed & ctx.mask.allowed
+
+    def has_match(self, ctx: SearchContext) -> bool:
+        """Tell whether `recall` would count any match."""
+        known, at_least = self._asked(*self._ids(ctx))
+        if at_least > 1:
+            return self._best(known, at_least, 1, ctx.mask).total > 0
+        own = base_part(ctx.mask, self.postings.n)
+        if holds_any(self.postings, self.postings.known(known), own):
+            return True
+        if self.newer is None:
+            return False
+        return self.newer.find(self.postings, known, at_least, ctx.mask).total > 0
 
     def _ids(self, ctx: SearchContext) -> tuple[I32, I32]:
         """Return the ids of the query's words and of those searched for beside them."""
