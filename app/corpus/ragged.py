@@ -128,6 +128,12 @@ def _key(text: str) -> tuple[int, bytes]:
     return hash64(text), text.encode()
 
 
+def _alone(text: str) -> tuple[U64, I64, U8]:
+    """Return hash, size and bytes of one string, as `_find` takes them. (1,), (1,), (size,)"""
+    value, raw = _key(text)
+    return np.array((value,), np.uint64), np.array((len(raw),)), np.frombuffer(raw, np.uint8)
+
+
 @njit(cache=True, nogil=True)
 def _find(
     hashes: U64, order: I32, offsets: I64, values: U8, wanted: U64, sizes: I64, texts: U8
@@ -199,7 +205,11 @@ class Dictionary:
 
     def find(self, text: str) -> int:
         """Return the ordinal, or -1."""
-        return int(self.find_all((text,))[0])
+        found = _find(
+            self.hashes, self.order, self.strings.offsets, self.strings.values, *_alone(text)
+        )
+        moved = None if self.moves is None else self.moves.find(text)
+        return int(found[0]) if moved is None else moved
 
     def find_all(self, texts: Sequence[str]) -> I32:
         """Return the ordinals of many strings at once, -1 where absent. (m,)

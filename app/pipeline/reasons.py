@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
+from typing import NamedTuple, Self
 
 import numpy as np
+from numba import njit
 
 from app.corpus.text import HAN_RUN
-from app.domain.arrays import F64, I64, Bools, Rows
+from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
 from app.domain.candidates import CandidateSet
 from app.snapshot.asked import holds, keeps, named_place
 from app.snapshot.context import SearchContext
@@ -46,8 +49,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     name: str  # a key of the words above
     detail: str = ""
 
@@ -68,74 +70,119 @@ def reasons_of(
     """Return each result's reasons, the most telling first. `km`: distances of the results. (m,)"""
     if not picked.size:
         return []
-    rows = candidates.rows[picked]
-    evidence = _Evidence(ctx, candidates, rows, picked, km)
-    return [list(evidence.of(i))[:MOST] for i in range(rows.size)]
+    evidence = _Evidence.of_page(ctx, candidates, picked, km)
+    return [list(islice(evidence.of(i), MOST)) for i in range(picked.size)]
 
 
+@dataclass(frozen=True, slots=True)
 class _Evidence:
-    """What holds of each result of one page, looked up once for all."""
+    """What holds of each of the m results of one page, looked up once for all."""
 
-    def __init__(
-        self, ctx: SearchContext, candidates: CandidateSet, rows: Rows, picked: I64, km: F64 | None
-    ) -> None:
-        self.ctx, self.rows, self.km = ctx, rows, km
-        self.asked = _asked(ctx, rows)
-        self.remembered = _are_among(rows, _remembered(ctx))
-        self.seen = _are_among(rows, ctx.user.rows)
-        ranks = dict(zip(candidates.channels, candidates.ranks[picked].T, strict=True))
-        nowhere = np.zeros(rows.size, np.int16)
-        self.behaviour = ranks.get("behaviour", nowhere) > 0
-        popular = ranks.get("popular", nowhere)
-        self.popular = (popular > 0) & (popular <= POPULAR_RANK) & self._touched(rows)
-        self.is_near = _is_place_named(ctx)
+    asked: list[list[str]]
+    remembered: list[bool]
+    seen: list[bool]
+    tastes: list[Reason | None]
+    ranks: Mapping[str, list[int]]  # by channel, 0 where it did not return the result
+    gains: F32  # (documents,) of late; the catalogue's own order is no popularity
+    rows: list[int]
+    km: list[float] | None
+    is_near: bool  # distances are from a place that the text names
+    is_known: bool  # who asks
+
+    @classmethod
+    def of_page(
+        cls, ctx: SearchContext, candidates: CandidateSet, picked: I64, km: F64 | None
+    ) -> Self:
+        rows = candidates.rows[picked]
+        return cls(
+            _asked(ctx, rows),
+            _are_among(rows, _remembered(ctx)),
+            _are_among(rows, ctx.user.rows),
+            _tastes(ctx, rows),
+            dict(zip(candidates.channels, candidates.ranks[picked].T.tolist(), strict=True)),
+            ctx.tables.counters["recent_gain"],
+            rows.tolist(),
+            None if km is None else km.tolist(),
+            km is not None and _is_place_named(ctx),
+            ctx.user.is_known,
+        )
 
     def of(self, i: int) -> Iterator[Reason]:
         if self.asked[i]:
             yield Reason("asked", ", ".join(self.asked[i][:SHOWN_VALUES]))
         if self.remembered[i]:
             yield Reason("remembered")
-        yield from self._distance(i)
+        if self.km is not None and self.km[i] <= NEAR_KM:
+            yield _distance(self.km[i], self.is_near)
         if self.seen[i]:
             yield Reason("seen")
-        yield from self._tastes(int(self.rows[i]))
-        if self.behaviour[i] and self.ctx.user.is_known and not self.remembered[i]:
+        if (taste := self.tastes[i]) is not None:
+            yield taste
+        if self.is_known and self._rank_by("behaviour", i) and not self.remembered[i]:
             yield Reason("similar")
-        if self.popular[i]:
+        if 0 < self._rank_by("popular", i) <= POPULAR_RANK and self.gains[self.rows[i]] > 0:
             yield Reason("popular")
 
-    def _touched(self, rows: Rows) -> Bools:
-        """Tell which rows anybody acted on lately: the catalogue's own order is no popularity."""
-        touched: Bools = self.ctx.tables.counters["recent_gain"][rows] > 0
-        return touched
-
-    def _distance(self, i: int) -> Iterator[Reason]:
-        if self.km is None or not self.km[i] <= NEAR_KM:
-            return
-        prefix, km = "place_" if self.is_near else "", self.km[i]
-        if km < 1:
-            yield Reason(f"{prefix}metres", str(max(round(km * 1000 / 10) * 10, 10)))
-        else:
-            yield Reason(f"{prefix}kilometres", f"{km:.1f}")
-
-    def _tastes(self, row: int) -> Iterator[Reason]:
-        """The person's own brand, or else their own kind of place."""
-        for field in ("brand", "category"):
-            preference = self.ctx.user.preferences.get(field)
-            if preference is None:
-                continue
-            column = self.ctx.snapshot.documents.keywords[field]
-            for code in column.codes[row].tolist():
-                at = int(preference.codes.searchsorted(code))
-                is_held = at < preference.codes.size and preference.codes[at] == code
-                if is_held and preference.weights[at] >= TASTE:
-                    yield Reason(field, column.names.strings[code])
-                    return
+    def _rank_by(self, channel: str, i: int) -> int:
+        ranks = self.ranks.get(channel)
+        return ranks[i] if ranks else 0
 
 
-def _are_among(rows: Rows, others: Rows) -> Bools:
+def _distance(km: float, is_near: bool) -> Reason:
+    prefix = "place_" if is_near else ""
+    if km < 1:
+        return Reason(f"{prefix}metres", str(max(round(km * 1000 / 10) * 10, 10)))
+    return Reason(f"{prefix}kilometres", f"{km:.1f}")
+
+
+def _tastes(ctx: SearchContext, rows: Rows) -> list[Reason | None]:
+    """The person's own brand, or else their own kind of place, of each row."""
+    tastes: list[Reason | None] = [None] * rows.size
+    for field in ("category", "brand"):  # what comes later wins
+        preference = ctx.user.preferences.get(field)
+        if preference is None:
+            continue
+        column = ctx.snapshot.documents.keywords[field]
+        offsets, values = column.codes.offsets, column.codes.values
+        own = _first_of(offsets, values, rows, preference.codes, preference.weights, TASTE)
+        for i, code in enumerate(own.tolist()):
+            if code >= 0:
+                tastes[i] = Reason(field, column.names.strings[code])
+    return tastes
+
+
+@njit(cache=True, nogil=True)
+def _first_of(
+    offsets: I64, values: I32, rows: Rows, wanted: I32, weights: F32, least: float
+) -> I32:
+    """Return the first of each row's values that weighs at least so much, else -1. (m,)"""
+    found = np.full(rows.size, -1, np.int32)
+    for i in range(rows.size):
+        for at in range(offsets[rows[i]], offsets[rows[i] + 1]):
+            place = np.searchsorted(wanted, values[at])
+            is_held = place < wanted.size and wanted[place] == values[at]
+            if is_held and weights[place] >= least:
+                found[i] = values[at]
+                break
+    return found
+
+
+def _are_among(rows: Rows, others: Rows) -> list[bool]:
     """Tell which rows of a page are among some hundreds of others. (m,)"""
-    among: Bools = (rows[:, np.newaxis] == others).any(axis=1)
+    if not others.size:
+        return [False] * rows.size
+    among: list[bool] = _among(rows, others).tolist()
+    return among
+
+
+@njit(cache=True, nogil=True)
+def _among(rows: Rows, others: Rows) -> Bools:
+    among = np.zeros(rows.size, np.bool_)
+    for i in range(rows.size):
+        for other in others:
+            if other == rows[i]:
+                among[i] = True
+                break
     return among
 
 
@@ -147,10 +194,11 @@ def _asked(ctx: SearchContext, rows: Rows) -> list[list[str]]:
     reading, documents = ctx.query.reading, ctx.snapshot.documents
     if reading.parts < 1 or (reading.parts == 1 and reading.mentions):
         return [[] for _ in rows]
-    parts = [(m.text, holds(documents, m, rows)) for m in reading.mentions]
+    parts = [(m.text, holds(documents, m, rows).tolist()) for m in reading.mentions]
     for q in reading.quantities:
         values = documents.numbers_of(q.range.field, rows)
-        parts.append((ctx.query.text[q.start : q.end].strip(), keeps(values, q.range)))
+        said = ctx.query.text[q.start : q.end].strip()
+        parts.append((said, keeps(values, q.range).tolist()))
     return [[text for text, has in parts if has[i]] for i in range(rows.size)]
 
 

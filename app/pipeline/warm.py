@@ -18,6 +18,7 @@ from app.domain.candidates import CandidateSet, ChannelHits, ChannelStatus
 from app.pipeline.counted import count_over
 from app.pipeline.groups import best_of_groups
 from app.pipeline.matches import has_match, match_rows
+from app.pipeline.reasons import reasons_of
 from app.pipeline.sample_searches import (
     one_filter_of_each_kind,
     place_of_first,
@@ -42,7 +43,7 @@ WARM_ROWS = 8
 
 
 def warm(search: Search, snapshot: Snapshot, tables: Tables) -> None:
-    """Ask every channel what it accepts, with and without a mask; merge and arrange.
+    """Ask every channel what it accepts, with and without a mask; merge, arrange, say why.
 
     On the lanes' own threads: a channel that is stuck or broken costs itself and is logged.
     """
@@ -59,6 +60,7 @@ def warm(search: Search, snapshot: Snapshot, tables: Tables) -> None:
         hits = [_await(lane, call, ctx) for lane, call in zip(lanes, calls, strict=True)]
         found = search.merger.merge(hits, search.max_candidates)
         select(ctx, found.rows, found.fused, search.selection)
+        reasons_of(ctx, found, np.arange(min(WARM_ROWS, len(found))), None)
         _count([lane.channel for lane in search.fanout.lanes], ctx, found)
     for rule in search.selection.rules.rules:
         allows(rule.documents, documents, np.empty(0, np.int32))

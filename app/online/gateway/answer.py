@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import orjson
 
 from app.corpus.documents import Documents
@@ -16,6 +16,7 @@ from app.pipeline.explain import searched, told
 from app.pipeline.facets import Facet
 from app.pipeline.highlights import highlights_of
 from app.pipeline.reasons import Language, Reason, language_of, reasons_of
+from app.pipeline.search import SearchResult
 from app.pipeline.serving import Answer
 from app.query.relax import why_empty
 from app.snapshot.context import SearchContext
@@ -80,28 +81,30 @@ def channel_summary(hits: ChannelHits) -> dict[str, Any]:
 
 
 def _results(answer: Answer) -> Iterator[dict[str, Any]]:
-    result, documents = answer.result, answer.ctx.snapshot.documents
-    first = answer.ctx.query.offset + 1
+    result, ctx, documents = answer.result, answer.ctx, answer.ctx.snapshot.documents
+    first = ctx.query.offset + 1
     distances = _distances_km(answer)
-    ctx, picked = answer.ctx, result.picked
-    why = reasons_of(ctx, result.candidates, picked, distances)
+    km = [] if distances is None else distances.tolist()
+    why = reasons_of(ctx, result.candidates, result.picked, distances)
+    by_channel = _channels(result)
     text = ctx.query.text
     language = language_of(text) if any(c.isalpha() for c in text) else None
-    for i, row in enumerate(result.rows.tolist()):
+    rows, scores, picked = result.rows.tolist(), list(result.scores), result.picked.tolist()
+    for i, (row, place) in enumerate(zip(rows, picked, strict=True)):
         entry = {
             "id": result.ids[i],
             "rank": first + i,
-            "score": result.scores[i],
+            "score": scores[i],
             "document": orjson.Fragment(documents.shown(row)),
-            "channels": _channels(answer, int(result.picked[i])),
+            "channels": by_channel[i],
             "reasons": _told(language, documents, row, why[i]),
         }
-        if (rule := result.moved.get(int(result.picked[i]))) is not None:
+        if (rule := result.moved.get(place)) is not None:
             entry["rule"] = rule
-        if int(result.picked[i]) in result.drawn:
+        if place in result.drawn:
             entry["explored"] = True
-        if distances is not None and np.isfinite(distances[i]):
-            entry["distance_km"] = round(float(distances[i]), 4)
+        if km and math.isfinite(km[i]):
+            entry["distance_km"] = round(km[i], 4)
         if result.counted.groups:
             group = result.counted.groups[i]
             entry["group"] = {"value": group.value, "count": group.count}
@@ -131,15 +134,19 @@ def _told(
     return [reason.told(spoken) for reason in reasons]
 
 
-def _channels(answer: Answer, at: int) -> dict[str, Any]:
-    """Say which channels returned candidate `at`, and how each placed and scored it."""
-    candidates = answer.result.candidates
-    ranks, scores = candidates.ranks[at], candidates.scores[at]
-    return {
-        name: {"rank": rank, "score": scores[c]}
-        for c, (name, rank) in enumerate(zip(candidates.channels, ranks.tolist(), strict=True))
-        if rank
-    }
+def _channels(result: SearchResult) -> list[dict[str, Any]]:
+    """Say of each result which channels returned it, and how each placed and scored it."""
+    candidates = result.candidates
+    ranks, scores = candidates.ranks[result.picked], candidates.scores[result.picked]
+    known = iter(scores[ranks > 0])  # float32, row after row
+    return [
+        {
+            name: {"rank": rank, "score": next(known)}
+            for name, rank in zip(candidates.channels, of_row, strict=True)
+            if rank
+        }
+        for of_row in ranks.tolist()
+    ]
 
 
 def _distances_km(answer: Answer) -> F64 | None:
