@@ -14,7 +14,7 @@ PORT ?= 8000
 PARITY_DIR ?= data/parity
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-explain bench-prerank bench-select bench-relevance bench-documents bench-events bench-suggest lock test-compose clean bench-peers bench-freshness bench-service bench-durability bench-filters bench-encoders bench-whynot bench-tracing bench-console bench-understanding bench-intent
+.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-explain bench-prerank bench-select bench-relevance bench-documents bench-events bench-suggest lock test-compose clean bench-peers bench-freshness bench-service bench-durability bench-filters bench-encoders bench-whynot bench-tracing bench-console bench-understanding bench-intent bench-outages bench-newcomer
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,6 +109,12 @@ bench-documents: setup ## How fast changes of documents are on disk and acknowle
 
 bench-durability: setup ## Kill whole services a hundred times and look for what they had promised: half an hour
 	$(BIN)/python benchmarks/durability.py $(ARGS)
+
+bench-outages: setup ## Redis, PostgreSQL and the disk away: who notices, and for how long (two minutes)
+	$(BIN)/python benchmarks/outages.py $(ARGS)
+
+bench-newcomer: setup ## README's own commands in a fresh clone, timed: some minutes, and the package index
+	$(BIN)/python benchmarks/newcomer.py $(ARGS)
 
 bench-events: setup ## How fast events are on disk and acknowledged, how soon they count: some minutes
 	$(BIN)/python benchmarks/events.py $(ARGS)

@@ -38,7 +38,11 @@ class Cluster:
 
 @contextmanager
 def cluster(
-    data: Path, postgresql: PostgreSQL, redis: Redis, documents: int = 60
+    data: Path,
+    postgresql: PostgreSQL,
+    redis: Redis,
+    documents: int = 60,
+    overrides: Sequence[str] = (),
 ) -> Iterator[Cluster]:
     """Start everything on a catalogue with a release; all of it answers when handed over."""
     publish_snapshot(city_rows(documents), data)
@@ -47,6 +51,7 @@ def cluster(
     store.publish(RELEASE)
     ranker_port, url = free_port(), postgresql.new_database()
     overrides = (
+        *overrides,
         f"rank.url=http://127.0.0.1:{ranker_port}", f"store.url={url}", f"state.url={redis.url}",
     )  # fmt: skip
     roles = [("gateway", free_port()), ("gateway", free_port()), ("ranker", ranker_port),
