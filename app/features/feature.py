@@ -18,13 +18,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from app.domain.arrays import F32
 from app.domain.errors import InvalidInput
-from app.features.side_by_side import Gathered, Layout, Plan, lay, plan_of
+from app.features.plan import Plan, Step, lay_blocks, plan_of
+from app.features.side_by_side import Gathered, Layout, lay
 
 Compute = Callable[..., Any]
 Inputs = Mapping[str, Any]
@@ -43,6 +44,7 @@ class Feature:
     doc: str
     inputs: tuple[str, ...]
     compute: Compute
+    elementwise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,14 @@ class Template:
     inputs: tuple[str, ...]
     compute: Compute
     over: str  # "text", "number", "preference", "channel" or "window": what the field may be
+    elementwise: bool = False
 
     def of(self, field: str) -> Feature:
         # a query is counted as well, and has an intent in each preference field
         whole = () if self.over in ("window", "preference") else ("query_", "user_")
         inputs = tuple(i if i.startswith(whole) else f"{i}[{field}]" for i in self.inputs)
-        return Feature(f"{self.name}({field})", self.unit, self.doc, inputs, self.compute)
+        name = f"{self.name}({field})"
+        return Feature(name, self.unit, self.doc, inputs, self.compute, self.elementwise)
 
 
 def feature(*, unit: str) -> Callable[[Compute], Feature]:
@@ -72,12 +76,16 @@ def feature(*, unit: str) -> Callable[[Compute], Feature]:
     return declare
 
 
-def template(*, unit: str, over: str) -> Callable[[Compute], Template]:
-    """Declare a feature over fields of one kind."""
+def template(*, unit: str, over: str, elementwise: bool = False) -> Callable[[Compute], Template]:
+    """Declare a feature over fields of one kind.
+
+    `elementwise`: it may be asked for k fields at once, with (k, n) for columns and (k, 1) for
+    scalars; see together.py.
+    """
 
     def declare(fn: Compute) -> Template:
         inputs = tuple(inspect.signature(fn).parameters)
-        return Template(fn.__name__, unit, _doc(fn), inputs, fn, over)
+        return Template(fn.__name__, unit, _doc(fn), inputs, fn, over, elementwise)
 
     return declare
 
@@ -142,14 +150,14 @@ class FeatureSet:
         self.inputs = tuple(sorted({i for f in plan for i in f.inputs} - computed))
         self.list_inputs = tuple(i for i in self.inputs if i.startswith("list_"))
         source: dict[str, str] = {}  # feature → the input that it is, where it is one as it stands
-        self._steps: list[_Step] = []
+        self._steps: list[Step] = []
         for f in plan:
             reads = tuple(source.get(i, i) for i in f.inputs)
             if _returns_its_input(f):
                 source[f.name] = reads[0]
             else:
-                self._steps.append(_Step(f.name, f.compute, reads, _scalars(reads, computed)))
-        self._reads = {i for step in self._steps for i in step.reads}
+                scalars = _scalars(reads, computed)
+                self._steps.append(Step(f.name, f.compute, reads, scalars, f.elementwise))
         self._columns = {j: source.get(name, name) for j, name in enumerate(self.names)}
         self._unplanned = self._plan_of(None)
         self._planned: tuple[Layout, Plan] | None = None
@@ -161,16 +169,15 @@ class FeatureSet:
         """
         plan = self._plan(inputs if isinstance(inputs, Gathered) else None)
         values = {name: inputs[name] for name in plan.inputs}
+        out, alone = np.empty((n, len(self.names)), np.float32), plan.alone
         with np.errstate(all="ignore"):  # NaN and infinity are answers here
-            for name, compute, reads, scalars in self._steps:
+            if isinstance(inputs, Gathered):
+                lay_blocks(plan, inputs, out)
+            for name, compute, reads, scalars, _ in plan.steps:
                 if scalars and any(map(isnan, [values[i] for i in scalars])):
                     values[name] = nan
                 else:
                     values[name] = compute(*[values[i] for i in reads])
-        out, alone = np.empty((n, len(self.names)), np.float32), plan.alone
-        if isinstance(inputs, Gathered):
-            for copy in plan.copies:
-                lay(inputs.block(copy.block), copy.columns, out, copy.targets)
         columns = np.empty((len(alone.names), n), np.float32)
         for j, name in enumerate(alone.names):
             columns[j] = values[name]
@@ -188,16 +195,7 @@ class FeatureSet:
         return held[1]
 
     def _plan_of(self, layout: Layout | None) -> Plan:
-        return plan_of(layout, self._columns, self._reads, self.inputs)
-
-
-class _Step(NamedTuple):
-    """One feature to compute. A tuple: there are dozens a request."""
-
-    name: str
-    compute: Compute
-    reads: tuple[str, ...]
-    scalars: tuple[str, ...]  # those of `reads` that are one for all candidates
+        return plan_of(layout, self._columns, self._steps, self.inputs)
 
 
 def _returns_its_input(f: Feature) -> bool:

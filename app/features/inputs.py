@@ -17,14 +17,13 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, lru_cache
 from typing import Any
 
-import numpy as np
-
 from app.domain.arrays import F32, F64
 from app.domain.candidates import CandidateSet
 from app.features.asked_inputs import ASKED_INPUTS, asked_input
 from app.features.counter_inputs import COUNTER_INPUTS, counter_input
 from app.features.document_inputs import document_input
 from app.features.hit_inputs import hit_input
+from app.features.hit_pass import Said, said_of
 from app.features.intent_inputs import INTENT_INPUTS, intent_input
 from app.features.list_inputs import list_input
 from app.features.lookup import Inputs, PairModel
@@ -63,6 +62,7 @@ class Lookup:
         self.rows = candidates.rows
         self.table = index_rows(candidates.rows)
         self.models = models or {}
+        self.is_slice = list_values is not None
         self.memo: dict[str, Any] = dict(list_values or {})
 
     @cached_property
@@ -81,8 +81,8 @@ class Lookup:
         return self.records.numbers, self.records.lengths.T
 
     @cached_property
-    def hit_scores(self) -> F32:
-        return np.ascontiguousarray(self.candidates.scores.T)
+    def said(self) -> Said:
+        return said_of(self.candidates.scores, self.candidates.ranks)
 
     def get(self, name: str) -> Any:
         """Return a scalar or an (n,) column; a scalar NaN where no candidate has it."""

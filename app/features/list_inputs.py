@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,22 +34,22 @@ def _best_bm25(lookup: Inputs, field: str) -> float:
     place = lookup.ctx.snapshot.documents.rows.text_fields.get(field)
     if place is None or not lookup.ctx.query.terms:
         return NAN
-    return _bests(lookup, "bests of bm25", lambda: lookup.records.bm25)[place]
+    return float(lookup.records.best_bm25[place])
 
 
 def _best_hit(lookup: Inputs, field: str) -> float:
     channels = lookup.candidates.channels
-    if field not in channels:
-        return NAN
-    return _bests(lookup, "bests of hits", lambda: lookup.hit_scores)[channels.index(field)]
+    return float(lookup.said.best[channels.index(field)]) if field in channels else NAN
 
 
-def _bests(lookup: Inputs, name: str, rows: Callable[[], F32]) -> list[float]:
-    """Find the best of every row of (k, n) once a request. No input has such a name."""
-    found: list[float] | None = lookup.memo.get(name)
-    if found is None:
-        found = lookup.memo[name] = np.fmax.reduce(rows(), axis=1, initial=NAN).tolist()
-    return found
+def bests(lookup: Inputs, base: str) -> F32:
+    """Return list_best_bm25 of all text fields, or list_best_hit of all channels. (k,)"""
+    of_text = base == "list_best_bm25"
+    if not lookup.is_slice:
+        return lookup.records.best_bm25 if of_text else lookup.said.best
+    texts, channels = lookup.ctx.snapshot.documents.rows.text_fields, lookup.candidates.channels
+    names = [f"{base}[{field}]" for field in (texts if of_text else channels)]
+    return np.array([lookup.get(name) for name in names], np.float32)
 
 
 def _best(values: Any) -> float:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from app.domain.arrays import F32, F64, I32, Rows
 from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidInput
+from app.features.hit_pass import Said
 from app.features.row_pass import RowInputs
 from app.snapshot.context import SearchContext
 
@@ -31,6 +32,7 @@ class Inputs(Protocol):
     rows: Rows  # (n,)
     table: I32  # where each row stands among `rows`, see row_slots
     memo: dict[str, Any]
+    is_slice: bool  # of a longer list, whose list_* values were given
     models: Mapping[str, PairModel]  # by name
 
     @property
@@ -47,9 +49,7 @@ class Inputs(Protocol):
         ...
 
     @property
-    def hit_scores(self) -> F32:
-        """The candidates' scores, a channel a row. (c, n)"""
-        ...
+    def said(self) -> Said: ...
 
     def get(self, name: str) -> Any: ...
 

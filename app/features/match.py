@@ -55,7 +55,7 @@ def equals(pair_equals: Any) -> Any:
     return pair_equals
 
 
-@template(unit="share of the best", over="text")
+@template(unit="share of the best", over="text", elementwise=True)
 def bm25_of_best(pair_bm25: Any, list_best_bm25: Any) -> Any:
     """BM25 in this field as a share of the list's best: how far behind the best match."""
     return pair_bm25 / list_best_bm25
@@ -85,7 +85,7 @@ def hit_rank(hit_rank: Any) -> Any:
     return hit_rank
 
 
-@template(unit="share of the best", over="channel")
+@template(unit="share of the best", over="channel", elementwise=True)
 def hit_of_best(hit_score: Any, list_best_hit: Any) -> Any:
     """The channel's score as a share of its best hit."""
     return hit_score / list_best_hit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numba import njit
 
 from app.domain.arrays import F32, Array
+from app.features.list_inputs import bests
 from app.features.lookup import Inputs
 from app.features.text_match import FIELD_MATCHES
 from app.snapshot.tables import COUNTERS
@@ -32,6 +33,11 @@ class Layout(NamedTuple):
         return cls(
             store.text_fields, store.number_fields, store.code_fields, lookup.candidates.channels
         )
+
+    @property
+    def places(self) -> Mapping[str, int]:
+        """Channel → where it stands among `channels`."""
+        return {name: place for place, name in enumerate(self.channels)}
 
     def is_of(self, lookup: Inputs) -> bool:
         """Tell at once: views of a snapshot have its very places."""
@@ -77,6 +83,24 @@ class Gathered(Mapping[str, Any]):
                 return lookup.candidates.scores
         return lookup.candidates.ranks
 
+    def tall(self, base: str) -> Array:
+        """Return an input of all fields at once: (k, n) columns, or (k, 1) scalars; see TALL."""
+        match base:
+            case "pair_bm25":
+                return self.lookup.records.bm25
+            case "hit_score":
+                return self.lookup.said.scores
+        return bests(self.lookup, base)[:, np.newaxis]
+
+
+TALL: Mapping[str, str] = {
+    "pair_bm25": "texts",
+    "list_best_bm25": "texts",
+    "hit_score": "channels",
+    "list_best_hit": "channels",
+}
+"""Inputs that are there for all fields at once, and what those are."""
+
 
 def place_of(layout: Layout, name: str) -> tuple[str, int] | None:
     """Return the block and the column of an input, None for one that stands alone."""
@@ -103,61 +127,8 @@ def _fields(layout: Layout, base: str) -> tuple[str, Mapping[str, int]]:
             return "affinities", layout.codes
         case "pair_intent":
             return "intents", layout.codes
-    channels = {name: place for place, name in enumerate(layout.channels)}
-    return {"hit_score": ("scores", channels), "hit_rank": ("ranks", channels)}.get(base, ("", {}))
-
-
-class Copy(NamedTuple):
-    """Columns of one block, and the columns of the matrix that they become."""
-
-    block: str
-    columns: Places
-    targets: Places
-
-
-class Alone(NamedTuple):
-    """Inputs and features that no block holds, and the columns of the matrix that they become."""
-
-    names: tuple[str, ...]
-    columns: Places  # 0, 1, 2 …
-    targets: Places
-
-
-class Plan(NamedTuple):
-    """Where each column of a matrix comes from."""
-
-    copies: tuple[Copy, ...]
-    alone: Alone
-    inputs: tuple[str, ...]  # that are looked up by name
-
-
-def plan_of(
-    layout: Layout | None, names: Mapping[int, str], reads: Collection[str], inputs: Collection[str]
-) -> Plan:
-    """`names`: column of the matrix → input or feature. `reads`: what features read.
-
-    Without a layout each stands alone.
-    """
-    blocks: dict[str, list[tuple[int, int]]] = {}
-    alone: dict[int, str] = {}
-    for target, name in names.items():
-        found = None if layout is None else place_of(layout, name)
-        if found is None:
-            alone[target] = name
-        else:
-            blocks.setdefault(found[0], []).append((found[1], target))
-    copies = tuple(Copy(block, *_columns(pairs)) for block, pairs in blocks.items())
-    places = Alone(tuple(alone.values()), _places(range(len(alone))), _places(alone))
-    wanted = {*reads, *alone.values()}
-    return Plan(copies, places, tuple(name for name in inputs if name in wanted))
-
-
-def _columns(pairs: Sequence[tuple[int, int]]) -> tuple[Places, Places]:
-    return _places(c for c, _ in pairs), _places(t for _, t in pairs)
-
-
-def _places(of: Iterable[int]) -> Places:
-    return np.array([*of], np.uintp)
+    blocks = {"hit_score": "scores", "hit_rank": "ranks"}
+    return (blocks[base], layout.places) if base in blocks else ("", {})
 
 
 @njit(cache=True, nogil=True)

@@ -167,6 +167,7 @@ def test_inputs_that_lie_side_by_side_give_the_same_matrix_as_each_by_its_name(t
     names = CATALOG.expand(
         ["bm25(*)", "bm25_of_best(*)", "length(title)", "equals(tags)", "attr(*)", "cosine",
          "hit_score(lexical)", "hit_score(nobody)", "hit_rank(vector)", "hit_rank(nobody)",
+         "hit_of_best(lexical)", "hit_of_best(vector)", "hit_of_best(nobody)", "hit_count",
          "affinity(tags)", "doc_age_hours", "query_length"], fields,
     )  # fmt: skip
     features = FeatureSet(CATALOG, names)
@@ -174,3 +175,20 @@ def test_inputs_that_lie_side_by_side_give_the_same_matrix_as_each_by_its_name(t
     whole, single = features.matrix(gathered, 90), features.matrix(dict(gathered), 90)
     np.testing.assert_array_equal(whole, single)
     assert np.isfinite(whole).any(axis=0).sum() > 8
+
+
+@pytest.mark.parametrize("text", ["火锅 tea", ""])
+def test_a_slice_with_the_whole_lists_scalars_gives_the_same_bits(tmp_path, text):
+    """Templates of all fields at once too: they take the list's best as it was given."""
+    snapshot = make_snapshot(city_rows(120), tmp_path / "s")
+    ctx = make_context(snapshot, text, origin=(31.2, 121.4))
+    candidates = some_candidates(snapshot, np.random.default_rng(4), 90)
+    names = ["bm25_of_best(title)", "bm25_of_best(tags)", "hit_of_best(lexical)", "cosine",
+             "hit_of_best(vector)", "cosine_behind_best", "hit_count"]  # fmt: skip
+    features = FeatureSet(CATALOG, names)
+    gathered = gather(features.inputs, ctx, candidates)
+    whole = features.matrix(gathered, 90)
+    best = {name: gathered[name] for name in features.list_inputs}
+    some = np.arange(5, 90, 7)
+    few = gather(features.inputs, ctx, candidates.take(some), best)
+    np.testing.assert_array_equal(features.matrix(few, some.size), whole[some])
