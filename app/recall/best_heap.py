@@ -12,6 +12,7 @@ from numba import njit
 from app.domain.arrays import F32, I64, Rows
 
 LAST_ROW = (1 << 31) - 1
+SPENT = (1 << 63) - 1
 
 
 @njit(cache=True, nogil=True)
@@ -41,7 +42,18 @@ def keep(heap: I64, key: np.int64) -> None:
 
 
 def rows_of(heap: I64) -> tuple[Rows, F32]:
-    """Return rows and scores by (−score, row); what is 0 was never filled."""
-    keys = np.sort(heap[heap > 0])[::-1]
-    rows = (LAST_ROW - (keys & LAST_ROW)).astype(np.int32)
-    return rows, (keys >> 32).astype(np.int32).view(np.float32)
+    """Return rows and scores by (−score, row), and leave the heap spent; 0 was never filled."""
+    found: tuple[Rows, F32] = _drain(heap)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _drain(heap: I64) -> tuple[Rows, F32]:
+    rows, scores, size = np.empty(heap.size, np.int32), np.empty(heap.size, np.float32), 0
+    for place in range(heap.size - 1, -1, -1):
+        key = heap[0]
+        keep(heap, SPENT)
+        if key > 0:
+            rows[place], scores[place] = LAST_ROW - (key & LAST_ROW), score_of(key)
+            size += 1
+    return rows[:size], scores[:size]

@@ -9,10 +9,9 @@ from numba import njit
 
 from app.domain.arrays import F32, F64, I64, Bools, Rows
 from app.recall.best_heap import keep, key_of, score_of
+from app.recall.liked_lists import TIE
 
 BLOCK = 4096
-TIE = np.float32(1e-3)
-"""What being liked adds at most: below what any part of a query is worth."""
 
 
 @njit(cache=True, nogil=True)

@@ -21,18 +21,19 @@ import numpy as np
 
 from app.corpus.documents import Documents
 from app.corpus.geometry import haversine_km, within_km
-from app.domain.arrays import F32, F64, Rows
+from app.domain.arrays import F32, F64, Bools, Rows
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.domain.query import GeoPoint
-from app.domain.reading import Mention, Quantity, Reading
+from app.domain.reading import Quantity, Reading
 from app.recall.best_heap import rows_of, score_of
 from app.recall.channel import ChannelConfig
+from app.recall.liked_lists import TIE, LikedLists
 from app.recall.newer import Steady, add_newer, allowed_rows, numbers_of
 from app.recall.once import OncePerRow, of_loose_rows
 from app.recall.options import read_options
 from app.recall.popularity import Popularity
-from app.recall.posting_sums import TIE, add_up, best_of
+from app.recall.posting_sums import add_up, best_of
 from app.snapshot.asked import holds, keeps, named_place
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
@@ -59,6 +60,7 @@ class StructuredChannel:
     measure: Popularity
     most: float  # the popularity of the most popular row
     liked: F32  # (n,) popularity as a share of it
+    lists: LikedLists
     steady: Steady
     newer: OncePerRow  # the same share of each row behind those, by its numbers as written
     loose: tuple[Snapshot, Rows, F32] | None = None  # rows that came or changed since; their liked
@@ -74,9 +76,9 @@ class StructuredChannel:
         measure = Popularity.of(documents, gain, options.prior_share)
         score = measure.score(gain, documents.numbers)
         most = float(score.max(initial=0)) or 1.0
-        n = len(documents)
-        liked, newer = score / np.float32(most), OncePerRow.after(n)
-        return cls(documents, n, measure, most, liked, Steady(n), newer)
+        liked, n = score / np.float32(most), len(documents)
+        lists, newer = LikedLists.of(documents.keywords, liked), OncePerRow.after(n)
+        return cls(documents, n, measure, most, liked, lists, Steady(n), newer)
 
     def follow(self, view: Snapshot, tables: Tables) -> Self:
         if view.overlay is None:
@@ -110,29 +112,35 @@ class StructuredChannel:
 
     def _worths(self, reading: Reading, near: GeoPoint | None) -> F64:
         """Return what each part is worth, summing to 1: mentions, bounds, the place. (parts,)"""
-        mentions = [math.log1p(self.n / max(self._df(m), 1)) for m in reading.mentions]
+        dfs = (self.lists.df(m.options) for m in reading.mentions)
+        mentions = [math.log1p(self.n / max(df, 1)) for df in dfs]
         bounds = [math.log1p(BOUND_RARITY)] * (len(reading.quantities) + (near is not None))
         worths: F64 = np.array([*mentions, *bounds])
         worths /= max(float(worths.sum()), 1e-9)
         return worths
 
-    def _df(self, mention: Mention) -> int:
-        return sum(len(self.documents.keywords[f].postings[code]) for f, code in mention.options)
-
     def _own(
         self, reading: Reading, near: GeoPoint | None, worths: F64, mask: RowMask | None, k: int
     ) -> tuple[Rows, F32]:
-        """Find the best k of the snapshot's own rows.
+        """Find the best k of the snapshot's own rows."""
+        allowed = EVERYTHING if mask is None else mask.allowed
+        if not reading.quantities and near is None:
+            return self.lists.best([m.options for m in reading.mentions], worths, allowed, k)
+        return self._bound(reading, near, worths, allowed, k)
+
+    def _bound(
+        self, reading: Reading, near: GeoPoint | None, worths: F64, allowed: Bools, k: int
+    ) -> tuple[Rows, F32]:
+        """Find the best k rows by what they hold, their numbers and where they lie.
 
         Those that hold a named value are looked at first. The others can have no more than all
         the bounds and the place: they are looked at only where that might be among the best.
         """
         rows, met = self._holding(reading, worths)
-        allowed = EVERYTHING if mask is None else mask.allowed
         bounds, worth_of = reading.quantities, worths[len(reading.mentions) :]
         met = self._bounded(bounds, near, worth_of, rows, met)
         heap = best_of(rows, met, self.liked, allowed, k)
-        if worth_of.size and score_of(heap[0]) <= np.float32(worth_of.sum()) + 2 * TIE:
+        if score_of(heap[0]) <= np.float32(worth_of.sum()) + 2 * TIE:
             all_rows = np.arange(self.n, dtype=np.int32)
             everywhere = np.zeros(self.n, np.float32)
             everywhere = self._bounded(bounds, near, worth_of, all_rows, everywhere)

@@ -1,0 +1,158 @@
+"""The documents of each keyword value, most liked first, and the best of them for some values.
+
+A row's place in the order of liking is its rank. Whatever a row has of what is asked, a later one
+that has the same is liked no more: lists are read from the top, until what is left of them cannot
+be among the k best. Lists of parts that cannot bring a row up there alone are only looked up
+(MaxScore: Turtle & Flood 1995).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Self
+
+import numpy as np
+from numba import njit
+
+from app.corpus.documents import KeywordColumn
+from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
+from app.recall.best_heap import LAST_ROW, keep, key_of, rows_of, score_of
+
+TIE = np.float32(1e-3)
+"""What being liked adds at most: below what any part of a query is worth."""
+
+
+@dataclass(frozen=True, slots=True)
+class LikedLists:
+    """All values of all fields share one range of numbers: a code counts from its field's first."""
+
+    rows: Rows  # (n,) by falling liking, equal ones by row
+    liked: F32  # (n,) aligned with rows
+    firsts: Mapping[str, int]  # the number of the value 0 of each field
+    sizes: Mapping[str, int]  # values of each field
+    starts: I64  # (values + 1,) where the list of each value begins
+    ranks: I32  # ascending in each list
+
+    @classmethod
+    def of(cls, columns: Mapping[str, KeywordColumn], liked: F32) -> Self:
+        """Order all rows by `liked` (n,)."""
+        rows = np.argsort(-liked, kind="stable").astype(np.int32)
+        rank_of = np.empty_like(rows)
+        rank_of[rows] = np.arange(rows.size, dtype=np.int32)
+        sizes = {f: len(c.postings) for f, c in columns.items()}
+        firsts = dict(zip(sizes, accumulate(sizes.values(), initial=0), strict=False))
+        postings = [c.postings for c in columns.values()]
+        starts = np.concatenate([[0], *(p.lengths for p in postings)]).cumsum().astype(np.int64)
+        ranks = np.concatenate([rank_of[:0], *(rank_of[p.values] for p in postings)])
+        for value in np.flatnonzero(np.diff(starts) > 1):
+            ranks[starts[value] : starts[value + 1]].sort()
+        return cls(rows, liked[rows], firsts, sizes, starts, ranks)
+
+    def df(self, options: Iterable[tuple[str, int]]) -> int:
+        """Return the sum of the lengths of the lists of some values, each a field and a code."""
+        return sum(end - start for start, end in self._spans(options))
+
+    def best(
+        self, parts: Iterable[Iterable[tuple[str, int]]], worths: F64, allowed: Bools, k: int
+    ) -> tuple[Rows, F32]:
+        """Return the best k rows by Σ worth of the parts that a row has + TIE · its liking.
+
+        A row has a part if it has one of its values; rows without any are left out. `allowed` (0,)
+        allows all.
+        """
+        spans = [(*span, p) for p, options in enumerate(parts) for span in self._spans(options)]
+        if not spans:
+            return np.empty(0, np.int32), np.empty(0, np.float32)
+        lists = np.array(spans, np.int64)
+        return rows_of(_best(self.ranks, self.rows, self.liked, lists, worths, allowed, k))
+
+    def _spans(self, options: Iterable[tuple[str, int]]) -> list[tuple[int, int]]:
+        """Return where the lists lie; a value that is newer than the index has none."""
+        values = (self.firsts[f] + code for f, code in options if code < self.sizes[f])
+        return [(int(self.starts[v]), int(self.starts[v + 1])) for v in values]
+
+
+@njit(cache=True, nogil=True)
+def _best(
+    ranks: I32, rows: Rows, liked: F32, lists: I64, worths: F64, allowed: Bools, k: int
+) -> I64:
+    """Return keys of the best k rows, as a heap. Lists are (start, end, part), parts ascending.
+
+    Sums are of float32 and in the order of the parts, so that a bound is never below a score.
+    """
+    heap, at = np.zeros(k, np.int64), lists[:, 0].copy()
+    is_open, by_worth, closed = np.ones(worths.size, np.bool_), np.argsort(worths), 0
+    most = np.float32(worths[by_worth[0]])  # of rows with nothing but closed parts and the next
+    rank = _next(ranks, lists, at, is_open, 0)
+    while rank < rows.size:
+        while most + TIE * liked[rank] < score_of(heap[0]):
+            is_open[by_worth[closed]] = False
+            closed += 1
+            if closed == worths.size:
+                return heap
+            is_open[by_worth[closed]] = False
+            most = _most(worths, is_open)
+            is_open[by_worth[closed]] = True
+        row = rows[rank]
+        if not allowed.size or allowed[row]:
+            met = _met(ranks, lists, at, worths, rank)
+            keep(heap, key_of(met + TIE * liked[rank], row))
+        rank = _next(ranks, lists, at, is_open, rank + 1)
+    return heap
+
+
+@njit(cache=True, nogil=True)
+def _most(worths: F64, is_open: Bools) -> np.float32:
+    """Return Σ worth of the parts that are not open."""
+    most = np.float32(0)
+    for part in range(worths.size):
+        if not is_open[part]:
+            most += np.float32(worths[part])
+    return most
+
+
+@njit(cache=True, nogil=True)
+def _next(ranks: I32, lists: I64, at: I64, is_open: Bools, least: int) -> int:
+    """Return the first rank from `least` on in a list of an open part, LAST_ROW if none is."""
+    first = LAST_ROW
+    for i in range(at.size):
+        if is_open[lists[i, 2]]:
+            at[i] = _reach(ranks, at[i], lists[i, 1], least)
+            if at[i] < lists[i, 1]:
+                first = min(first, int(ranks[at[i]]))
+    return first
+
+
+@njit(cache=True, nogil=True)
+def _met(ranks: I32, lists: I64, at: I64, worths: F64, rank: int) -> np.float32:
+    """Return Σ worth of the parts that the rank has."""
+    met, last = np.float32(0), -1
+    for i in range(at.size):
+        at[i] = _reach(ranks, at[i], lists[i, 1], rank)
+        if at[i] < lists[i, 1] and ranks[at[i]] == rank and lists[i, 2] != last:
+            last = lists[i, 2]
+            met += np.float32(worths[last])
+    return met
+
+
+@njit(cache=True, nogil=True)
+def _reach(ranks: I32, at: int, end: int, rank: int) -> int:
+    """Return the first place from `at` on whose rank is no less: in growing steps, then by halves.
+
+    (Bentley & Yao, "An almost optimal algorithm for unbounded searching", 1976.)
+    """
+    if at >= end or ranks[at] >= rank:
+        return at
+    step = 1
+    while at + step < end and ranks[at + step] < rank:
+        at, step = at + step, 2 * step
+    low, high = at + 1, min(at + step, end)
+    while low < high:
+        middle = (low + high) // 2
+        if ranks[middle] < rank:
+            low = middle + 1
+        else:
+            high = middle
+    return low
