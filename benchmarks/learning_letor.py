@@ -36,6 +36,7 @@ def measure(example: Path) -> dict[str, float]:
     rounds = int(conf["num_trees"])
     recipe = Recipe(
         features=("cosine",), objective="lambdarank", rounds=rounds, early_stopping=rounds,
+        min_rounds=1,
         parameters={**{k: v for k, v in conf.items() if k in LEARNED}, **SEEDS},
         gate=Gate(metric=f"nDCG@{CUTOFF}"),
     )  # fmt: skip

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightgbm
 import numpy as np
 from lightgbm.basic import LightGBMError
+from lightgbm.callback import CallbackEnv
 
 from app.domain.arrays import F64, I64
 from app.domain.errors import InvalidInput
@@ -49,18 +50,29 @@ class Fitted:
 def fit(train: TrainingSet, valid: TrainingSet, recipe: Recipe, threads: int) -> Fitted:
     """Boost until the valid groups' nDCG stops rising, whatever the objective.
 
+    Not before `min_rounds`: of few groups the first trees often look best, by chance.
     Where LightGBM learns the bias of positions the valid clicks are as biased as any: their nDCG
     is best before the first tree leaves the old order. Then all of the recipe's rounds are boosted.
 
     Raises InvalidInput where LightGBM refuses a parameter or a grade.
     """
-    stop = [lightgbm.early_stopping(recipe.early_stopping, verbose=False)]
-    if train.positions.any():
-        stop = []
+    stop = [] if train.positions.any() else [_stopping(recipe)]
     booster = _train(recipe, [train], None, threads, recipe.rounds, valid=valid, callbacks=stop)
     (score,) = booster.best_score["valid"].values()
-    rounds = booster.best_iteration if stop else booster.current_iteration()
-    return Fitted(booster, max(1, rounds), float(score))
+    best = booster.best_iteration  # below 1 where nothing stops, as with dart
+    return Fitted(booster, best if best > 0 else booster.current_iteration(), float(score))
+
+
+def _stopping(recipe: Recipe) -> Callable[[CallbackEnv], None]:
+    """Stop as LightGBM does, as if boosting began with the last of `min_rounds`."""
+    first = min(recipe.min_rounds, recipe.rounds) - 1
+    stop = lightgbm.early_stopping(recipe.early_stopping, verbose=False)
+
+    def look(env: CallbackEnv) -> None:
+        if env.iteration >= first:
+            stop(replace(env, begin_iteration=first))
+
+    return look
 
 
 def refit(

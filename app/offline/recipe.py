@@ -95,7 +95,8 @@ class Recipe(Part):
     objective: Objective = "lambdarank"
     seed: int = 7
     rounds: int = Field(600, gt=0)
-    early_stopping: int = Field(30, gt=0)
+    early_stopping: int = Field(30, gt=0, description="rounds without a better valid part")
+    min_rounds: int = Field(50, gt=0, description="from here on the valid part is listened to")
     features: tuple[str, ...]
     parameters: dict[str, Any] = Field({}, description="LightGBM's own")
     tune: dict[str, tuple[bool | int | float | str, ...]] = Field(

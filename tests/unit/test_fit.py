@@ -12,6 +12,7 @@ import pytest
 from app.domain.errors import InvalidInput
 from app.offline.dataset import TrainingSet
 from app.offline.fit import fit, refit
+from app.offline.lightgbm_rows import lightgbm_dataset
 from app.offline.objectives import OBJECTIVES
 from app.offline.parameters import REPEATABLE, cutoff, parameters
 from app.offline.ranknet import pair_gradients
@@ -25,8 +26,9 @@ NAMES = tuple("abcdef")
 def recipe(objective="lambdarank", **parameters):
     small = {"num_leaves": 7, "min_data_in_leaf": 5, **parameters}
     return Recipe(
-        features=("cosine",), objective=objective, rounds=40, early_stopping=5, parameters=small
-    )
+        features=("cosine",), objective=objective, rounds=40, early_stopping=5, min_rounds=1,
+        parameters=small,
+    )  # fmt: skip
 
 
 def test_every_objective_learns_to_put_the_better_document_first():
@@ -100,6 +102,31 @@ def test_clicks_that_nobody_corrected_do_not_stop_a_model_that_learns_their_bias
     valid = replace(noise, labels=labels)
     assert fit(rows, valid, recipe(), 1).rounds < 40
     assert fit(replace(rows, positions=positions), valid, recipe(), 1).rounds == 40
+
+
+def test_the_valid_part_is_not_listened_to_before_min_rounds():
+    rows, few = training_rows(seed=1), training_rows(seed=2)
+    few = replace(few, labels=np.random.default_rng(3).permutation(few.labels))
+    curve: dict = {}
+    asked = recipe().model_copy(update={"early_stopping": 40})
+    lightgbm.train(
+        {**parameters(asked, 1), "objective": "lambdarank"},
+        lightgbm_dataset([rows], None, "lambdarank"), 40,
+        valid_sets=[lightgbm_dataset([few], None, None)],
+        callbacks=[lightgbm.record_evaluation(curve)],
+    )  # fmt: skip
+    ndcg = curve["valid_0"]["ndcg@10"]
+    for first in (1, 7, 25, 40, 90):
+        found = fit(rows, few, asked.model_copy(update={"min_rounds": first}), 1)
+        heard = min(first, 40) - 1
+        assert found.rounds == heard + int(np.argmax(ndcg[heard:])) + 1
+        assert found.valid_ndcg == max(ndcg[heard:])
+    stopped = recipe().model_copy(update={"min_rounds": 7})
+    assert 7 <= fit(rows, few, stopped, 1).booster.current_iteration() < 40
+
+
+def test_where_nothing_can_stop_the_boosting_all_rounds_are_kept():
+    assert fit(training_rows(), training_rows(seed=2), recipe(boosting="dart"), 1).rounds == 40
 
 
 def test_rows_that_weigh_more_are_learned_more():
