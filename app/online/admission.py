@@ -8,6 +8,7 @@ that was late takes a fifth of those that were in use. Who was late all but alon
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,7 +61,7 @@ class Place:
 
 
 class Admission:
-    """Counts work in flight. Used from one event loop, so plain numbers are enough."""
+    """Counts work in flight. Any thread may enter."""
 
     def __init__(
         self,
@@ -78,15 +79,12 @@ class Admission:
         self.shed = 0  # turned away so far
         self._clock = clock
         self._lowered_s = -1.0
+        self._counting = threading.Lock()
 
     @contextmanager
     def enter(self) -> Iterator[Place]:
         """Hold one place. Raises Overloaded at once where there is none."""
-        if self.in_flight >= int(self.limit):
-            self.shed += 1
-            raise Overloaded(int(self.limit), self.what)
-        self.in_flight += 1
-        place = Place(self._clock(), self.in_flight)
+        place = self._entered()
         is_late = False
         try:
             yield place
@@ -94,13 +92,25 @@ class Admission:
             is_late = True
             raise
         finally:
-            self.in_flight -= 1
-            if self.target_s is not None:
-                self._learn(place, self._clock(), is_late, self.target_s)
+            self._left(place, is_late)
 
     def restart(self, place: Place) -> None:
         """Count this request's time from now on."""
         place.restart(self._clock())
+
+    def _entered(self) -> Place:
+        with self._counting:
+            if self.in_flight >= int(self.limit):
+                self.shed += 1
+                raise Overloaded(int(self.limit), self.what)
+            self.in_flight += 1
+            return Place(self._clock(), self.in_flight)
+
+    def _left(self, place: Place, is_late: bool) -> None:
+        with self._counting:
+            self.in_flight -= 1
+            if self.target_s is not None:
+                self._learn(place, self._clock(), is_late, self.target_s)
 
     def _learn(self, place: Place, now_s: float, is_late: bool, target_s: float) -> None:
         least = min(LEAST, self.most)

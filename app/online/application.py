@@ -20,6 +20,7 @@ from app.corpus.pseudonyms import Pseudonyms
 from app.online import admin, health
 from app.online.access import refuse_open_host
 from app.online.admission import Admission
+from app.online.bypass import Bypass
 from app.online.direct import Direct
 from app.online.door import Door
 from app.online.following import PUBLISH_EVERY_S, LogFollower
@@ -27,7 +28,8 @@ from app.online.metrics import Metrics
 from app.online.pages import SharedPages
 from app.online.problems import install
 from app.online.service import Service
-from app.online.telemetry import RequestLog, write_log_lines_to_stderr
+from app.online.telemetry import RequestLines, RequestLog, write_log_lines_to_stderr
+from app.online.threaded import Answers
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -76,8 +78,15 @@ def create(
     if settings.service.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.service.cors_origins)
     app.add_middleware(Direct, owner=app, routers=routers, paths=direct)
-    app.add_middleware(RequestLog, name=name, metrics=service.metrics, quiet=health.QUIET)
+    app.add_middleware(RequestLog, lines=RequestLines(name, service.metrics, health.QUIET))
     return app
+
+
+def bypass(app: FastAPI, name: str, answers: Callable[[Service], Answers]) -> None:
+    """Answer some calls of a service past its event loop, see Bypass."""
+    service: Service = app.state.service
+    lines = RequestLines(name, service.metrics, health.QUIET)
+    app.state.protocol = Bypass(answers(service), lines).protocol
 
 
 def share_page(app: FastAPI, file: Path) -> None:
@@ -97,7 +106,7 @@ def run(app: FastAPI, host: str, port: int, key: str | None, fd: int | None = No
     sys.setswitchinterval(TURN_S)
     uvicorn.run(
         app, host=host, port=port, fd=fd, access_log=False, log_level="warning",
-        server_header=False,
+        server_header=False, http=getattr(app.state, "protocol", "auto"),
         timeout_graceful_shutdown=SHUTDOWN_S,
     )  # fmt: skip
 

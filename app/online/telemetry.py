@@ -7,7 +7,8 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +18,7 @@ from app.online.metrics import Metrics
 log = logging.getLogger("duolu.request")
 
 FACTS = "duolu.facts"
+Facts: TypeAlias = dict[str, Any]
 
 
 def write_log_lines_to_stderr() -> None:
@@ -33,14 +35,41 @@ def note(scope: Scope, **facts: Any) -> None:
     scope.setdefault(FACTS, {}).update(facts)
 
 
+@dataclass(frozen=True, slots=True)
+class RequestLines:
+    """Where requests are counted and logged, whoever answered them. From any thread."""
+
+    name: str  # of the service
+    metrics: Metrics
+    quiet: frozenset[str]  # routes that are asked every few seconds: counted, not logged
+
+    def write(
+        self, method: str, route: str, status: int, seconds: float, sent: int, facts: Facts
+    ) -> None:
+        self.metrics.request(route, status, seconds)
+        if route in self.quiet and status < 400:
+            return
+        line = {
+            "ts_ms": time.time_ns() // 1_000_000,
+            "service": self.name,
+            "pid": os.getpid(),
+            "method": method,
+            "route": route,
+            "status": status,
+            "elapsed_ms": round(seconds * 1e3, 3),
+            "sent_bytes": sent,
+            **({} if status < 500 else {"problem": "internal-error"}),  # unless a fact names it
+            **facts,
+        }
+        log.info(orjson.dumps(line, default=str, option=orjson.OPT_SERIALIZE_NUMPY).decode())
+
+
 class RequestLog:
     """ASGI middleware: counts, times and logs every request, whatever became of it."""
 
-    def __init__(self, app: ASGIApp, name: str, metrics: Metrics, quiet: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, lines: RequestLines) -> None:
         self.app = app
-        self.name = name  # of the service
-        self.metrics = metrics
-        self.quiet = quiet  # routes that are asked every few seconds: counted, not logged
+        self.lines = lines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -62,26 +91,9 @@ class RequestLog:
         try:
             await self.app(scope, receive, watch)
         finally:
-            self._finish(scope, status, time.perf_counter() - started, sent)
-
-    def _finish(self, scope: Scope, status: int, seconds: float, sent: int) -> None:
-        route = getattr(scope.get("route"), "path", "other")
-        self.metrics.request(route, status, seconds)
-        if route in self.quiet and status < 400:
-            return
-        line = {
-            "ts_ms": time.time_ns() // 1_000_000,
-            "service": self.name,
-            "pid": os.getpid(),
-            "method": scope["method"],
-            "route": route,
-            "status": status,
-            "elapsed_ms": round(seconds * 1e3, 3),
-            "sent_bytes": sent,
-            **({} if status < 500 else {"problem": "internal-error"}),  # unless a fact names it
-            **scope[FACTS],
-        }
-        log.info(orjson.dumps(line, default=str, option=orjson.OPT_SERIALIZE_NUMPY).decode())
+            route = getattr(scope.get("route"), "path", "other")
+            seconds = time.perf_counter() - started
+            self.lines.write(scope["method"], route, status, seconds, sent, scope[FACTS])
 
 
 def server_timing(facts: Mapping[str, Any], seconds: float) -> bytes:

@@ -90,7 +90,7 @@ class _Canary:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "app.rank.canary"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env={**os.environ, **ONE_THREAD}, bufsize=0, start_new_session=True,
+            env={**os.environ, **ONE_THREAD}, bufsize=0, process_group=0,
         )  # fmt: skip
 
     def verdict(self, path: Path, until_s: float) -> dict[str, Any] | None:

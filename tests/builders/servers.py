@@ -74,7 +74,8 @@ def ranker(data: Path, *overrides: str, key: str | None = None) -> Iterator[http
 def running(app: FastAPI) -> Iterator[httpx.Client]:
     """Serve an application from a thread of this process."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, access_log=False, log_level="error", lifespan="on")
+    http = getattr(app.state, "protocol", "auto")
+    config = uvicorn.Config(app, access_log=False, log_level="error", lifespan="on", http=http)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()

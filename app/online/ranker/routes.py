@@ -15,8 +15,9 @@ from app.domain.query import Deadline
 from app.online.access import JSON_TYPES, media_type, refuse_foreign_page, require_key
 from app.online.json_body import JSON, to_json
 from app.online.limits import read_body
+from app.online.ranker.calling import BINARY, MAX_CALL_BYTES, PATH, facts_of
 from app.online.ranker.schemas import RerankBody, rerank_of_body
-from app.online.ranker.work import NotOpen, open_missing, rank, rerank
+from app.online.ranker.work import NotOpen, open_missing, rank_in_time, rerank
 from app.online.service import Service, service_of
 from app.online.telemetry import note
 from app.rank.call import RankCall, decode_call
@@ -26,12 +27,10 @@ from app.rank.reply import RankReply, encode_reply, reply_as_json
 router = APIRouter(default_response_class=Response)
 T = TypeVar("T")
 
-BINARY = "application/octet-stream"
-MAX_CALL_BYTES = 4 << 20
 RERANK_FORM = {"requestBody": {"content": {JSON: {"schema": RerankBody.model_json_schema()}}}}
 
 
-@router.post("/v1/rank")
+@router.post(PATH)
 async def rank_candidates(request: Request) -> Response:
     """Score candidates that a gateway recalled. docs/api.md describes the body."""
     service = service_of(request)
@@ -42,7 +41,7 @@ async def rank_candidates(request: Request) -> Response:
         body = await read_body(request.stream(), MAX_CALL_BYTES)
         service.admission.restart(place)
         reply = await _on_a_thread(service, lambda until: _rank(service, read, body, until))
-    note(request.scope, **_facts(reply))
+    note(request.scope, **facts_of(reply))
     service.metrics.search({"rank": reply.elapsed_ms})
     if JSON in request.headers.get("accept", ""):
         return Response(to_json(reply_as_json(reply)), media_type=JSON)
@@ -83,18 +82,4 @@ async def _call(service: Service, work: Callable[[Deadline], T], until: Deadline
 def _rank(
     service: Service, read: Callable[[bytes], RankCall], body: bytes, until: Deadline
 ) -> RankReply:
-    call = read(body)
-    sooner = Deadline(min(until.at_ns, Deadline.after_ms(call.timeout_ms).at_ns))
-    return rank(service.engine, call, sooner)
-
-
-def _facts(reply: RankReply) -> dict[str, object]:
-    return {
-        "request_id": reply.request_id,
-        "snapshot_id": reply.snapshot_id,
-        "log_seq": reply.log_seq,
-        "tables_id": reply.tables_id,
-        "release_id": reply.release_id,
-        "candidates": reply.scores.size,
-        "rank_ms": round(reply.elapsed_ms, 3),
-    }
+    return rank_in_time(service.engine, read(body), until)

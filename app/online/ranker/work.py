@@ -44,6 +44,12 @@ async def open_missing(engine: Engine, missing: NotOpen, deadline: Deadline) -> 
         raise VersionUnknown(str(error), "release_id", missing.release_id, error.known) from None
 
 
+def rank_in_time(engine: Engine, call: RankCall, until: Deadline) -> RankReply:
+    """Do as `rank` does, until then or until the caller stops waiting, whichever is sooner."""
+    sooner = Deadline(min(until.at_ns, Deadline.after_ms(call.timeout_ms).at_ns))
+    return rank(engine, call, sooner)
+
+
 def rank(engine: Engine, call: RankCall, deadline: Deadline) -> RankReply:
     """Score a call's candidates by the versions that it names.
 
