@@ -16,6 +16,7 @@ from pathlib import Path
 
 from app.corpus.document_log import DocumentLog
 from app.corpus.following import Held
+from app.corpus.growing_documents import Pause, go_on
 from app.domain.errors import NothingServes, UnknownName
 from app.domain.live import LivePeople
 from app.domain.query import Deadline
@@ -69,9 +70,8 @@ class Engine:
         self.recent = Recent()  # what served lately: a ranker answers older gateways from it
         self.attempts = Attempts()  # to open artifacts, and what came of those that failed
         enabled = {name: c.threads for name, c in settings.channels.items() if c.enabled}
-        # "" is no channel's name
         ranking = RANK_THREADS if settings.rank.url is None else CALLING_THREADS
-        self._crew = Crew({**enabled, "": ranking}, len(os.sched_getaffinity(0)))
+        self._crew = Crew({**enabled, "": ranking}, len(os.sched_getaffinity(0)))  # "": no channel
         self._threads = {name: self._crew.berths[name] for name in enabled}
         self.rank_threads = self._crew.berths[""]
         names, experiments = ReleaseNames(models, settings.rank.model), experiments_of(settings)
@@ -187,9 +187,9 @@ class Engine:
         """Tell whether the document log was read to its end since the start."""
         return self.reader.has_reached_end
 
-    def read_log(self) -> bool:
-        """Read what is new in the document log; searches see it once it is published."""
-        return self.reader.read(self.recent.followed(time.monotonic()))
+    def read_log(self, pause: Pause = go_on) -> bool:
+        """Read the document log's news, which searches see once published. Pauses between steps."""
+        return self.reader.read(self.recent.followed(time.monotonic()), pause)
 
     def publish_view(self) -> int | None:
         """Let searches see what was read of the log, in every channel at once.

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from app.corpus.analyzer import Analyzer
+from app.corpus.cut_texts import Cutter
 from app.corpus.documents import save_row_store
 from app.corpus.ragged import Dictionary, Ragged, Strings, save_array
 from app.corpus.schema import NUMERIC, FieldSpec, FieldType, Schema
@@ -38,7 +38,7 @@ class Chunk:
     codes: dict[str, Ragged]  # by keyword field
 
 
-def columnise(rows: Sequence[CleanRow], schema: Schema, analyzer: Analyzer) -> Chunk:
+def columnise(rows: Sequence[CleanRow], schema: Schema, analyzer: Cutter) -> Chunk:
     """Analyse and split rows into columns."""
     vocabulary: dict[str, int] = {}
     tokens = {f.name: _tokens(rows, f, analyzer, vocabulary) for f in schema.searched}
@@ -82,19 +82,22 @@ def merge_chunks(chunks: Sequence[Chunk], schema: Schema, path: Path) -> None:
 
 
 def _tokens(
-    rows: Sequence[CleanRow], spec: FieldSpec, analyzer: Analyzer, vocabulary: dict[str, int]
+    rows: Sequence[CleanRow], spec: FieldSpec, analyzer: Cutter, vocabulary: dict[str, int]
 ) -> Ragged:
     @cache  # brands, categories and tags repeat
     def term_ids(text: str) -> list[int]:
         terms = analyzer.terms(text, spec.analyzer)
         return [vocabulary.setdefault(term, len(vocabulary)) for term in terms]
 
-    entries = []
-    for row in rows:
-        value = row.get(spec.name)
-        values = value if isinstance(value, list) else [] if value is None else [value]
-        entries.append([i for v in values for i in term_ids(str(v))])
+    entries = [[i for text in texts_of(row, spec) for i in term_ids(text)] for row in rows]
     return Ragged.pack(entries, np.int32)
+
+
+def texts_of(row: CleanRow, spec: FieldSpec) -> list[str]:
+    """Return what a row says in a searched field, one text a value."""
+    value = row.get(spec.name)
+    values = value if isinstance(value, list) else [] if value is None else [value]
+    return [str(v) for v in values]
 
 
 def _numbers(rows: Sequence[CleanRow], name: str) -> F64:

@@ -8,7 +8,7 @@ row by row, so that every process that reads the same log numbers them alike.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +17,8 @@ import orjson
 from app.corpus.analyzer import Analyzer
 from app.corpus.attributes import conform
 from app.corpus.chains import Chains, GrowingChains
-from app.corpus.chunk import Chunk, columnise
+from app.corpus.chunk import Chunk, columnise, texts_of
+from app.corpus.cut_texts import CutTexts
 from app.corpus.documents import Documents, KeywordColumn, TokenColumn, row_columns
 from app.corpus.encoder import AnyEncoder, TextEncoder
 from app.corpus.encoding import text_of
@@ -33,13 +34,20 @@ from app.domain.errors import EncoderUnavailable
 
 log = logging.getLogger(__name__)
 
+Pause = Callable[[], None]
+"""Called between the steps of work that nobody waits for, to let those go on who are waited for."""
+
+
+def go_on() -> None:
+    """Make no pause."""
+
 
 class GrowingDocuments:
     """The columns of one snapshot and of all rows that came since."""
 
     def __init__(self, own: Documents, analyzer: Analyzer, encoder: AnyEncoder | None) -> None:
         self._own = own
-        self._analyzer = analyzer
+        self._texts = CutTexts(analyzer)
         self._encoder = encoder
         self._came = Growing(np.empty(0, np.int64))  # the seq of each newer row
         self._ids = GrowingDictionary(own.ids)
@@ -57,11 +65,11 @@ class GrowingDocuments:
         versions = np.zeros(len(own), np.int64) if own.versions is None else own.versions
         self._versions = Growing(versions)
 
-    def append(self, rows: Sequence[Row], seqs: Sequence[int]) -> None:
+    def append(self, rows: Sequence[Row], seqs: Sequence[int], pause: Pause = go_on) -> None:
         """Add clean rows, each as of its seq: ascending. Nothing of them shows before."""
-        chunk = columnise([_fitting(row, self._own.schema) for row in rows], self._own.schema,
-                          self._analyzer)  # fmt: skip
+        chunk = self._columns(rows, pause)
         terms = self._term_ids(chunk, seqs)
+        pause()
         tokens = {n: Ragged(t.offsets, terms[t.values]) for n, t in chunk.tokens.items()}
         codes = {n: self._coded(n, chunk, seqs) for n in chunk.codes}
         self._chains.add(list(tokens.values()), len(self._payload), self._terms.size(seqs[-1]))
@@ -73,8 +81,10 @@ class GrowingDocuments:
             self._numbers[name].append(numbers)
         self._records.append(_records(self._own, tokens, chunk, codes))
         self._payload.append(Strings.pack(orjson.dumps(row) for row in rows))
+        pause()
         if self._vectors is not None:
-            self._vectors.append(self._encoded(chunk, tokens, rows))
+            self._vectors.append(self._encoded(chunk, terms, tokens, rows))
+            pause()
         self._ids.add(chunk.ids, seqs)
         self._versions.append(np.array(seqs, np.int64))
         self._came.append(np.array(seqs, np.int64))
@@ -123,6 +133,17 @@ class GrowingDocuments:
             newer=Chains(self._chains, n),
         )
 
+    def _columns(self, rows: Sequence[Row], pause: Pause) -> Chunk:
+        """Analyse rows, row by row: their terms are half of the work, and are there by then."""
+        schema, fitting = self._own.schema, []
+        for row in rows:
+            fitting.append(_fitting(row, schema))
+            for spec in schema.searched:
+                for text in texts_of(fitting[-1], spec):
+                    self._texts.terms(text, spec.analyzer)
+            pause()
+        return columnise(fitting, schema, self._texts)
+
     def _term_ids(self, chunk: Chunk, seqs: Sequence[int]) -> I32:
         """Return the term id of each term of the chunk; new terms are added."""
         ids = self._terms.find_all(chunk.terms)
@@ -150,7 +171,9 @@ class GrowingDocuments:
             ids[new] = np.arange(size, size + new.size, dtype=np.int32)
         return Ragged(local.offsets, ids[local.values])
 
-    def _encoded(self, chunk: Chunk, tokens: Mapping[str, Ragged], rows: Sequence[Row]) -> F32:
+    def _encoded(
+        self, chunk: Chunk, terms: I32, tokens: Mapping[str, Ragged], rows: Sequence[Row]
+    ) -> F32:
         """Encode the chunk as a catalogue of its own, whose terms stand in the order of ours.
 
         Sums over terms run in the order of their ids, so that order decides the last bits.
@@ -158,12 +181,12 @@ class GrowingDocuments:
         assert self._encoder is not None
         if isinstance(self._encoder, TextEncoder):
             return _encoded_alone(self._encoder, [text_of(row, self._own.schema) for row in rows])
-        used = np.unique(np.concatenate([t.values for t in tokens.values()] or [_NO_TERMS]))
-        names = self._terms.view(np.iinfo(np.int64).max).strings
+        order = np.argsort(terms)
+        used = terms[order]
         alone = replace(
             self._own,
             ids=Dictionary.pack(chunk.ids),
-            terms=Dictionary.pack([names[int(t)] for t in used]),
+            terms=Dictionary.pack([chunk.terms[i] for i in order.tolist()]),
             tokens={
                 name: TokenColumn(
                     Ragged(t.offsets, np.searchsorted(used, t.values).astype(np.int32)),

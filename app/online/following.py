@@ -13,6 +13,9 @@ log = logging.getLogger(__name__)
 
 PUBLISH_EVERY_S = 0.2  # changes show in groups, for each group costs some milliseconds
 LOG = "documents"  # as metrics name it
+TURN_S = 0.0005  # of work that is done at a stretch, as long as Python itself lets threads run on
+REST = 2.0  # × what a turn took: searches have the processor's better part meanwhile
+RESTS_S = 0.1  # of one round, the longest: on a busy machine every rest takes longer than it should
 RANKER_READS_EVERY_S = 0.05  # so that it has read what a gateway publishes 0.2 s after reading it
 
 
@@ -24,6 +27,8 @@ class LogFollower:
         self._read_every_s = read_every_s
         self._metrics = metrics
         self._is_ending = False
+        self._rested_s = 0.0  # processor time of the thread when it last gave way
+        self._hurries_at_s = 0.0  # on the monotonic clock: from then on it does not rest
         self._thread = threading.Thread(target=self._run, name="follow", daemon=True)
 
     def start(self) -> None:
@@ -40,14 +45,24 @@ class LogFollower:
         while not self._is_ending:
             wake.wait(self._read_every_s)
             wake.clear()
+            self._hurries_at_s = time.monotonic() + RESTS_S
             try:
-                if self._engine.read_log():
+                if self._engine.read_log(self._give_way):
                     self._metrics.reached_end(LOG, time.monotonic())
                 if time.monotonic() >= publish_at_s:
                     publish_at_s = time.monotonic() + PUBLISH_EVERY_S
                     self._publish()
             except Exception:
                 log.exception("following the document log failed; what served goes on serving")
+
+    def _give_way(self) -> None:
+        """Rest after each turn, unless somebody waits for what is being read."""
+        worked_s = time.thread_time() - self._rested_s
+        left_s = self._hurries_at_s - time.monotonic()
+        if worked_s < TURN_S or left_s <= 0 or self._engine.reader.wake.is_set():
+            return
+        time.sleep(min(worked_s * REST, left_s))
+        self._rested_s = time.thread_time()
 
     def _publish(self) -> None:
         """Publish a view and count how long its oldest change waited."""

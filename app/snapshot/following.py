@@ -16,7 +16,7 @@ import orjson
 
 from app.corpus.changes import Effect, Resolver, merge
 from app.corpus.growing import Growing
-from app.corpus.growing_documents import GrowingDocuments
+from app.corpus.growing_documents import GrowingDocuments, Pause, go_on
 from app.corpus.patches import Patches
 from app.corpus.rows import Row
 from app.corpus.schema import Schema
@@ -45,10 +45,10 @@ class Following:
         self._numbers = Growing(np.empty((0, len(own.documents.numbers)), np.float64))
         self._keys: list[Mapping[str, Any]] = []
 
-    def take(self, entries: Sequence[Entry]) -> None:
+    def take(self, entries: Sequence[Entry], pause: Pause = go_on) -> None:
         """Take the entries that follow `seq` in the log, in order."""
         for start in range(0, len(entries), AT_ONCE):
-            self._take(entries[start : start + AT_ONCE])
+            self._take(entries[start : start + AT_ONCE], pause)
 
     def at(self, seq: int) -> Snapshot:
         """Return the view at a point between the snapshot's own and `self.seq`."""
@@ -69,12 +69,12 @@ class Following:
             overlay=_overlay(dead, first_row, patches, len(self.own.documents.numbers)),
         )
 
-    def _take(self, entries: Sequence[Entry]) -> None:
+    def _take(self, entries: Sequence[Entry], pause: Pause) -> None:
         resolver = Resolver(_Standing(self))
         effects = [resolver.apply(entry) for entry in entries]
         added = [e for e in effects if e.added is not None]
         if added:
-            self._documents.append([e.document for e in added], [e.seq for e in added])
+            self._documents.append([e.document for e in added], [e.seq for e in added], pause)
         for entry, effect in zip(entries, effects, strict=True):
             if entry.op is Op.DELETE and effect.died is not None:
                 self._documents.remove(entry.id, entry.seq)

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from app.corpus.growing_documents import Pause, go_on
 from app.domain.changes import Entry
 from app.domain.errors import LogTrimmed, StoreUnavailable
 from app.snapshot.following import AT_ONCE, Following
@@ -17,6 +18,10 @@ log = logging.getLogger(__name__)
 STALE, BEHIND = "documents:log_unavailable", "documents:log_trimmed"
 """What `degraded` says: changes may be missing that were acknowledged."""
 
+AT_A_TIME = 5_000  # entries
+FEW = 128
+"""Entries: what 600 changes a second leave to read every 0.2 s."""
+
 REMEMBERED = 1_000
 """Batches of which it is known when they had been accepted."""
 
@@ -24,7 +29,7 @@ REMEMBERED = 1_000
 class Log(Protocol):
     """What is read of a document log."""
 
-    def read(self, after_seq: int = 0, limit: int = ...) -> Sequence[Entry]:
+    def read(self, after_seq: int, limit: int) -> Sequence[Entry]:
         """Return the next entries in order. Raises StoreUnavailable or LogTrimmed."""
         ...
 
@@ -45,12 +50,15 @@ class LogReader:
         self.has_reached_end = False
         self._accepted: deque[tuple[int, int]] = deque(maxlen=REMEMBERED)  # seq, epoch ms
 
-    def read(self, snapshots: Iterable[Following]) -> bool:
-        """Let each take what is new, to the end of the log. False where it could not be read."""
+    def read(self, snapshots: Iterable[Following], pause: Pause = go_on) -> bool:
+        """Let each take what the log holds by now. False where it could not be read.
+
+        `pause` is made between steps where little is new: who is far behind hurries.
+        """
         missing = ""
         with self._reading:
             for following in snapshots:
-                missing = self._catch_up(following) or missing
+                missing = self._catch_up(following, pause) or missing
         if missing and (missing,) != self.missing:
             log.warning("%s: searches go on without what came since", missing)
         self.missing = (missing,) if missing else ()
@@ -68,16 +76,17 @@ class LogReader:
         known = (ms for seq, ms in list(self._accepted) if after_seq < seq <= up_to_seq)
         return next(known, None)
 
-    def _catch_up(self, following: Following) -> str:
+    def _catch_up(self, following: Following, pause: Pause) -> str:
         try:
             while self._source.has_begun():
-                entries = self._source.read(following.seq)
+                entries = self._source.read(following.seq, AT_A_TIME)
+                pause = pause if len(entries) <= FEW else go_on
                 for start in range(0, len(entries), AT_ONCE):
-                    following.take(entries[start : start + AT_ONCE])
+                    following.take(entries[start : start + AT_ONCE], pause)
                     self._accepted.append((entries[start].seq, entries[start].ts_ms))
                     with self._took:
                         self._took.notify_all()
-                if not entries:
+                if len(entries) < AT_A_TIME:  # what came meanwhile is read in the next round
                     break
         except StoreUnavailable as error:
             log.debug("the document log: %s", error)

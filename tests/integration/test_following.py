@@ -140,6 +140,20 @@ def test_new_tables_and_snapshots_are_taken_up_with_what_came_since(engine, data
     assert len(engine.acquire().snapshot) == 51
 
 
+def test_reading_pauses_for_searches_unless_it_is_far_behind(engine, write):
+    pauses = []
+    write(*(put({"id": f"few{i}", "title": "zanzibar"}) for i in range(5)))
+    engine.read_log(lambda: pauses.append(1))
+    assert len(pauses) > 5
+    pauses.clear()
+    write(*(put({"id": f"many{i}", "title": "zanzibar"}) for i in range(200)))
+    engine.read_log(lambda: pauses.append(1))
+    assert not pauses
+    engine.publish_view()
+    found = ids(search(engine, text="zanzibar", limit=300))
+    assert sum(id_.startswith(("few", "many")) for id_ in found) == 205
+
+
 def test_a_log_that_cannot_be_read_stands_in_the_answer(engine, data, write):
     write(put({"id": "fresh", "title": "zanzibar"}))
     file = data / "documents.db"

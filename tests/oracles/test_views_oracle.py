@@ -88,6 +88,21 @@ def test_a_view_is_the_same_however_the_log_was_read(snapshot, seed, cuts):
         same_bits(pieces.at(seq), whole.at(seq))
 
 
+def test_a_view_asked_for_while_more_is_being_read_is_whole(snapshot):
+    log = entries(random_changes(MORE, 60, 5))
+    following, before, asked = Following(snapshot), view_of(snapshot, log[:30]), []
+
+    def pause():
+        asked.append(following.seq)
+        same_bits(following.at(30), before)
+
+    following.take(log[:30])
+    following.take(log[30:], pause)
+    same_bits(following.at(60), view_of(snapshot, log))
+    assert asked == [30] * len(asked)  # nobody was shown half of it
+    assert len(asked) > 5
+
+
 def test_a_view_of_the_past_does_not_see_what_came_later(snapshot):
     log = entries(random_changes(MORE, 60, 3))
     later = Following(snapshot)
