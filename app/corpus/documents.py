@@ -32,6 +32,7 @@ import orjson
 
 from app.corpus.chains import Chains
 from app.corpus.patches import Patches, places_among
+from app.corpus.place_blocks import NOWHERE, Places
 from app.corpus.ragged import Dictionary, Ragged, Strings, open_array
 from app.corpus.row_store import RowColumns, RowStore
 from app.corpus.rows import Row
@@ -93,6 +94,7 @@ class Documents:
     versions: I64 | None = None  # (n,)
     newer: Chains | None = None  # of a view: which of its newer rows hold a term
     patches: Patches | None = None  # numbers and shown keys that were changed in place
+    places: Places = NOWHERE  # of the snapshot's own rows
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -162,6 +164,7 @@ class Documents:
             counted=len(ids),
             dead=_optional(path / "dead"),
             versions=_optional(path / "versions"),
+            places=Places(numbers["lat"], numbers["lon"]) if "lat" in numbers else NOWHERE,
         )
 
 

@@ -59,7 +59,8 @@ def chord_of_km(distance_km: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
+def km_between(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
+    """Return `haversine_km` between two points, for kernels."""
     here, there = math.radians(lat), math.radians(other_lat)
     north = math.sin((there - here) / 2)
     east = math.sin(math.radians(other_lon - lon) / 2)
@@ -72,7 +73,7 @@ def _many(lat: float, lon: float, lats: F64, lons: F64) -> F64:
     out = np.empty(lats.size, np.float64)
     for i in range(lats.size):
         known = lats[i] == lats[i] and lons[i] == lons[i]
-        out[i] = _km(lat, lon, lats[i], lons[i]) if known else np.nan
+        out[i] = km_between(lat, lon, lats[i], lons[i]) if known else np.nan
     return out
 
 
@@ -108,7 +109,7 @@ def _within(
     out: Bools = told == 2
     for i in range(lats.size):
         if told[i] == 1:
-            out[i] = _km(lat, lon, lats[i], lons[i]) <= radius_km
+            out[i] = km_between(lat, lon, lats[i], lons[i]) <= radius_km
     return out
 
 

@@ -131,6 +131,10 @@ def _placed(node: Within | Box, documents: Documents) -> Bools:
     if not documents.has_places:
         return np.zeros(len(documents), np.bool_)
     lats, lons = documents.numbers["lat"], documents.numbers["lon"]
-    if isinstance(node, Within):
-        return within_km(node.lat, node.lon, node.radius_km, lats, lons)
-    return within_box(node.south, node.west, node.north, node.east, lats, lons)
+    if isinstance(node, Box):
+        return within_box(node.south, node.west, node.north, node.east, lats, lons)
+    circle = node.lat, node.lon, node.radius_km
+    inside = documents.places.within_km(*circle, lats, lons)
+    newer = slice(documents.counted, None)
+    inside[newer] = within_km(*circle, lats[newer], lons[newer])
+    return inside

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from app.corpus.geometry import haversine_km
+from app.corpus.place_blocks import PlaceBlocks, Places
 from app.domain.filters import RowMask
 from app.domain.query import GeoPoint
 from app.recall.channels.geo import SCAN_COST, GeoChannel
 
-N = 3_000
+N = 9_000  # several groups of blocks
 
 
 def places(seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -36,7 +37,7 @@ LATS, LONS = places()
 
 
 def channel(radius_km: float, lats: np.ndarray = LATS, lons: np.ndarray = LONS) -> GeoChannel:
-    return GeoChannel.over(lats, lons, radius_km)
+    return GeoChannel.over(lats, lons, PlaceBlocks.of(lats, lons), radius_km)
 
 
 def request(lat: float, lon: float, mask: RowMask | None = None) -> SimpleNamespace:
@@ -72,7 +73,7 @@ def test_geo_is_the_nearest_of_all_from_a_thousand_origins(radius_km):
         assert hits.scores.tolist() == scores
 
 
-@pytest.mark.parametrize("scan_cost", [0.01, 1, SCAN_COST])  # the tree alone, then both
+@pytest.mark.parametrize("scan_cost", [0.0, SCAN_COST, 1e9])  # no walk, some, as far as it goes
 @pytest.mark.parametrize("share", [0.5, 0.1, 0.01, 0.001, 0])
 def test_a_filter_is_applied_inside(share, scan_cost, monkeypatch):
     monkeypatch.setattr("app.recall.channels.geo.SCAN_COST", scan_cost)
@@ -97,3 +98,13 @@ def test_a_catalogue_of_few_places_or_none(k):
     assert channel(50.0, none, none).recall(request(0, 0), k).rows.size == 0
     one = np.array([np.nan, 1.0, np.nan])
     assert channel(500.0, one, one).recall(request(0, 0), k).rows.tolist() == [1]
+
+
+def test_a_circle_over_blocks_holds_what_the_distance_says_to_the_last_bit():
+    held, rng = Places(LATS, LONS), np.random.default_rng(5)
+    for lat, lon in origins(40):
+        km = haversine_km(lat, lon, LATS, LONS)
+        for edge in (0.0, 1.0, 30.0, 5_000.0, 20_016.0, *rng.choice(km[np.isfinite(km)], 6)):
+            for radius in (edge, np.nextafter(edge, np.inf), np.nextafter(edge, 0.0)):
+                found = held.within_km(lat, lon, float(radius), LATS, LONS)
+                assert (found == (km <= radius)).all(), (lat, lon, radius)
