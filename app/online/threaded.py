@@ -26,7 +26,7 @@ from app.online.telemetry import Facts, RequestLines, server_timing
 log = logging.getLogger(__name__)
 
 MAX_HEAD_BYTES = 8 << 10
-READ_BYTES = 1 << 18
+READ_BYTES = 1 << 16
 IDLE_S = 5.0  # as the event loop's server waits for another request
 SOON_S = 0.5  # for the rest of a request that has begun
 READ_HEADERS = frozenset(

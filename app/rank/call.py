@@ -10,23 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from app.domain.arrays import I64, Array
 from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidQuery
 from app.domain.query import MAX_QUERY_TERMS, Deadline, GeoPoint, Query
-from app.domain.user import Preference, UserState
+from app.domain.user import UserState
 from app.rank.explanation import MAX_EXPLAINED
 from app.rank.fields import Fields
+from app.rank.parts import candidates_of, check_form, check_numbers, user_of
 from app.rank.ranker import Keep
-from app.rank.sound import are_different, are_numbers, least
 from app.rank.wire import CALL, pack, unpack
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 
-MAX_CANDIDATES = 10_000
 MAX_CHANNELS = 32
 MAX_ID = 256
 MAX_TEXT = 10_000  # a query of 512 characters can grow when it is normalised
@@ -38,16 +35,6 @@ HEADER = (
     "query", "user", "channels", "features", "rows", "explain", "against",
 )  # fmt: skip
 QUERY = ("text", "terms", "limit", "offset", "user_id", "client_id", "origin")
-KINDS: Mapping[str, tuple[str, int]] = {
-    "rows": ("i4", 1), "fused": ("f4", 1), "scores": ("f4", 2), "ranks": ("i2", 2),
-    "query.vector": ("f4", 1), "user.rows": ("i4", 1), "user.times_ms": ("i8", 1),
-    "user.weights": ("f4", 1), "user.log_price": ("f8", 1),
-}  # fmt: skip
-PREFERENCE_KINDS: Mapping[str, tuple[str, int]] = {"codes": ("i4", 1), "weights": ("f4", 1)}
-"""Dtype and dimensions of each array; preferences.FIELD.codes and .weights beside them."""
-
-_DTYPES = {dtype: np.dtype(dtype) for dtype in ("i2", "i4", "i8", "f4", "f8")}
-_NAN_IS_FINE = ("scores", "user.log_price")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,20 +117,10 @@ def decode_call(body: bytes) -> RankCall:
     return call_of(*unpack(body, CALL))
 
 
-def kind_of(name: str) -> tuple[str, int]:
-    """Return the dtype and dimensions that an array of this name must have."""
-    parts = name.split(".")
-    if parts[0] == "preferences" and len(parts) >= 3 and parts[-1] in PREFERENCE_KINDS:
-        return PREFERENCE_KINDS[parts[-1]]
-    if name in KINDS:
-        return KINDS[name]
-    raise InvalidQuery("arrays", name, f"known: {', '.join(KINDS)}", "leave it out")
-
-
 def call_of(header: dict[str, Any], arrays: Mapping[str, Array]) -> RankCall:
     """Put a call together. Arrays that were left out are empty; only rows must be there."""
     for name, array in arrays.items():
-        _check(name, array)
+        check_form(name, array)
     fields = Fields(header).only(HEADER)
     query = fields.child("query").only(QUERY)
     return RankCall(
@@ -154,8 +131,8 @@ def call_of(header: dict[str, Any], arrays: Mapping[str, Array]) -> RankCall:
         release_id=fields.text_or_none("release_id", MAX_ID),
         timeout_ms=fields.number("timeout_ms", 0, MAX_TIMEOUT_MS, MAX_TIMEOUT_MS),
         query=_query(query, fields.whole("now_ms"), arrays.get("query.vector")),
-        user=_user(fields.child("user").only(("id",)), arrays),
-        candidates=_candidates(fields.texts("channels", MAX_CHANNELS, MAX_ID), arrays),
+        user=user_of(fields.child("user").only(("id",)).text_or_none("id", MAX_ID), arrays),
+        candidates=candidates_of(fields.texts("channels", MAX_CHANNELS, MAX_ID), arrays),
         features=fields.whole("features", 0, MAX_FEATURE_ROWS),
         rows=fields.wholes("rows", MAX_FEATURE_ROWS),
         **_why(fields),
@@ -198,67 +175,9 @@ def place(
     )
 
 
-def _check(name: str, array: Array) -> None:
-    """Refuse a wrong dtype or shape, and numbers that are none."""
-    dtype, dimensions = kind_of(name)
-    if array.dtype != _DTYPES[dtype] or array.ndim != dimensions:
-        limit = f"{dtype} of {dimensions} dimensions"
-        raise InvalidQuery(f"arrays.{name}", f"{array.dtype.str} {array.shape}", limit, "send that")
-    values = array if dimensions == 1 else array.reshape(-1)
-    if array.dtype.kind == "i":
-        if (low := least(values)) < 0:
-            raise InvalidQuery(f"arrays.{name}", low, "at least 0", "count from 0")
-    elif not are_numbers(values, name in _NAN_IS_FINE):
-        raise InvalidQuery(f"arrays.{name}", None, "finite numbers", "send no NaN and no infinity")
-
-
-def _candidates(channels: tuple[str, ...], arrays: Mapping[str, Array]) -> CandidateSet:
-    if "rows" not in arrays:
-        raise InvalidQuery("arrays.rows", None, "needed", "send the candidates' rows")
-    rows = arrays["rows"]
-    shape = (rows.size, len(channels))
-    if rows.size > MAX_CANDIDATES:
-        raise InvalidQuery("arrays.rows", rows.size, f"at most {MAX_CANDIDATES} rows", "send fewer")
-    _different("rows", rows)
-    return CandidateSet(
-        rows,
-        _shaped(arrays, "fused", shape[:1], 0),
-        channels,
-        _shaped(arrays, "scores", shape, np.nan),
-        _shaped(arrays, "ranks", shape, 0),
-    )
-
-
-def _user(fields: Fields, arrays: Mapping[str, Array]) -> UserState:
-    rows = arrays.get("user.rows", np.empty(0, np.int32))
-    _different("user.rows", rows)
-    preferences = {
-        name.removeprefix("preferences.").removesuffix(".codes"): _preference(name, arrays)
-        for name in arrays
-        if name.startswith("preferences.") and name.endswith(".codes")
-    }
-    for name in arrays:
-        if name.startswith("preferences.") and f"{name.rpartition('.')[0]}.codes" not in arrays:
-            raise InvalidQuery(f"arrays.{name}", None, "codes come with weights", "send both")
-    return UserState(
-        fields.text_or_none("id", MAX_ID),
-        rows,
-        _shaped(arrays, "user.times_ms", rows.shape, 0),
-        _shaped(arrays, "user.weights", rows.shape, 0),
-        preferences,
-        _shaped(arrays, "user.log_price", (2,), np.nan),
-    )
-
-
-def _preference(name: str, arrays: Mapping[str, Array]) -> Preference:
-    codes = arrays[name]
-    if (codes[1:] <= codes[:-1]).any():
-        raise InvalidQuery(f"arrays.{name}", None, "ascending, each once", "sort them")
-    weights = f"{name.removesuffix('codes')}weights"
-    return Preference(codes, _shaped(arrays, weights, codes.shape, 0))
-
-
 def _query(fields: Fields, now_ms: int, vector: Array | None) -> Query:
+    if vector is not None:
+        check_numbers("query.vector", vector)
     place = fields.child("origin").only(("lat", "lon"))
     lat_lon = (
         GeoPoint(place.number("lat", -90, 90), place.number("lon", -180, 180))
@@ -276,21 +195,3 @@ def _query(fields: Fields, now_ms: int, vector: Array | None) -> Query:
         origin=lat_lon,
         vector=vector,
     )
-
-
-def _shaped(
-    arrays: Mapping[str, Array], name: str, shape: tuple[int, ...], default: float
-) -> Array:
-    """Return an array that must have this shape, or one full of `default` where it was left out."""
-    array = arrays.get(name)
-    if array is None:
-        dtype = np.dtype(kind_of(name)[0])
-        return np.full(shape, default, dtype)
-    if array.shape != shape:
-        raise InvalidQuery(f"arrays.{name}", array.shape, f"shape {shape}", "align the arrays")
-    return array
-
-
-def _different(name: str, rows: Array) -> None:
-    if not are_different(rows):
-        raise InvalidQuery(f"arrays.{name}", None, "each row once", "send a row once")

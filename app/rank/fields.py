@@ -51,7 +51,8 @@ class Fields:
         fits = (
             isinstance(value, list)
             and len(value) <= most
-            and all(isinstance(v, str) and len(v) <= longest for v in value)
+            and {str}.issuperset(map(type, value))
+            and max(map(len, value), default=0) <= longest
             and len(set(value)) == len(value)
         )
         if not fits:
@@ -68,7 +69,8 @@ class Fields:
     def wholes(self, name: str, most: int) -> tuple[int, ...]:
         value = self.values.get(name, [])
         fits = isinstance(value, list) and len(value) <= most
-        if not fits or not all(type(v) is int and 0 <= v <= MAX_SAFE for v in value):
+        are_whole = fits and {int}.issuperset(map(type, value))
+        if not are_whole or not 0 <= min(value, default=0) <= max(value, default=0) <= MAX_SAFE:
             raise self.wrong(name, f"a list of at most {most} whole numbers")
         return tuple(value)
 

@@ -9,7 +9,8 @@ import orjson
 
 from app.domain.arrays import Array
 from app.domain.errors import InvalidQuery
-from app.rank.call import RankCall, call_of, kind_of
+from app.rank.call import RankCall, call_of
+from app.rank.parts import kind_of
 
 
 def decode_json_call(body: bytes) -> RankCall:

@@ -33,18 +33,19 @@ MAX_ARRAYS = 64
 DTYPES = {name: np.dtype(f"<{name}") for name in ("i2", "i4", "i8", "f4", "f8")}
 _PREFIX = struct.Struct("<4sHHI")
 _ALIGN = 8
+_GAPS = [bytes(gap) for gap in range(_ALIGN)]
 
 
 def pack(kind: int, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> bytes:
     """Lay out a frame. Arrays are of the dtypes above, with at most two dimensions."""
     specs = [[name, a.dtype.str[1:], a.shape] for name, a in arrays.items()]
     text = orjson.dumps({**header, "arrays": specs})
-    parts: list[bytes | memoryview] = [_PREFIX.pack(MAGIC, VERSION, kind, len(text)), text]
+    parts = [_PREFIX.pack(MAGIC, VERSION, kind, len(text)), text]
     at = _PREFIX.size + len(text)
     for array in arrays.values():
         if array.size:
             gap = -at % _ALIGN
-            parts += [bytes(gap), np.ascontiguousarray(array).data.cast("B")]
+            parts += (_GAPS[gap], array.tobytes())  # in C order, whatever it has in memory
             at += gap + array.nbytes
     return b"".join(parts)
 
@@ -116,5 +117,8 @@ def _spec(entry: Any) -> tuple[str, np.dtype[Any], tuple[int, ...]]:
 
 
 def _are_lengths(shape: list[Any]) -> bool:
-    fits = [type(length) is int and 0 <= length < 2**31 for length in shape]
-    return len(fits) in (1, 2) and all(fits)
+    return len(shape) in (1, 2) and _is_length(shape[0]) and _is_length(shape[-1])
+
+
+def _is_length(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**31

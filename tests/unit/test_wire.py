@@ -17,8 +17,9 @@ from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidQuery
 from app.domain.query import GeoPoint, Query
 from app.domain.user import Preference, UserState
-from app.rank.call import HEADER, MAX_CANDIDATES, RankCall, call_of, decode_call
+from app.rank.call import HEADER, RankCall, call_of, decode_call
 from app.rank.json_call import decode_json_call
+from app.rank.parts import MAX_CANDIDATES
 from app.rank.reply import RankReply, decode_reply, encode_reply
 from app.rank.wire import CALL, DTYPES, REPLY, pack, unpack
 

@@ -22,6 +22,7 @@ from app.rank.explanation import explain
 from app.rank.local import LocalRanker
 from app.rank.ranker import Ranking
 from app.rank.reply import RankReply
+from app.rank.sound import places_of
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 
@@ -133,14 +134,15 @@ def _ranker(
 
 def _places(call: RankCall, scores: F32) -> I64:
     """Say whose features are wanted: the best, then the named ones. (k,) indices"""
-    rows = call.candidates.rows
-    best = best_first(scores)[: call.features].tolist() if call.features else []
-    named = set(call.rows)
-    at = {row: i for i, row in enumerate(rows.tolist()) if row in named} if named else {}
-    for row in call.rows:
-        if row not in at:
-            raise InvalidQuery("rows", row, "one of the candidates' rows", "name a candidate")
-    return np.array(list(dict.fromkeys([*best, *(at[r] for r in call.rows)])), np.int64)
+    best = best_first(scores)[: call.features]
+    if not call.rows:
+        return best
+    rows = np.array(call.rows, np.int64)
+    named = places_of(call.candidates.rows, rows)
+    if named.size and named.min() < 0:
+        missing = int(rows[named.argmin()])
+        raise InvalidQuery("rows", missing, "one of the candidates' rows", "name a candidate")
+    return np.array(list(dict.fromkeys(best.tolist() + named.tolist())), np.int64)
 
 
 def _rows(snapshot: Snapshot, ids: list[str]) -> I64:

@@ -1,0 +1,137 @@
+"""The parts of a rank call as they came: each array of its form, each number what it must be.
+
+Kernels index by rows and codes, unguarded, so nothing goes on from here unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NoReturn
+
+import numpy as np
+
+from app.domain.arrays import Array
+from app.domain.candidates import CandidateSet
+from app.domain.errors import InvalidQuery
+from app.domain.user import Preference, UserState
+from app.rank.sound import (
+    are_actions,
+    are_candidates,
+    are_different,
+    are_numbers,
+    is_preference,
+    least,
+)
+
+MAX_CANDIDATES = 10_000
+
+KINDS: Mapping[str, tuple[str, int]] = {
+    "rows": ("i4", 1), "fused": ("f4", 1), "scores": ("f4", 2), "ranks": ("i2", 2),
+    "query.vector": ("f4", 1), "user.rows": ("i4", 1), "user.times_ms": ("i8", 1),
+    "user.weights": ("f4", 1), "user.log_price": ("f8", 1),
+}  # fmt: skip
+PREFERENCE_KINDS: Mapping[str, tuple[str, int]] = {"codes": ("i4", 1), "weights": ("f4", 1)}
+"""Dtype and dimensions of each array; preferences.FIELD.codes and .weights beside them."""
+
+_DTYPES = {dtype: np.dtype(dtype) for dtype in ("i2", "i4", "i8", "f4", "f8")}
+_NAN_IS_FINE = ("scores", "user.log_price")
+
+
+def kind_of(name: str) -> tuple[str, int]:
+    """Return the dtype and dimensions that an array of this name must have."""
+    if name in KINDS:
+        return KINDS[name]
+    parts = name.split(".")
+    if parts[0] == "preferences" and len(parts) >= 3 and parts[-1] in PREFERENCE_KINDS:
+        return PREFERENCE_KINDS[parts[-1]]
+    raise InvalidQuery("arrays", name, f"known: {', '.join(KINDS)}", "leave it out")
+
+
+def check_form(name: str, array: Array) -> None:
+    """Refuse a wrong dtype or number of dimensions."""
+    dtype, dimensions = kind_of(name)
+    if array.dtype != _DTYPES[dtype] or array.ndim != dimensions:
+        limit = f"{dtype} of {dimensions} dimensions"
+        raise InvalidQuery(f"arrays.{name}", f"{array.dtype.str} {array.shape}", limit, "send that")
+
+
+def check_numbers(name: str, array: Array) -> None:
+    """Refuse numbers that are none."""
+    values = array.reshape(-1)
+    if array.dtype.kind == "i":
+        if (low := least(values)) < 0:
+            raise InvalidQuery(f"arrays.{name}", low, "at least 0", "count from 0")
+    elif not are_numbers(values, name in _NAN_IS_FINE):
+        raise InvalidQuery(f"arrays.{name}", None, "finite numbers", "send no NaN and no infinity")
+
+
+def _refuse(arrays: Mapping[str, Array], *names: str) -> NoReturn:
+    """Say which of some arrays is not what it must be."""
+    given = {name: arrays[name] for name in names if name in arrays}
+    for name, array in given.items():
+        check_numbers(name, array)
+    for name, array in given.items():
+        if array.dtype == np.int32 and not are_different(array):
+            raise InvalidQuery(f"arrays.{name}", None, "each row once", "send a row once")
+    raise InvalidQuery("arrays", None, f"{', '.join(names)} that fit together", "mend them")
+
+
+def candidates_of(channels: tuple[str, ...], arrays: Mapping[str, Array]) -> CandidateSet:
+    """Return the candidates. Raises InvalidQuery naming what is wrong."""
+    if "rows" not in arrays:
+        raise InvalidQuery("arrays.rows", None, "needed", "send the candidates' rows")
+    rows = arrays["rows"]
+    shape = (rows.size, len(channels))
+    if rows.size > MAX_CANDIDATES:
+        raise InvalidQuery("arrays.rows", rows.size, f"at most {MAX_CANDIDATES} rows", "send fewer")
+    fused = _shaped(arrays, "fused", shape[:1], 0)
+    scores, ranks = _shaped(arrays, "scores", shape, np.nan), _shaped(arrays, "ranks", shape, 0)
+    if not are_candidates(rows, fused, scores, ranks):
+        _refuse(arrays, "rows", "fused", "scores", "ranks")
+    return CandidateSet(rows, fused, channels, scores, ranks)
+
+
+def user_of(user_id: str | None, arrays: Mapping[str, Array]) -> UserState:
+    """Return a person's state. Raises InvalidQuery naming what is wrong."""
+    rows = arrays.get("user.rows", np.empty(0, np.int32))
+    times_ms = _shaped(arrays, "user.times_ms", rows.shape, 0)
+    weights = _shaped(arrays, "user.weights", rows.shape, 0)
+    log_price = _shaped(arrays, "user.log_price", (2,), np.nan)
+    if not are_actions(rows, times_ms, weights, log_price):
+        _refuse(arrays, "user.rows", "user.times_ms", "user.weights", "user.log_price")
+    return UserState(user_id, rows, times_ms, weights, _preferences(arrays), log_price)
+
+
+def _preferences(arrays: Mapping[str, Array]) -> dict[str, Preference]:
+    names = [name for name in arrays if name.startswith("preferences.")]
+    for name in names:
+        if f"{name.rpartition('.')[0]}.codes" not in arrays:
+            raise InvalidQuery(f"arrays.{name}", None, "codes come with weights", "send both")
+    return {
+        name.removeprefix("preferences.").removesuffix(".codes"): _preference(name, arrays)
+        for name in names
+        if name.endswith(".codes")
+    }
+
+
+def _preference(name: str, arrays: Mapping[str, Array]) -> Preference:
+    codes, of_weights = arrays[name], f"{name.removesuffix('codes')}weights"
+    weights = _shaped(arrays, of_weights, codes.shape, 0)
+    if not is_preference(codes, weights):
+        for each, array in ((name, codes), (of_weights, weights)):
+            check_numbers(each, array)
+        raise InvalidQuery(f"arrays.{name}", None, "ascending, each once", "sort them")
+    return Preference(codes, weights)
+
+
+def _shaped(
+    arrays: Mapping[str, Array], name: str, shape: tuple[int, ...], default: float
+) -> Array:
+    """Return an array that must have this shape, or one full of `default` where it was left out."""
+    array = arrays.get(name)
+    if array is None:
+        dtype = np.dtype(kind_of(name)[0])
+        return np.full(shape, default, dtype)
+    if array.shape != shape:
+        raise InvalidQuery(f"arrays.{name}", array.shape, f"shape {shape}", "align the arrays")
+    return array
