@@ -12,6 +12,7 @@ from app.domain.filters import Within
 from app.merge.merger import Merger
 from app.pipeline.diversity import Diversity, Quota
 from app.pipeline.exploration import Exploration
+from app.pipeline.proportion import Proportion
 from app.pipeline.rehearsal import follow, rehearse
 from app.pipeline.rules import Action
 from app.pipeline.search import Search
@@ -148,11 +149,13 @@ def make_merger(settings: Settings) -> Merger:
 def make_selection(settings: Settings, snapshot: Snapshot) -> Selection:
     """How lists are arranged. Raises InvalidInput for fields that the snapshot lacks."""
     keywords, select = snapshot.documents.keywords, settings.select
-    for quota in select.quotas:
-        if quota.field not in keywords:
+    diversity, intent, exploration = select.diversity, select.intent, select.exploration
+    fields = {"select.quotas": [quota.field for quota in select.quotas]}
+    fields["select.intent"] = [intent.field] if intent.strength else []
+    for key, field in ((key, field) for key, asked in fields.items() for field in asked):
+        if field not in keywords:
             known = ", ".join(keywords)
-            raise InvalidInput(f"select.quotas: {quota.field} is no keyword field; known: {known}")
-    diversity, exploration = select.diversity, select.exploration
+            raise InvalidInput(f"{key}: {field} is no keyword field; known: {known}")
     alike = tuple(name for name in diversity.fields if name in keywords)
     how = Diversity(diversity.strength, diversity.depth, alike)
     rest = exploration.position, exploration.max_impressions, exploration.within
@@ -161,6 +164,7 @@ def make_selection(settings: Settings, snapshot: Snapshot) -> Selection:
         how if diversity.strength else None,
         tuple(Quota(q.field, q.most, q.window) for q in select.quotas),
         Exploration(exploration.share, *rest) if exploration.share else None,
+        Proportion(intent.field, intent.strength, intent.depth) if intent.strength else None,
     )
 
 

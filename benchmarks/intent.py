@@ -1,10 +1,10 @@
-"""What the intent that the click log foretells adds: as features, and as places kept on the page.
+"""What the intent that the click log foretells adds to ranking, as features.
 
     DUOLU_DATASETS=DIR python benchmarks/intent.py [--city data/demo] [--sets demo,msrd]
 
 The sets are those of learned_sets.py. Rows are assembled once with all features, each model is
 fitted on its columns, and a pair's figures are differences on the same held-out queries, with 95 %
-intervals. msrd has no categories: its films' genres (tags) stand in.
+intervals. msrd's categories are films' first genres.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from learned_sets import Assembled, assemble, demo_set, msrd_set
+from learned_sets import LISTS, Assembled, assemble, demo_set, msrd_set
 from relevance import SEED
 from results_file import kept_sets, write
 
@@ -40,6 +40,7 @@ def main(
     work: Annotated[Path, typer.Option()] = Path("data/bench/intent"),
     city: Annotated[Path, typer.Option(help="Made by scripts/demo_data.py.")] = Path("data/demo"),
     sets: Annotated[str, typer.Option(help="Which, by comma.")] = "demo,msrd",
+    lists: Annotated[int, typer.Option(help="Newest of a log: to fit and to test.")] = LISTS,
 ) -> None:
     """Run them and write results/intent.json."""
     shutil.rmtree(work, ignore_errors=True)
@@ -49,7 +50,7 @@ def main(
         one = demo_set(city, work, ()) if name == "demo" else msrd_set(_source(), work, ())
         fields = [f for f in PREFERENCE_FIELDS if f in one.place.snapshot().documents.keywords]
         chosen = [f"{template}({field})" for field in fields for template in TEMPLATES]
-        rows += compared(name, assemble(one, chosen), samples)
+        rows += compared(name, assemble(one, chosen, lists), samples)
     typer.echo(f"written: {write('intent', rows, samples)}")
 
 

@@ -84,13 +84,13 @@ def msrd_set(source: Path, work: Path, overrides: Sequence[str]) -> LearnedSet:
     return LearnedSet(place, part.events, sessions, some, NOW_MS)
 
 
-def assemble(one: LearnedSet, chosen: Sequence[str]) -> Assembled:
+def assemble(one: LearnedSet, chosen: Sequence[str], lists: int = LISTS) -> Assembled:
     """Compute the recipe's features and the chosen ones of every training list, as of its time."""
     place, now_ms = one.place, one.now_ms
     import_log(place, [str(one.events)] if one.events else [], [str(one.sessions)], now_ms)
     snapshot = place.snapshot()
     refresh_tables(place, snapshot, now_ms)
-    recipe = Recipe.load(RECIPE).limited(LISTS)
+    recipe = Recipe.load(RECIPE).limited(lists)
     recipe = recipe.model_copy(update={"split": recipe.split.model_copy(update={"test": 0.2})})
     log = load_events(place)
     timeline = Timeline(

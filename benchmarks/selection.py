@@ -1,4 +1,4 @@
-"""What diversity, quotas and rules cost: nDCG on a city's hidden grades, and time a search.
+"""What diversity, intent, quotas and rules cost: nDCG on a city's hidden grades, and time a search.
 
     python benchmarks/selection.py [--size 20000] [--queries 300] [--rounds 5]
 
@@ -29,6 +29,7 @@ from app.domain.candidates import CandidateSet
 from app.offline.confidence import difference_interval
 from app.offline.metrics import evaluate
 from app.pipeline.diversity import Diversity, Quota
+from app.pipeline.proportion import Proportion
 from app.pipeline.rules import Action
 from app.pipeline.select import AS_RANKED, Selection, select
 from app.pipeline.written_rules import WrittenRule, rules_of
@@ -78,6 +79,7 @@ def ways_of(snapshot: Snapshot) -> dict[str, Selection]:
     return {
         PLAIN: AS_RANKED,
         **mmr,
+        **{f"intent {s}": Selection(intent=Proportion("category", s, 50)) for s in (0.5, 1.0)},
         "2 of a brand in 10": Selection(quotas=(Quota("brand", 2, 10),)),
         "4 of a category in 10": Selection(quotas=(Quota("category", 4, 10),)),
         "10 boosting rules": Selection(rules_of(boosts, snapshot)),

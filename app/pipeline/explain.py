@@ -16,6 +16,10 @@ from app.pipeline.search import SearchResult
 from app.rank.explanation import MAX_EXPLAINED, ExplainingRanker, Explanation
 from app.rank.ranker import Ranker
 from app.snapshot.context import SearchContext
+from app.snapshot.intent import confidence, intents_of
+
+MOST_MEANT = 5
+"""Values of a field that are told of a query's intent."""
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +63,25 @@ def searched(query: Query) -> dict[str, Any]:
         said |= {"corrected": query.text, "original": query.original}
     if query.relaxed:
         said["relaxed"] = query.relaxed
+    return said
+
+
+def meant(ctx: SearchContext) -> dict[str, Any]:
+    """Lay out what the click log says that the query leads to, by field, the likeliest first.
+
+    Empty where it says nothing; probabilities sum to `known`, and what is missing from 1 is not.
+    """
+    documents, said = ctx.snapshot.documents, {}
+    for field, intent in intents_of(ctx.tables, documents, ctx.query.terms).items():
+        names = documents.keywords[field].names.strings
+        best = np.argsort(-intent.weights, kind="stable")
+        said[field] = {
+            "known": round(confidence(intent).known, 4),
+            "values": [
+                {"value": names[intent.codes[i]], "probability": round(float(intent.weights[i]), 4)}
+                for i in best[:MOST_MEANT]
+            ],
+        }
     return said
 
 

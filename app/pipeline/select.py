@@ -1,7 +1,7 @@
 """From scores to the final order of all candidates, of which a page is a slice.
 
-rules (boost, bury) → groups → diversity → quotas → exploration → rules (pins). With none of these
-configured it is the order of the scores. Nothing here changes a score.
+rules (boost, bury) → groups → diversity → intent → quotas → exploration → rules (pins). With none
+of these configured it is the order of the scores. Nothing here changes a score.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from app.merge.union import places_by_score
 from app.pipeline.diversity import Diversity, Quota, diversified, spread
 from app.pipeline.exploration import Exploration, draw, shown_at
 from app.pipeline.groups import best_of_groups
+from app.pipeline.proportion import Proportion, in_proportion
 from app.pipeline.rules import NO_RULES, Rearranged, Rules, place_pins
 from app.snapshot.context import SearchContext
 
@@ -28,10 +29,13 @@ class Selection:
     diversity: Diversity | None = None
     quotas: tuple[Quota, ...] = ()
     exploration: Exploration | None = None
+    intent: Proportion | None = None
 
     @property
     def is_plain(self) -> bool:
-        return not (self.rules.rules or self.diversity or self.quotas or self.exploration)
+        return not (
+            self.rules.rules or self.diversity or self.intent or self.quotas or self.exploration
+        )
 
 
 AS_RANKED = Selection()
@@ -63,12 +67,14 @@ def select(
 def _spread_out(
     ctx: SearchContext, rows: Rows, order: I64, ruled: Rearranged, selection: Selection
 ) -> tuple[I64, Mapping[int, float]]:
-    """Apply diversity, quotas and exploration to all but the pinned and the buried."""
+    """Apply diversity, intent, quotas and exploration to all but the pinned and the buried."""
     documents, end = ctx.snapshot.documents, order.size - int(ruled.is_buried[order].sum())
     head, tail = order[:end], order[end:]
     if selection.diversity is not None:
         worth: F64 = ruled.worth[head]
         head = head[diversified(documents, rows[head], worth, selection.diversity)]
+    if selection.intent is not None:
+        head = head[in_proportion(ctx, rows[head], selection.intent)]
     if selection.quotas:
         head = head[spread(documents, rows[head], selection.quotas)]
     how = selection.exploration

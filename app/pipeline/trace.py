@@ -13,7 +13,7 @@ from app.domain.arrays import Rows
 from app.domain.candidates import ChannelHits
 from app.domain.query import Query
 from app.domain.reading import Mention
-from app.pipeline.explain import told
+from app.pipeline.explain import meant, told
 from app.pipeline.select import best_first
 from app.pipeline.serving import Answer
 from app.pipeline.unmet import written
@@ -51,6 +51,7 @@ def _understood(ctx: SearchContext) -> dict[str, Any]:
         "original": query.original,
         "terms": query.terms,
         **_read(query, ctx.snapshot.documents),
+        "intent": meant(ctx),
         "filters": None if query.filters is None else written(query.filters),
         "allowed": len(ctx.snapshot) if ctx.mask is None else ctx.mask.count,
         "location": None if origin is None else {"lat": origin.lat, "lon": origin.lon},

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from app.pipeline.explain import searched, told
+from app.pipeline.explain import meant, searched, told
 from app.pipeline.whynot import Verdict, Verdicts
 from app.pipeline.would_be import InChannel
 
@@ -24,7 +24,7 @@ def laid_out(verdicts: Verdicts, took_ms: float) -> dict[str, Any]:
         "release_id": result.release_id,
         "took_ms": round(took_ms, 3),
         "degraded": verdicts.degraded,
-        "query": searched(ctx.query),
+        "query": searched(ctx.query) | {"intent": meant(ctx)},
         **_document(verdicts, first),
         **({"compare": _document(verdicts, others[0])} if others else {}),
         **(_apart(verdicts, first, others[0]) if others else {}),

@@ -1,4 +1,4 @@
-"""How a page is chosen from what was ranked: diversity, quotas, exploration and business rules."""
+"""How a page is chosen from what was ranked: diversity, intent, quotas, exploration and rules."""
 
 from __future__ import annotations
 
@@ -16,6 +16,16 @@ class DiversitySettings(Section):
     depth: int = Field(50, ge=2, le=500, description="best results that are put in a new order")
     fields: tuple[str, ...] = Field(
         ("category", "brand"), description="keyword fields whose equal values make results alike"
+    )
+
+
+class IntentSettings(Section):
+    """Places kept for the values that the click log says a query leads to. docs/select.md."""
+
+    strength: float = Field(0.0, ge=0, le=1, description="0: none; 1: places as is the probability")
+    depth: int = Field(50, ge=2, le=500, description="best results that are put in a new order")
+    field: Literal["category", "tags", "brand"] = Field(
+        "category", description="keyword field whose values have places"
     )
 
 
@@ -40,6 +50,7 @@ class SelectSettings(Section):
     """From the ranked list to the page."""
 
     diversity: DiversitySettings = DiversitySettings()
+    intent: IntentSettings = IntentSettings()
     quotas: tuple[QuotaSettings, ...] = ()
     exploration: ExplorationSettings = ExplorationSettings()
 

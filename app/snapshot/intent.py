@@ -42,7 +42,7 @@ class Confidence(NamedTuple):
 
 
 def intents_of(tables: Tables, documents: Documents, terms: Sequence[str]) -> Intents:
-    """Foretell from the tables which values are meant by a query of these terms. Some µs.
+    """Foretell from the tables which values are meant by a query of these terms. Some 20 µs.
 
     Empty without terms, without tables, and where nobody chose anything after any of the terms.
     """

@@ -29,6 +29,7 @@ WIDE = (
     "hit_score(lexical)", "hit_rank(vector)", "hit_count", "candidates", "query_rarity",
     "affinity(category)", "user_gain_log", "hours_since_user_acted", "price_away_from_usual",
     "distance_km", "distance_behind_nearest", "doc_age_log", "attr(price)",
+    "intent(category)", "intent_of_top(tags)", "intent_known(brand)", "intent_entropy(category)",
 )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ function Reasons({ id, result, body, results, askKey, keyChanges }) {
     ${!answer && !refusal && html`<${Loading} />`}
     ${answer && html`<${Degraded} reasons=${answer.degraded} />
       <${Stage} ...${answer} />
+      <${Meant} intent=${answer.query.intent} />
       <${Found} channels=${answer.channels} />
       <${Score} told=${answer} />
       <${Beside} ...${{ id, results, other, setOther, answer }} />`}
@@ -42,6 +43,18 @@ function Stage({ stage, detail }) {
   return html`<div class="notice"><p><strong>${t(`stage.${stage}`)}</strong></p>
     ${detail && html`<p class="hint">${detail}</p>`}</div>`;
 }
+
+/** What people who typed this went on to choose, as far as the click log knows. */
+function Meant({ intent }) {
+  const fields = Object.entries(intent || {});
+  if (!fields.length) return null;
+  return html`<section><h3>${t("meant")}</h3><dl class="fields">
+    ${fields.map(([name, { values }]) => html`<div key=${name}>
+      <dt>${t(name)}</dt><dd>${values.map(asShare).join(" · ")}</dd></div>`)}
+  </dl></section>`;
+}
+
+const asShare = ({ value, probability }) => `${value} ${Math.round(100 * probability)} %`;
 
 function Found({ channels }) {
   const last = Number.MAX_SAFE_INTEGER;

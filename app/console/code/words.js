@@ -61,6 +61,7 @@ const WORDS = {
   onlyHere: ["only here", "仅此通道"],
   why: ["Why", "为什么"],
   whyThis: ["Why is this here?", "为什么出现在这里？"],
+  meant: ["What people who typed this chose", "搜这个词的人选了什么"],
   foundBy: ["Found by", "召回通道"],
   channel: ["Channel", "通道"],
   rank: ["Place", "名次"],

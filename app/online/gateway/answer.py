@@ -12,7 +12,7 @@ from app.corpus.documents import Documents
 from app.corpus.geometry import haversine_km
 from app.domain.arrays import F64
 from app.domain.candidates import ChannelHits
-from app.pipeline.explain import searched, told
+from app.pipeline.explain import meant, searched, told
 from app.pipeline.facets import Facet
 from app.pipeline.highlights import highlights_of
 from app.pipeline.reasons import Language, Reason, language_of, reasons_of
@@ -63,8 +63,13 @@ def _facet(facet: Facet) -> dict[str, Any]:
 
 
 def _understood(answer: Answer) -> dict[str, Any]:
-    """Say what was searched for: put right, with less than was asked, or why nothing matches."""
+    """Say what was searched for: put right, with less than was asked, or why nothing matches.
+
+    An answer that is explained says what the query leads to as well.
+    """
     said = searched(answer.ctx.query)
+    if answer.explanation is not None:
+        said["intent"] = meant(answer.ctx)
     if not answer.result.total:
         said["empty_because"] = why_empty(answer.ctx)
     return said
