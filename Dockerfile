@@ -34,7 +34,8 @@ COPY scripts/ scripts/
 COPY models/ models/
 COPY config/ config/
 
-# Compiled kernels are kept in NUMBA_CACHE_DIR: mount it, and only the first start compiles.
+# Compiled kernels are kept in NUMBA_CACHE_DIR: mount it, and only the first start compiles: a minute of a
+# processor, ten where everybody else wants it too.
 ENV PATH=/opt/duolu/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DUOLU_DATA=/var/lib/duolu/data \
@@ -43,6 +44,6 @@ ENV PATH=/opt/duolu/bin:$PATH \
     PORT=8000
 USER duolu
 EXPOSE 8000
-HEALTHCHECK --interval=5s --timeout=3s --start-period=240s CMD ["python", "scripts/healthy.py"]
+HEALTHCHECK --interval=5s --timeout=3s --start-period=600s CMD ["python", "scripts/healthy.py"]
 ENTRYPOINT ["sh", "scripts/container.sh"]
 CMD ["duolu", "serve", "--host", "0.0.0.0"]

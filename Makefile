@@ -14,7 +14,7 @@ PORT ?= 8000
 PARITY_DIR ?= data/parity
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-explain bench-prerank bench-select bench-relevance bench-documents bench-events bench-suggest lock test-compose clean bench-peers bench-freshness bench-service bench-durability bench-filters bench-encoders bench-whynot bench-tracing bench-console bench-understanding bench-intent bench-outages bench-newcomer
+.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-explain bench-prerank bench-select bench-relevance bench-documents bench-events bench-suggest lock test-compose clean bench-peers bench-freshness bench-service bench-durability bench-filters bench-encoders bench-whynot bench-tracing bench-console bench-understanding bench-intent bench-outages bench-newcomer bench-folding
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -115,6 +115,9 @@ bench-outages: setup ## Redis, PostgreSQL and the disk away: who notices, and fo
 
 bench-newcomer: setup ## README's own commands in a fresh clone, timed: some minutes, and the package index
 	$(BIN)/python benchmarks/newcomer.py $(ARGS)
+
+bench-folding: setup ## Search while 10,000 changes are folded into 100,000 documents: some minutes
+	$(BIN)/python benchmarks/folding.py $(ARGS)
 
 bench-events: setup ## How fast events are on disk and acknowledged, how soon they count: some minutes
 	$(BIN)/python benchmarks/events.py $(ARGS)

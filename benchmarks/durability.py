@@ -6,8 +6,9 @@ Each round: `duolu serve` with a restless indexer; clients put, patch and delete
 moment, in every second round close behind a publication, the service and its compaction are killed
 (SIGKILL to all). It is started again, timed until it is ready, and asked for every document.
 One that is not as it was last acknowledged, nor as somebody had asked for when the end came, is
-lost, torn, or back from the dead. Writes counts and times to results/durability.json; exits 1 where
-anything was wrong.
+lost, torn, or back from the dead. Then one is killed five times beside `newer` rows that nobody
+folds, and timed again. Writes counts and times to results/durability.json; exits 1 where anything
+was wrong.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ from typing import Annotated, Any
 
 import httpx
 import typer
+from freshness_load import Load
 from results_file import write
-from served import Service, client_of, started
+from served import NEVER_FOLDED, Service, client_of, started
 from speed_catalogue import CONFIG, DUOLU
 
 from app.snapshot.store import ArtifactStore
@@ -38,6 +40,8 @@ CLIENTS = 4
 IDS = 50  # of each client
 RESTLESS = "documents.compact_rows=100"
 PATIENCE_S = 300
+DEATHS = 5  # beside newer rows
+LIMIT_S = 5.0  # for every 100,000 documents
 
 Document = dict[str, Any]
 
@@ -56,23 +60,25 @@ class Tally:
     undecided: int = 0  # answered by an error of the service's own
     wrong: list[Document] = field(default_factory=list)
     ready_s: list[float] = field(default_factory=list)
+    beside_s: list[float] = field(default_factory=list)  # the same, beside newer rows
     snapshots: set[str] = field(default_factory=set)
 
 
 def main(
     rounds: Annotated[int, typer.Option()] = 100,
     documents: Annotated[int, typer.Option(help="Of the catalogue that serves.")] = 100_000,
+    newer: Annotated[int, typer.Option(help="Rows that the log holds beside it.")] = 10_000,
     seed: Annotated[int, typer.Option()] = 7,
     work: Annotated[Path, typer.Option()] = Path("data/bench/durability"),
 ) -> None:
     """Run the rounds."""
     data, rng, tally = _catalogue(work, documents), random.Random(seed), Tally()
     expected = {f"c{c}-{i}": Expected() for c in range(CLIENTS) for i in range(IDS)}
-    service = _start(data, tally)
+    service = _start(data, tally.ready_s, RESTLESS)
     for number in range(rounds):
         kill = partial(_kill_at, data, number, rng.random(), service)
         _drive(service.url, expected, rng, tally, kill)
-        service = _start(data, tally)
+        service = _start(data, tally.ready_s, RESTLESS)
         _look(service.url, expected, tally, number)
         tally.snapshots.add(ArtifactStore(data / "snapshots", "snapshot").require_current())
         typer.echo(
@@ -80,7 +86,21 @@ def main(
             f"{len(tally.snapshots)} snapshots, ready in {tally.ready_s[-1]:.1f} s"
         )
     service.kill()
-    _report(rounds, documents, tally)
+    if newer:
+        data, source = _catalogue(work, documents), work / f"source-{documents}"
+        _die_beside(data, source / "catalog.jsonl", newer, tally.beside_s)
+    _report(rounds, documents, newer, tally)
+
+
+def _die_beside(data: Path, catalogue: Path, newer: int, ready_s: list[float]) -> None:
+    """Write so many rows, kill the service, and time its next start; again and again."""
+    service = _start(data, [], NEVER_FOLDED)
+    Load(service.url, catalogue).fill(newer)
+    for _ in range(DEATHS):
+        service.kill()
+        service = _start(data, ready_s, NEVER_FOLDED)
+        typer.echo(f"beside {newer:,} newer rows: ready in {ready_s[-1]:.1f} s")
+    service.kill()
 
 
 def _drive(
@@ -157,11 +177,11 @@ def _shown(state: Document | None) -> Document | None:
     return state and {k: v for k, v in state.items() if not (isinstance(v, str) and not v.strip())}
 
 
-def _start(data: Path, tally: Tally) -> Service:
+def _start(data: Path, ready_s: list[float], setting: str) -> Service:
     began = time.perf_counter()
-    service = started(data, RESTLESS)
+    service = started(data, setting)
     service.wait_until_ready(PATIENCE_S)
-    tally.ready_s.append(time.perf_counter() - began)
+    ready_s.append(time.perf_counter() - began)
     return service
 
 
@@ -188,25 +208,31 @@ def _catalogue(work: Path, documents: int) -> Path:
     return Path(shutil.copytree(indexed, work / "data"))
 
 
-def _report(rounds: int, documents: int, tally: Tally) -> None:
-    ready = statistics.median(tally.ready_s)
+def _report(rounds: int, documents: int, newer: int, tally: Tally) -> None:
     rows = [
         {"case": f"lost, torn or back of {tally.acknowledged:,} acknowledged, {rounds} deaths",
          "ours": len(tally.wrong), "peer": 0, "peer_name": "promised", "ratio": None,
          "unit": "documents"},
-        {"case": f"ready again, {documents:,} documents", "ours": ready,
-         "peer": 5.0 * max(documents, 1) / 100_000, "peer_name": "limit",
-         "ratio": ready / (5.0 * documents / 100_000), "unit": "s"},
+        _ready(f"ready again, {documents:,} documents", documents, tally.ready_s),
     ]  # fmt: skip
+    if newer:
+        case = f"ready again, {documents:,} documents and {newer:,} newer rows"
+        rows.append(_ready(case, documents + newer, tally.beside_s))
     samples = {
-        "ready_s": tally.ready_s, "acknowledged": tally.acknowledged, "refused": tally.refused,
-        "undecided": tally.undecided,
-        "snapshots": len(tally.snapshots), "wrong": tally.wrong,
+        "ready_s": tally.ready_s, "beside_s": tally.beside_s,
+        "acknowledged": tally.acknowledged, "refused": tally.refused,
+        "undecided": tally.undecided, "snapshots": len(tally.snapshots), "wrong": tally.wrong,
     }  # fmt: skip
     for row in rows:
         typer.echo(f"{row['case']}: {row['ours']:.4g} {row['unit']}")
     typer.echo(f"written: {write('durability', rows, samples)}")
     raise SystemExit(1 if tally.wrong else 0)
+
+
+def _ready(case: str, documents: int, seconds: list[float]) -> Document:
+    median, limit = statistics.median(seconds), LIMIT_S * documents / 100_000
+    return {"case": case, "ours": median, "peer": limit, "peer_name": "limit",
+            "ratio": median / limit, "unit": "s"}  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
-import shutil
 import statistics
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -33,7 +32,7 @@ import orjson
 import typer
 from freshness_load import Load
 from results_file import write
-from served import NEVER_FOLDED, client_of, serving
+from served import NEVER_FOLDED, client_of, copied, serving
 from speed_catalogue import Asked, prepare
 
 
@@ -47,9 +46,7 @@ def main(
 ) -> None:
     """Measure and write results/freshness.json."""
     city = prepare(size, work, rebuild=False)
-    data = work / f"freshness-{size}"
-    shutil.rmtree(data, ignore_errors=True)
-    shutil.copytree(city.place.data, data, copy_function=_link)
+    data = copied(city.place.data, work / f"freshness-{size}")
     samples: dict[str, list[dict[str, Any]]] = {
         "bare": [], "newer": [], "writing": [], "probing": []
     }  # fmt: skip
@@ -126,14 +123,6 @@ def _row(case: str, ours: float, peer: float, peer_name: str) -> dict[str, Any]:
         "case": case, "ours": ours, "peer": peer, "peer_name": peer_name,
         "ratio": ours / peer, "unit": "ms",
     }  # fmt: skip
-
-
-def _link(source: str, target: str) -> str:
-    """Artifacts never change: a link is a copy. Logs are copied."""
-    if Path(source).suffix in (".db", ".db-wal", ".db-shm"):
-        return str(shutil.copy2(source, target))
-    Path(target).hardlink_to(source)
-    return target
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -96,6 +97,19 @@ def serving(
         yield service
     finally:
         service.end()
+
+
+def copied(data: Path, target: Path) -> Path:
+    """Copy what is served to a place of its own: artifacts, which never change, as links."""
+    shutil.rmtree(target, ignore_errors=True)
+    return Path(shutil.copytree(data, target, copy_function=_link))
+
+
+def _link(source: str, target: str) -> str:
+    if Path(source).suffix in (".db", ".db-wal", ".db-shm"):
+        return str(shutil.copy2(source, target))
+    Path(target).hardlink_to(source)
+    return target
 
 
 def client_of(url: str) -> httpx.Client:
