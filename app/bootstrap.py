@@ -16,9 +16,9 @@ from pathlib import Path
 
 from app.corpus.document_log import DocumentLog
 from app.corpus.following import Held
-from app.corpus.growing_documents import Pause, go_on
 from app.domain.errors import NothingServes, UnknownName
 from app.domain.live import LivePeople
+from app.domain.pause import Pause, go_on
 from app.domain.query import Deadline
 from app.pipeline.explain import explain_page
 from app.pipeline.rehearsal import rehearse_ranker
@@ -191,7 +191,7 @@ class Engine:
         """Read the document log's news, which searches see once published. Pauses between steps."""
         return self.reader.read(self.recent.followed(time.monotonic()), pause)
 
-    def publish_view(self) -> int | None:
+    def publish_view(self, pause: Pause = go_on) -> int | None:
         """Let searches see what was read of the log, in every channel at once.
 
         Returns when the oldest change had been accepted, epoch ms; None where nothing is new. With
@@ -206,7 +206,7 @@ class Engine:
                 seq, self._settled = self._settled, seq
             if seq <= now.snapshot.log_seq:
                 return None
-            view, tables, search = view_at(opened, seq, now.search)
+            view, tables, search = view_at(opened, seq, now.search, pause)
             self.serving = replace(now, snapshot=view, tables=tables, search=search)
             return self.reader.accepted_ms(now.snapshot.log_seq, seq)
 

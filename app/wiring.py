@@ -9,6 +9,7 @@ from app.corpus.people_store import PeopleStore, people_store
 from app.domain.dotted import load
 from app.domain.errors import InvalidInput
 from app.domain.filters import Within
+from app.domain.pause import Pause, go_on
 from app.merge.merger import Merger
 from app.pipeline.diversity import Diversity, Quota
 from app.pipeline.exploration import Exploration
@@ -104,10 +105,13 @@ class Opener:
         return search
 
 
-def view_at(opened: Opened, seq: int, before: Search) -> tuple[Snapshot, Tables, Search]:
+def view_at(
+    opened: Opened, seq: int, before: Search, pause: Pause = go_on
+) -> tuple[Snapshot, Tables, Search]:
     """Return the view of a point of the log, with channels made from those of a view before."""
     view, tables = opened.views.at(seq)
-    return view, tables, follow(before, view, tables)
+    pause()
+    return view, tables, follow(before, view, tables, pause)
 
 
 def open_lanes(

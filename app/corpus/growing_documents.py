@@ -8,7 +8,7 @@ row by row, so that every process that reads the same log numbers them alike.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -31,15 +31,9 @@ from app.corpus.rows import Row
 from app.corpus.schema import NUMERIC, Schema
 from app.domain.arrays import F32, I32, I64, Bools
 from app.domain.errors import EncoderUnavailable
+from app.domain.pause import Pause, go_on
 
 log = logging.getLogger(__name__)
-
-Pause = Callable[[], None]
-"""Called between the steps of work that nobody waits for, to let those go on who are waited for."""
-
-
-def go_on() -> None:
-    """Make no pause."""
 
 
 class GrowingDocuments:

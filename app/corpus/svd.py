@@ -21,6 +21,7 @@ from scipy import sparse
 from app.corpus.documents import Documents
 from app.corpus.grams import buckets, gram_matrix, mean_rows
 from app.corpus.ragged import Dictionary, open_array, save_array
+from app.corpus.term_counts import term_counts
 from app.domain.arrays import F32, I32, Array
 
 VERSION = 1
@@ -61,8 +62,8 @@ class SvdEncoder:
         vectors = self._vectors_of(documents.terms)
         encoded = np.zeros((len(documents), self.dim), np.float32)
         for start in range(0, len(documents), BLOCK_ROWS):
-            block = _counts(documents, np.arange(start, min(start + BLOCK_ROWS, len(documents))))
-            encoded[start : start + BLOCK_ROWS] = _unit(block @ vectors)
+            rows = np.arange(start, min(start + BLOCK_ROWS, len(documents)))
+            encoded[rows] = _unit(term_counts(documents, rows) @ vectors)
         return encoded
 
     def encode(self, terms: Sequence[str]) -> F32 | None:
@@ -134,30 +135,6 @@ def tempered(directions: F32) -> F32:
     return np.asarray(directions / np.sqrt(np.maximum(lengths, 1e-9)), np.float32)
 
 
-def _counts(documents: Documents, rows: Array) -> sparse.csr_array:
-    """Return log(1 + Σ weight · occurrences over the fields). (rows, terms) float32"""
-    parts = [_occurrences(documents, name, rows) for name in documents.tokens]
-    shape = (rows.size, len(documents.terms))
-    total = sparse.csr_array(sum(parts, start=sparse.csr_array(shape, dtype=np.float32)))
-    total.data = np.log1p(total.data)
-    return total
-
-
-def _occurrences(documents: Documents, name: str, rows: Array) -> sparse.csr_array:
-    """Return weight · occurrences in one field. (rows, terms)"""
-    tokens = documents.tokens[name].tokens
-    starts, ends = tokens.offsets[rows], tokens.offsets[rows + 1]
-    offsets = np.zeros(rows.size + 1, np.int64)
-    np.cumsum(ends - starts, out=offsets[1:])
-    at = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], ends - starts)
-    weights = np.full(at.size, documents.schema.fields[name].weight, np.float32)
-    matrix = sparse.csr_array(
-        (weights, tokens.values[at], offsets), shape=(rows.size, len(documents.terms))
-    )
-    matrix.sum_duplicates()
-    return matrix
-
-
 @njit(cache=True, nogil=True)
 def _sum_rows(vectors: F32, at: I32) -> F32:
     """Add up the rows at places that are not negative, in their order. (dim,)"""
@@ -177,7 +154,7 @@ def _document_frequency(documents: Documents) -> I32:
     """Count the rows in which each term occurs, in whichever field. (terms,)"""
     df = np.zeros(len(documents.terms), np.int32)
     for rows in _blocks(np.arange(len(documents))):
-        df += np.bincount(_counts(documents, rows).indices, minlength=df.size).astype(np.int32)
+        df += np.bincount(term_counts(documents, rows).indices, minlength=df.size).astype(np.int32)
     return df
 
 
@@ -185,8 +162,8 @@ def _sample(documents: Documents, rng: np.random.Generator) -> sparse.csr_array:
     rows = np.arange(len(documents))
     if rows.size > SAMPLE_ROWS:
         rows = np.sort(rng.choice(rows, SAMPLE_ROWS, replace=False))
-    blocks = [_counts(documents, part) for part in _blocks(rows)]
-    return sparse.csr_array(sparse.vstack(blocks)) if blocks else _counts(documents, rows)
+    blocks = [term_counts(documents, part) for part in _blocks(rows)]
+    return sparse.csr_array(sparse.vstack(blocks)) if blocks else term_counts(documents, rows)
 
 
 def _unit(vectors: F32) -> F32:

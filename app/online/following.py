@@ -56,7 +56,7 @@ class LogFollower:
                 log.exception("following the document log failed; what served goes on serving")
 
     def _give_way(self) -> None:
-        """Rest after each turn, unless somebody waits for what is being read."""
+        """Rest after each turn, unless somebody waits for what is being done."""
         worked_s = time.thread_time() - self._rested_s
         left_s = self._hurries_at_s - time.monotonic()
         if worked_s < TURN_S or left_s <= 0 or self._engine.reader.wake.is_set():
@@ -66,7 +66,7 @@ class LogFollower:
 
     def _publish(self) -> None:
         """Publish a view and count how long its oldest change waited."""
-        accepted_ms = self._engine.publish_view()
+        accepted_ms = self._engine.publish_view(self._give_way)
         if accepted_ms is not None:
             self._metrics.visible_seconds.observe(max(time.time() - accepted_ms / 1e3, 0.0))
             self._metrics.view(self._engine.acquire().snapshot)

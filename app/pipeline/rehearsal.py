@@ -13,6 +13,7 @@ import orjson
 
 from app.corpus.schema import NUMERIC
 from app.domain.changes import Entry, Op
+from app.domain.pause import Pause, go_on
 from app.pipeline.search import Search
 from app.pipeline.warm import warm, warm_ranker
 from app.rank.local import LocalRanker
@@ -24,11 +25,11 @@ from app.snapshot.tables import Tables
 from app.snapshot.views import Views
 
 
-def follow(before: Search, view: Snapshot, tables: Tables) -> Search:
+def follow(before: Search, view: Snapshot, tables: Tables, pause: Pause = go_on) -> Search:
     """Return the search of a later view, or the same one where nothing is newer."""
     if view.overlay is None:
         return before
-    lanes = follow_lanes(before.fanout.lanes, view, tables)
+    lanes = follow_lanes(before.fanout.lanes, view, tables, pause)
     return Search(Fanout(lanes), before.merger, before.max_candidates, before.selection)
 
 

@@ -16,13 +16,14 @@ import orjson
 
 from app.corpus.changes import Effect, Resolver, merge
 from app.corpus.growing import Growing
-from app.corpus.growing_documents import GrowingDocuments, Pause, go_on
+from app.corpus.growing_documents import GrowingDocuments
 from app.corpus.patches import Patches
 from app.corpus.rows import Row
 from app.corpus.schema import Schema
 from app.domain.arrays import F64, I64, Bools, Rows
 from app.domain.changes import Entry, Op
 from app.domain.filters import RowMask
+from app.domain.pause import Pause, go_on
 from app.snapshot.overlay import Overlay
 from app.snapshot.snapshot import Snapshot
 

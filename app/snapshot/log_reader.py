@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from app.corpus.growing_documents import Pause, go_on
 from app.domain.changes import Entry
 from app.domain.errors import LogTrimmed, StoreUnavailable
+from app.domain.pause import Pause, go_on
 from app.snapshot.following import AT_ONCE, Following
 
 log = logging.getLogger(__name__)
