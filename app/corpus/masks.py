@@ -26,6 +26,22 @@ def row_mask(filter: Filter, documents: Documents) -> RowMask:
     return RowMask(allowed, int(np.count_nonzero(allowed)))
 
 
+def rows_in(allowed: Bools) -> Rows:
+    """Return the rows that are allowed, ascending: NumPy's flatnonzero takes up to five times."""
+    rows: Rows = _rows_in(allowed, np.count_nonzero(allowed))
+    return rows
+
+
+@njit(cache=True, nogil=True)
+def _rows_in(allowed: Bools, count: int) -> Rows:
+    """Write every row down, and go on to the next place only behind those that are allowed."""
+    rows, size = np.empty(count + 1, np.int32), 0
+    for row in range(allowed.size):
+        rows[size] = row
+        size += allowed[row]
+    return rows[:count]
+
+
 def _allowed(node: Filter, documents: Documents) -> Bools:
     match node:
         case Range():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from app.corpus.masks import rows_in
 from app.domain.arrays import Bools, Rows
 from app.recall.channel import MatchingChannel, Recalls
 from app.snapshot.context import SearchContext
@@ -31,4 +32,4 @@ def has_match(ctx: SearchContext, channels: Sequence[Recalls]) -> bool:
 
 def match_rows(ctx: SearchContext, channels: Sequence[Recalls]) -> Rows:
     """Return the same as rows, ascending."""
-    return np.flatnonzero(match_set(ctx, channels)).astype(np.int32)
+    return rows_in(match_set(ctx, channels))

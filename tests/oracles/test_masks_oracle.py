@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.corpus.documents import Documents
 from app.corpus.geometry import haversine_km, within_box, within_km
-from app.corpus.masks import row_mask
+from app.corpus.masks import row_mask, rows_in
 from app.corpus.row_filter import allows
 from app.domain.errors import UnknownName
 from app.domain.filters import AllOf, AnyOf, Box, Filter, Not, OneOf, Range, Within
@@ -130,6 +130,13 @@ def test_the_mask_is_the_filter_row_by_row(documents, tree):
 def test_a_few_rows_are_filtered_as_all_are(documents, tree, rows):
     few = np.array(rows, np.int32)
     assert allows(tree, documents, few).tolist() == row_mask(tree, documents).allowed[few].tolist()
+
+
+@given(st.lists(st.booleans(), max_size=70))
+def test_the_rows_of_a_mask_are_those_that_it_allows(flags):
+    rows = rows_in(np.array(flags, np.bool_))
+    assert rows.tolist() == [row for row, is_allowed in enumerate(flags) if is_allowed]
+    assert rows.dtype == np.int32
 
 
 def test_a_missing_value_matches_only_the_negation(documents):

@@ -16,6 +16,7 @@ from numba import njit
 
 from app.corpus.documents import Documents
 from app.corpus.geometry import chord_of_km, km_between, unit_vectors
+from app.corpus.masks import rows_in
 from app.corpus.place_blocks import PlaceBlocks, nearest, no_nearer_than, unit_vector
 from app.domain.arrays import F32, F64, I32, Bools, Rows
 from app.domain.candidates import ChannelHits
@@ -111,7 +112,7 @@ class GeoChannel:
             if is_whole:
                 return rows
         blocks = self.blocks
-        at = blocks.at[np.flatnonzero(mask.allowed)]
+        at = blocks.at[rows_in(mask.allowed)]
         return blocks.rows[_nearest(blocks.points, at[at >= 0], origin, k)]
 
     def _walk(self, origin: GeoPoint, k: int, allowed: Bools, budget: int) -> tuple[Rows, bool]:

@@ -14,6 +14,7 @@ from typing import Self
 import numpy as np
 
 from app.corpus.documents import Documents
+from app.corpus.masks import rows_in
 from app.domain.arrays import F32, Rows
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
@@ -97,7 +98,7 @@ class PopularChannel:
         would be long (k / share of allowed rows), sorts those by their place instead.
         """
         if mask.count * mask.count <= k * self.order.size:
-            return np.sort(self.place[mask.allowed])[:k]
+            return np.sort(self.place[rows_in(mask.allowed)])[:k]
         found: list[Rows] = []
         start, missing, step = 0, k, 4 * k
         while start < self.order.size and missing > 0:

@@ -23,6 +23,7 @@ from typing import Self
 import numpy as np
 
 from app.corpus.documents import Documents
+from app.corpus.masks import rows_in
 from app.domain.arrays import F32, Rows
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
@@ -134,7 +135,7 @@ class ProfileChannel:
         """Score the snapshot's own rows; what only leaves out the dead is no filter."""
         bands, mask = self.bands.values, self.steady.mask(ctx)
         if mask is not None and mask.count * ROW_COST <= self.prior.size:
-            rows = np.flatnonzero(mask.allowed).astype(np.int32)
+            rows = rows_in(mask.allowed)
             return rows_of(score_all(self.index, person, bands, rows, k))
         allowed = EVERYTHING if mask is None else mask.allowed
         head = self.prior.size if self.steady.is_filtered(ctx) else HEAD

@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit, types
 
 from app.corpus.documents import Documents
+from app.corpus.masks import rows_in
 from app.corpus.ragged import open_array, save_array
 from app.domain.arrays import F32, Array, Bools, Rows
 from app.domain.candidates import ChannelHits
@@ -139,7 +140,7 @@ class VectorChannel:
         allowed, count = self._allowed(mask)
         width = beam_width(self.options.ef_search, count, self.rows.size)
         if self.graph is None or self._is_scanned(count, width):
-            positions = np.arange(count) if allowed is None else np.flatnonzero(allowed)
+            positions = np.arange(count) if allowed is None else rows_in(allowed)
             return self._ranked(query, positions, k)
         return self._from_graph(self.graph, query, width, allowed, count, k)
 
@@ -159,7 +160,7 @@ class VectorChannel:
         if k <= rows.size or not rows.size or scores[-1] <= 0:
             return rows[:k], scores[:k]
         if allowed is not None and self._is_scanned(count, WIDEST * width):
-            wide = np.flatnonzero(allowed)
+            wide = rows_in(allowed)
         else:
             wide = graph.near(query, min(WIDEST * width, self.rows.size), allowed)
         more, lower = self._ranked(query, wide, wide.size)
