@@ -5,16 +5,18 @@
 - behaviour: ml_latest_small, each user's last 20 % by time held out, empty query, seen films
   removed: recall@20 of behaviour, profile and popular.
 - geo: airbnb_bj_sh, 1,000 origins, nearest 100 against brute force with another formula.
-- filters: airbnb_bj_sh, every channel's first 100 under random masks of 10 %, 1 % and 0.1 % of the
-  rows, against the exact ranking of the allowed rows.
+- filters: every channel's first 100 under random masks of 10 %, 1 % and 0.1 % of the rows, against
+  the exact ranking of the allowed rows: airbnb_bj_sh, and a synthetic city, whose people have
+  done things that behaviour and profile can go by (benchmarks/speed.py draws it).
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +24,7 @@ import numpy as np
 import typer
 from relevance import NOW_MS, SEED, workplace
 from results_file import write
+from speed_catalogue import Asked, prepare
 
 from app.corpus.masks import row_mask
 from app.domain.candidates import ChannelHits
@@ -39,6 +42,7 @@ from app.query.understand import SearchRequest
 from app.recall.channel import RecallChannel
 from app.snapshot.context import SearchContext
 
+QUERIES = 100  # of the city's own
 WORDS = (
     "北京 地铁 整租",
     "sunny apartment",
@@ -51,7 +55,16 @@ WORDS = (
 )
 
 
-def main(work: Annotated[Path, typer.Option()] = Path("data/bench/recall")) -> None:
+CHANNELS = ("lexical", "vector", "geo", "popular", "structured")
+OF_PEOPLE = ("behaviour", "profile")
+SHARES = (0.1, 0.01, 0.001)
+
+
+def main(
+    work: Annotated[Path, typer.Option()] = Path("data/bench/recall"),
+    cities: Annotated[Path, typer.Option(help="Where cities are kept.")] = Path("data/bench/speed"),
+    size: Annotated[int, typer.Option(help="Documents of the city.")] = 100_000,
+) -> None:
     """Run the three and write results/recall.json."""
     source = os.environ.get("DUOLU_DATASETS")
     if not source:
@@ -60,7 +73,14 @@ def main(work: Annotated[Path, typer.Option()] = Path("data/bench/recall")) -> N
     samples: dict[str, Any] = {}
     rows = behaviour(index("ml_latest_small", Path(source), work), samples)
     listings = index("airbnb_bj_sh", Path(source), work)
-    rows += geo(listings[1], samples) + filtered(listings[1], samples)
+    rows += geo(listings[1], samples)
+    typed = [
+        Asked(SearchRequest(words, origin=GeoPoint(39.9, 116.4)), NOW_MS) for words in WORDS * 5
+    ]
+    rows += filtered("airbnb_bj_sh", listings[1], typed, CHANNELS, samples)
+    city = prepare(size, cities, rebuild=False)
+    asked, channels = city.queries(QUERIES), (*CHANNELS, *OF_PEOPLE)
+    rows += filtered(f"city_{size}", city.place, asked, channels, samples)
     typer.echo(f"written: {write('recall', rows, samples)}")
 
 
@@ -135,29 +155,37 @@ def geo(place: Workplace, samples: dict[str, Any]) -> list[dict[str, Any]]:
     return [_row("airbnb_bj_sh", "geo", "equals brute force", i, 1000)]
 
 
-def filtered(place: Workplace, samples: dict[str, Any]) -> list[dict[str, Any]]:
+def filtered(
+    name: str,
+    place: Workplace,
+    asked: Sequence[Asked],
+    channels: Sequence[str],
+    samples: dict[str, Any],
+) -> list[dict[str, Any]]:
     """recall@100 under masks: the exact ranking is put together from masks of 500 rows each."""
     snapshot, rows = place.snapshot(), []
     rng = np.random.default_rng(SEED)
     with Replay(place.settings, snapshot, place.tables(snapshot)) as replay:
-        for name in ("lexical", "vector", "geo", "popular", "structured"):
-            channel = _channel(replay, name)
-            for share in (0.1, 0.01, 0.001):
-                found = list(_recalls(replay, channel, share, rng))
-                samples[f"filtered {name} {share}"] = found
-                i = mean_interval(np.array(found), SEED)
-                typer.echo(f"airbnb_bj_sh {name:<8} allowed {share:6.1%}  recall@100 {i}")
-                rows.append(_row("airbnb_bj_sh", f"{name} {share}", "R@100", i, len(found)))
+        for channel, share in product(channels, SHARES):
+            found = list(_recalls(replay, _channel(replay, channel), asked, share, rng))
+            samples[f"filtered {name} {channel} {share}"] = found
+            i = mean_interval(np.array(found), SEED)
+            typer.echo(f"{name} {channel:<10} allowed {share:6.1%}  recall@100 {i}  ({len(found)})")
+            rows.append(_row(name, f"{channel} {share}", "R@100", i, len(found)))
     return rows
 
 
 def _recalls(
-    replay: Replay, channel: RecallChannel, share: float, rng: np.random.Generator
+    replay: Replay,
+    channel: RecallChannel,
+    asked: Sequence[Asked],
+    share: float,
+    rng: np.random.Generator,
 ) -> Iterator[float]:
+    """Yield what is found of the best that is allowed; nothing of a query that may find nothing."""
     n = len(replay.serving.snapshot)
-    for words in WORDS * 5:
-        request = SearchRequest(text=words, origin=GeoPoint(39.9, 116.4))
-        base = replay.context(request, NOW_MS)
+    for one in asked:
+        base = replay.context(one.request, one.now_ms)
         allowed = np.sort(rng.choice(n, max(1, int(n * share)), replace=False))
         hits = recall(channel, replace(base, mask=_mask(n, allowed)), 100)
         pieces = [
