@@ -34,8 +34,8 @@ LONGEST = 100  # characters of a title that are searched for
 def samples(snapshot: Snapshot, tables: Tables) -> Iterator[SearchContext]:
     """Yield searches by somebody who liked the first document; none where there is no document.
 
-    For its words and for its title, the latter understood as if typed, from where it lies, among
-    all documents and near there; and for what people searched for before.
+    For its words, for its title, understood as if typed, and for that with a bound and a place,
+    each among all documents and near it; and for what people searched for before.
     """
     if not len(snapshot):
         return
@@ -43,7 +43,9 @@ def samples(snapshot: Snapshot, tables: Tables) -> Iterator[SearchContext]:
     deadline = Deadline.after_ms(PATIENCE_MS)
     place = place_of_first(snapshot.documents)
     near = row_mask(Within(place.lat, place.lon, RADIUS_KM), snapshot.documents)
-    for query in (_by_words(snapshot, tables), _by_title(snapshot, tables)):
+    bound = _by_title(snapshot, tables)
+    named = replace(bound, reading=Reading(bound.reading.rest, bound.reading.mentions))
+    for query in (_by_words(snapshot, tables), named, bound):
         for mask in (None, near):
             yield SearchContext("warm", query, user, snapshot, tables, deadline, mask)
     for text in _remembered(tables):
