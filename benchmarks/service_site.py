@@ -15,6 +15,7 @@ from speed_catalogue import ROOT, City
 
 LOCAL, REMOTE, NOTHING = "in process", "gateway + ranker", "a server that does nothing"
 START_S = 120.0
+MODELS, OF_LOCAL = "models", "models-of-local"  # what is not asked meanwhile shall not swap too
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +33,17 @@ def site_of(city: City, folder: Path, overrides: Sequence[str] = ()) -> Iterator
     """Start everything; end it afterwards. The copy is new each time: swaps leave releases."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(city.place.data, folder / "data")
-    shutil.copytree(city.place.models, folder / "models")
+    for name in (MODELS, OF_LOCAL):
+        shutil.copytree(city.place.models, folder / name)
     ports = {name: free_port() for name in (LOCAL, REMOTE, NOTHING)}
-    site = Site(folder / "data", folder / "models", ports, free_port())
+    site = Site(folder / "data", folder / MODELS, ports, free_port())
     running = [
         started(site.data, *overrides, models=site.models, role="ranker", port=site.ranker_port),
         started(
             site.data, f"rank.url=http://127.0.0.1:{site.ranker_port}", *overrides,
             models=site.models, role="gateway", port=ports[REMOTE],
         ),
-        started(site.data, *overrides, models=site.models, port=ports[LOCAL]),
+        started(site.data, *overrides, models=folder / OF_LOCAL, port=ports[LOCAL]),
     ]  # fmt: skip
     echo = _echo(ports[NOTHING])
     try:

@@ -21,6 +21,7 @@ from app.rank.sound import (
     are_numbers,
     is_preference,
     least,
+    places_of,
 )
 
 MAX_CANDIDATES = 10_000
@@ -135,3 +136,12 @@ def _shaped(
     if array.shape != shape:
         raise InvalidQuery(f"arrays.{name}", array.shape, f"shape {shape}", "align the arrays")
     return array
+
+
+def warm() -> None:
+    """Have all that a call needs compiled before the first comes: in a new place, seconds."""
+    rows, codes, weights = np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1, np.float32)
+    candidates_of((), {"rows": rows})
+    user_of(None, {"preferences.field.codes": codes, "preferences.field.weights": weights})
+    check_numbers("query.vector", weights)
+    places_of(rows, np.zeros(1, np.int64))

@@ -16,6 +16,7 @@ from app.online.ranker.work import NotOpen, open_missing, rank_in_time
 from app.online.service import Service
 from app.online.telemetry import Facts
 from app.rank.call import RankCall, decode_call
+from app.rank.parts import warm
 from app.rank.reply import RankReply, encode_reply
 
 BINARY = "application/octet-stream"
@@ -32,6 +33,7 @@ class RankCalls:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._turns = threading.Semaphore(RANK_THREADS)
+        warm()
 
     def accepts(self, request: Request) -> bool:
         """Tell whether it is a binary call that is answered in binary. Raises Problem."""
