@@ -7,7 +7,9 @@ a bound that is said as a must becomes a filter.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeAlias
 
 from app.corpus.lexicon import Found, Lexicon
@@ -16,6 +18,7 @@ from app.corpus.quantities import Quantities
 from app.domain.reading import NOTHING_READ, Mention, Reading, Synonym
 
 Span: TypeAlias = tuple[int, int]
+REMEMBERED, SHORT = 2_048, 64  # texts, and characters of one that is
 COVER = "\x00"  # stands for what is read already; no pattern matches it
 _NEAR_AFTER = re.compile(r"\s*的?(?:附近|旁边|周边|周围|边上|一带)")
 _NEAR_BEFORE = re.compile(r"(?:near to|near|nearby|close to|next to|around|靠近|离)\s*(?:the\s+)?$")
@@ -27,11 +30,18 @@ class Reader:
 
     lexicon: Lexicon
     quantities: Quantities
+    _remembered: Callable[[str], Reading] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_remembered", lru_cache(REMEMBERED)(self._read))
 
     def read(self, text: str) -> Reading:
-        """Read a text in normal form."""
+        """Read a text in normal form. What was read lately is remembered: much is asked often."""
         if not text:
             return NOTHING_READ
+        return self._remembered(text) if len(text) <= SHORT else self._read(text)
+
+    def _read(self, text: str) -> Reading:
         found = self.lexicon.find(text)
         near, where = _near(text, found)
         others = self.lexicon.synonyms.others

@@ -90,3 +90,10 @@ def test_any_text_reads_the_same_once_it_was_normalised(snapshot, text):
     spans += [(q.start, q.end) for q in reading.quantities]
     for (_, end), (start, _) in zip(sorted(spans), sorted(spans)[1:], strict=False):
         assert end <= start
+
+
+def test_a_short_text_is_read_once_and_a_long_one_is_not_kept(snapshot):
+    short, long = "海底捞 120元以内", "海底捞" * 30
+    assert snapshot.reader.read(short) is snapshot.reader.read("".join(short))
+    assert snapshot.reader.read(long) == snapshot.reader.read(long)
+    assert snapshot.reader.read(long) is not snapshot.reader.read(long)
