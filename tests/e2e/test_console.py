@@ -11,7 +11,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.snapshot.opening import open_snapshot
 from app.snapshot.store import ArtifactStore
+from tests.builders.behaviour import make_sessions
 from tests.builders.browsing import PHONE, browser, looking_at
+from tests.builders.learned import publish_learned
 from tests.builders.releases import make_release
 from tests.builders.servers import SNAPSHOT_ID, gateway, publish_snapshot
 from tests.builders.worlds import city_rows
@@ -33,6 +35,7 @@ def url(tmp_path_factory) -> Iterator[str]:
     publish_snapshot([*city_rows(80), HOSTILE], data)
     store = ArtifactStore(data / "models" / "lambdarank", "release")
     snapshot = open_snapshot(data / "snapshots" / SNAPSHOT_ID)
+    publish_learned(data, snapshot, make_sessions(snapshot))
     make_release(snapshot, store, CHEAPEST, "price", -1.0)
     make_release(snapshot, store, DEAREST, "price")
     store.publish(CHEAPEST)
@@ -97,6 +100,14 @@ def test_what_is_typed_is_completed_and_chosen_by_keys(looked):
     looked.page.keyboard.press("Enter")
     expect(box).to_have_value(chosen)
     expect(results(looked.page).first).to_contain_text("火锅")
+
+
+def test_why_says_what_people_who_typed_this_chose(looked):
+    search(looked.page, "garden")
+    results(looked.page).first.get_by_role("button", name="Why").click()
+    meant = looked.page.get_by_role("dialog").locator("section", has_text="who typed this chose")
+    expect(meant.locator("dt")).to_have_text(["category", "tags", "brand"])
+    expect(meant.locator("dd").first).to_have_text(re.compile(r"^\S.* \d+ %( · \S.* \d+ %){4}$"))
 
 
 def test_why_opens_beside_the_results_and_escape_closes_it(looked):

@@ -109,6 +109,16 @@ def test_a_likely_category_has_its_places_and_its_best_documents_in_them(snapsho
     assert others == sorted(others)
 
 
+def test_of_two_that_are_due_together_the_first_of_the_catalogue_comes_first(snapshot):
+    two = sorted(("咖啡", "火锅"), key=snapshot.documents.keywords["category"].names.find)
+    rows = sorted(range(N), key=lambda i: (bool(values(i, "category") & {*two}), i))
+    shares, how = dict.fromkeys(two, 0.4), Proportion("category", 1.0, N)
+    intent = intent_of(snapshot.documents, "category", shares)
+    order = kept(snapshot.documents, np.array(rows, np.int32), intent, how).tolist()
+    assert order == naive_kept(rows, shares, how)
+    assert [value for i in order for value in values(rows[i], "category") & {*two}][:2] == two
+
+
 def scored(snapshot, text, tables, how):
     ctx = make_context(snapshot, text, tables=tables)
     rows = np.arange(N, dtype=np.int32)
