@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = "duolu-test"  # its volumes are removed afterwards; an installation's own are not touched
 SMALL = ("--documents", "2000", "--users", "200", "--sessions", "4000", "--queries", "0")
 FILES = ("docker-compose.yml", "docker-compose.cluster.yml", "tests/compose/images.yml")
-PATIENCE_S = 60
+PATIENCE_S = 120
 FIRST_START_S = 300  # a volume without compiled kernels, every service compiling at once
 
 
@@ -171,7 +171,7 @@ class Services:
 
     def docker(self, *arguments: str) -> str:
         done = subprocess.run(
-            ["docker", *arguments], stdout=subprocess.PIPE, text=True, check=True, timeout=300
+            ["docker", *arguments], stdout=subprocess.PIPE, text=True, check=True, timeout=1200
         )
         return done.stdout.strip()
 
@@ -243,7 +243,7 @@ def is_ready(client: httpx.Client) -> bool:
 
 
 def until(what: str, holds: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
-    """Wait for something that comes about within a minute, and say how long it took."""
+    """Wait for something that comes about by itself, and say how long it took."""
     began = time.monotonic()
     while not holds():
         if time.monotonic() > began + patience_s:

@@ -15,6 +15,7 @@ from app.corpus.masks import row_mask
 from app.corpus.row_filter import allows
 from app.corpus.schema import NUMERIC, FieldType
 from app.domain.candidates import CandidateSet, ChannelHits, ChannelStatus
+from app.domain.errors import InvalidQuery
 from app.pipeline.counted import count_over
 from app.pipeline.groups import best_of_groups
 from app.pipeline.matches import has_match, match_rows
@@ -28,12 +29,15 @@ from app.pipeline.sample_searches import (
 from app.pipeline.search import Search
 from app.pipeline.select import select
 from app.query.suggest import warm as warm_suggestions
+from app.rank.call import decode_call, encode_call, place
 from app.rank.local import LocalRanker
+from app.rank.sound import are_different, are_numbers, places_of
 from app.rank.trees.paths import warm as warm_differences
 from app.rank.trees.shapley import warm as warm_contributions
 from app.recall.channel import Recalls
 from app.recall.fanout import Lane
 from app.snapshot.context import SearchContext
+from app.snapshot.intent import confidence, intents_of
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 
@@ -60,6 +64,8 @@ def warm(search: Search, snapshot: Snapshot, tables: Tables) -> None:
         hits = [_await(lane, call, ctx) for lane, call in zip(lanes, calls, strict=True)]
         found = search.merger.merge(hits, search.max_candidates)
         select(ctx, found.rows, found.fused, search.selection)
+        for intent in intents_of(tables, documents, ctx.query.terms).values():
+            confidence(intent)
         reasons_of(ctx, found, np.arange(min(WARM_ROWS, len(found))), None)
         _count([lane.channel for lane in search.fanout.lanes], ctx, found)
     for rule in search.selection.rules.rules:
@@ -96,8 +102,23 @@ def warm_ranker(
     )
     for ctx in samples(snapshot, tables):
         ranker.score(ctx, candidates)
+        _over_the_wire(ranker, ctx, candidates)
     warm_differences()
     warm_contributions()
+
+
+def _over_the_wire(ranker: LocalRanker, ctx: SearchContext, candidates: CandidateSet) -> None:
+    """Rank as a ranker service does, and look at its reply as a gateway does."""
+    try:
+        call = decode_call(encode_call(ctx, candidates, 1.0))
+        placed = place(call, ctx.snapshot, ctx.tables, ctx.deadline, "warm")
+    except InvalidQuery:  # a sample that no gateway would send proves nothing of the release
+        log.exception("warming failed: rank call, snapshot %s", ctx.snapshot.id)
+        return
+    scores = ranker.score(placed, call.candidates)
+    places = places_of(call.candidates.rows, candidates.rows[:1].astype(np.int64))
+    are_numbers(scores, False)
+    are_different(places)
 
 
 def _await(lane: Lane, call: Future[ChannelHits], ctx: SearchContext) -> ChannelHits:

@@ -1,6 +1,8 @@
 """A service's first call of every kind, and what still had to be compiled or loaded for it.
 
-    python -m tests.builders.first_calls DATA
+    python -m tests.builders.first_calls DATA [remote]
+
+With `remote` a ranker service ranks, in the same process.
 
 Prints one JSON object: of each call that was the first to use a compiled loop with such arguments,
 which loops. A process of its own, for in one that did anything else before nothing is first.
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -17,7 +20,7 @@ import orjson
 from numba.core.dispatcher import Dispatcher
 
 from tests.builders.requests import NOW_MS
-from tests.builders.servers import gateway
+from tests.builders.servers import gateway, ranker
 from tests.builders.waiting import until
 
 CLICK = {"action_name": "click", "timestamp": NOW_MS, "user_id": "u1"}
@@ -87,19 +90,29 @@ def compiled() -> set[tuple[str, str]]:
     }
 
 
-def main(data: Path) -> dict[str, list[tuple[str, str]]]:
-    found = {}
-    with gateway(data) as client:
+def main(data: Path, is_remote: bool) -> dict[str, list[tuple[str, str]]]:
+    with ExitStack() as held:
+        overrides = []
+        if is_remote:
+            service = held.enter_context(ranker(data))
+            until(lambda: service.get("/readyz").is_success)
+            overrides.append(f"rank.url=http://{service.base_url.netloc.decode()}")
+        client = held.enter_context(gateway(data, *overrides))
         until(lambda: client.get("/readyz").is_success)
-        before = compiled()
-        for name, call in calls():
-            call(client).raise_for_status()
-            now = compiled()
-            if now - before:
-                found[name] = sorted(now - before)
-            before = now
+        return newly_compiled(client)
+
+
+def newly_compiled(client: httpx.Client) -> dict[str, list[tuple[str, str]]]:
+    found, before = {}, compiled()
+    for name, call in calls():
+        call(client).raise_for_status()
+        now = compiled()
+        if now - before:
+            found[name] = sorted(now - before)
+        before = now
     return found
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(orjson.dumps(main(Path(sys.argv[1]))))
+    said = main(Path(sys.argv[1]), is_remote="remote" in sys.argv[2:])
+    sys.stdout.buffer.write(orjson.dumps(said))
