@@ -17,6 +17,7 @@ from app.corpus.schema import NUMERIC, FieldType
 from app.domain.candidates import CandidateSet, ChannelHits, ChannelStatus
 from app.domain.errors import InvalidQuery
 from app.pipeline.counted import count_over
+from app.pipeline.explain import meant
 from app.pipeline.groups import best_of_groups
 from app.pipeline.matches import has_match, match_rows
 from app.pipeline.reasons import reasons_of
@@ -67,6 +68,7 @@ def warm(search: Search, snapshot: Snapshot, tables: Tables) -> None:
         for intent in intents_of(tables, documents, ctx.query.terms).values():
             confidence(intent)
         reasons_of(ctx, found, np.arange(min(WARM_ROWS, len(found))), None)
+        meant(ctx)
         _count([lane.channel for lane in search.fanout.lanes], ctx, found)
     for rule in search.selection.rules.rules:
         allows(rule.documents, documents, np.empty(0, np.int32))
