@@ -107,6 +107,27 @@ def test_recall_at_100_is_at_least_95_percent_at_any_selectivity(graph, share):
     assert np.mean(found) >= 0.95
 
 
+@pytest.mark.parametrize(
+    ("scans_per_beam", "least"),
+    [(1, 0.75), (64, 0.95)],  # 1: by the beam alone wherever it goes on
+)
+@pytest.mark.parametrize("forbidden", [0.05, 0.3, 0.6])
+def test_a_filter_that_forbids_what_is_closest_finds_what_is_next(
+    graph, forbidden, scans_per_beam, least
+):
+    own = replace(graph, options=replace(graph.options, scans_per_beam=scans_per_beam))
+    found = []
+    for query in QUERIES:
+        scores = VECTORS @ query
+        allowed = scores < np.quantile(scores, 1 - forbidden)
+        expected = by_measuring_all(query, allowed)
+        hits = own.recall(request(query, allowed), K)
+        worst = (VECTORS[expected] @ query).min() - 1e-6 if expected else np.inf
+        found.append((hits.scores >= worst).sum() / len(expected) if expected else 1.0)
+        assert own.recall(request(query, allowed), 7).rows.tolist() == hits.rows[:7].tolist()
+    assert np.mean(found) >= least
+
+
 def test_by_default_a_filter_that_leaves_few_rows_is_answered_exactly(graph):
     usual = replace(graph, options=VectorOptions())
     allowed = mask_of(0.3)

@@ -153,20 +153,37 @@ class VectorChannel:
     ) -> tuple[Rows, F32]:
         """Rank all that the beam found, so that a smaller k gives a prefix of a larger one.
 
-        Who asks for more, or whose filter left the beam too little, gets the rest from a wider
-        beam, or from all rows where that is cheaper, behind the last of the usual one.
+        Who asks for more gets the rest from a wider beam, or from all rows where that is cheaper,
+        behind the last of the usual one.
         """
-        rows, scores = self._ranked(query, graph.near(query, width, allowed), width)
+        near, wide = graph.near(query, width, allowed), min(WIDEST * width, self.rows.size)
+        if allowed is not None and near.size < width:
+            return self._astray(graph, query, wide, allowed, count, k)
+        rows, scores = self._ranked(query, near, width)
         if k <= rows.size or not rows.size or scores[-1] <= 0:
             return rows[:k], scores[:k]
-        if allowed is not None and self._is_scanned(count, WIDEST * width):
-            wide = rows_in(allowed)
+        if allowed is not None and self._is_scanned(count, wide):
+            near = rows_in(allowed)
         else:
-            wide = graph.near(query, min(WIDEST * width, self.rows.size), allowed)
-        more, lower = self._ranked(query, wide, wide.size)
+            near = graph.near(query, wide, allowed)
+        more, lower = self._ranked(query, near, near.size)
         behind = (lower < scores[-1]) | ((lower == scores[-1]) & (more > rows[-1]))
         rows, scores = np.append(rows, more[behind]), np.append(scores, lower[behind])
         return rows[:k], scores[:k]
+
+    def _astray(
+        self, graph: Graph, query: F32, wide: int, allowed: Bools, count: int, k: int
+    ) -> tuple[Rows, F32]:
+        """Rank for a filter that forbids what is closest: a beam ends there, and is not full.
+
+        What it passed on its way is not what is closest among the allowed: of a circle elsewhere it
+        is next to nothing. A wider one may come through; else all that are allowed are measured.
+        """
+        if not self._is_scanned(count, wide):
+            near = graph.near(query, wide, allowed)
+            if near.size == wide:
+                return self._ranked(query, near, k)
+        return self._ranked(query, rows_in(allowed), k)
 
     def _allowed(self, mask: RowMask | None) -> tuple[Bools | None, int]:
         """Return the mask by position and how many positions it allows."""
