@@ -12,6 +12,7 @@ and after; writes results/folding.json, and ends with 1 where anything failed or
 
 from __future__ import annotations
 
+import math
 import subprocess
 import threading
 import time
@@ -64,8 +65,7 @@ class Seen:
 
     probes: list[Answer] = field(default_factory=list)
     times: list[tuple[float, float]] = field(default_factory=list)  # when, and milliseconds
-    failed: list[str] = field(default_factory=list)
-    refused: int = 0  # sent away by an overloaded service, with Retry-After
+    failed: list[tuple[float, str]] = field(default_factory=list)  # when, and why
     snapshots: set[str] = field(default_factory=set)
 
 
@@ -139,11 +139,10 @@ def search(url: str, seen: Seen, texts: Sequence[str], ended: threading.Event) -
             try:
                 answer = client.post("/v1/search", content=body)
             except httpx.HTTPError as error:
-                seen.failed.append(repr(error))
+                seen.failed.append((began, repr(error)))
                 continue
             if answer.status_code != httpx.codes.OK:
-                seen.refused += "retry-after" in answer.headers
-                seen.failed.append(f"{answer.status_code}: {answer.text[:200]}")
+                seen.failed.append((began, f"{answer.status_code}: {answer.text[:200]}"))
                 continue
             seen.times.append((began, (time.perf_counter() - began) * 1e3))
             found = orjson.loads(answer.content)
@@ -195,10 +194,8 @@ def report(
     wrong = list(mixed([a for one in seen for a in one.probes], history))
     times = np.array([pair for one in seen for pair in one.times])
     when, ms = times[:, 0], times[:, 1]
-    phases = {
-        "before": ms[when < began], "meanwhile": ms[(when >= began) & (when < served)],
-        "after": ms[when >= served],
-    }  # fmt: skip
+    spans = [("before", 0.0, began), ("meanwhile", began, served), ("after", served, math.inf)]
+    phases = {name: ms[(when >= start) & (when < end)] for name, start, end in spans}
     total = int(ms.size) + len(failed)
     usual = {f"p{p}": float(np.percentile(phases["before"], p)) for p in (50, 95)}
     rows = [
@@ -216,7 +213,8 @@ def report(
         typer.echo(f"{row['case']:44} {row['ours']:10.2f} {row['unit']}{ratio}")
     samples = {
         "searches": total, "probing": sum(len(one.probes) for one in seen), "patches": patches,
-        "refused": sum(one.refused for one in seen), "failed": failed[:20], "mixed": wrong[:20],
+        "failed": {name: [why for when, why in failed if start <= when < end][:20]
+                   for name, start, end in spans}, "mixed": wrong[:20],
         "snapshots": sorted(set().union(*(one.snapshots for one in seen))),
         "seconds": {"folding": published - began, "taking_up": served - published},
         "phases": {name: {"searches": int(values.size), **_quantiles(values)}
