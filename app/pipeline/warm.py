@@ -38,7 +38,6 @@ from app.rank.trees.shapley import warm as warm_contributions
 from app.recall.channel import Recalls
 from app.recall.fanout import Lane
 from app.snapshot.context import SearchContext
-from app.snapshot.intent import confidence, intents_of
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 
@@ -65,8 +64,6 @@ def warm(search: Search, snapshot: Snapshot, tables: Tables) -> None:
         hits = [_await(lane, call, ctx) for lane, call in zip(lanes, calls, strict=True)]
         found = search.merger.merge(hits, search.max_candidates)
         select(ctx, found.rows, found.fused, search.selection)
-        for intent in intents_of(tables, documents, ctx.query.terms).values():
-            confidence(intent)
         reasons_of(ctx, found, np.arange(min(WARM_ROWS, len(found))), None)
         meant(ctx)
         _count([lane.channel for lane in search.fanout.lanes], ctx, found)
