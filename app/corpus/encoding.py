@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from app.corpus.documents import Documents
-from app.corpus.encoder import AnyEncoder, TextEncoder
+from app.corpus.encoder import AnyEncoder, reads_text
 from app.corpus.ragged import Strings
 from app.corpus.schema import Schema
 from app.domain.arrays import F32
@@ -28,7 +28,7 @@ def query_vector(
     """
     if encoder is None or not terms:
         return None
-    if isinstance(encoder, TextEncoder):
+    if reads_text(encoder):
         return encoder.encode_query(text, is_live)
     return encoder.encode(terms)
 
@@ -40,7 +40,7 @@ def document_vectors(
 
     `advance` is told how many more are done. Raises EncoderUnavailable.
     """
-    if not isinstance(encoder, TextEncoder):
+    if not reads_text(encoder):
         return encoder.encode_documents(documents)
     vectors = np.empty((len(documents), encoder.dim), np.float32)
     for start in range(0, len(documents), encoder.batch):

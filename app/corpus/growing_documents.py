@@ -20,7 +20,7 @@ from app.corpus.chains import Chains, GrowingChains
 from app.corpus.chunk import Chunk, columnise, texts_of
 from app.corpus.cut_texts import CutTexts
 from app.corpus.documents import Documents, KeywordColumn, TokenColumn, row_columns
-from app.corpus.encoder import AnyEncoder, TextEncoder
+from app.corpus.encoder import AnyEncoder, TextEncoder, reads_text
 from app.corpus.encoding import text_of
 from app.corpus.growing import Growing
 from app.corpus.growing_columns import GrowingDictionary, GrowingRagged
@@ -173,7 +173,7 @@ class GrowingDocuments:
         Sums over terms run in the order of their ids, so that order decides the last bits.
         """
         assert self._encoder is not None
-        if isinstance(self._encoder, TextEncoder):
+        if reads_text(self._encoder):
             return _encoded_alone(self._encoder, [text_of(row, self._own.schema) for row in rows])
         order = np.argsort(terms)
         used = terms[order]

@@ -57,15 +57,15 @@ class Lexicon:
 
         A name in letters or digits stands between words; a Chinese one may stand anywhere.
         """
-        points = _points(text[:LOOKED_AT])
-        spans = _spans(points, _breaks(points), self.hashes, LONGEST)
+        spans = _spans(_points(text[:LOOKED_AT]), self.hashes, LONGEST)
         found = []
         for start, end, place in spans.tolist():
             entry = int(self.order[place])
             name = text[start:end]
             if self.texts[entry] == name:  # a hash may lie
-                pairs = self.owners[entry].reshape(-1, 2).tolist()
-                found.append(Found(start, end, name, tuple((f, c) for f, c in pairs)))
+                owners = self.owners[entry].tolist()
+                pairs = zip(owners[::2], owners[1::2], strict=True)
+                found.append(Found(start, end, name, tuple(pairs)))
         return found
 
     def save(self, path: Path) -> None:
@@ -132,9 +132,9 @@ def _is_letter(point: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _spans(points: Array, breaks: Bools, hashes: U64, longest: int) -> Array:
+def _spans(points: Array, hashes: U64, longest: int) -> Array:
     """Return start, end and place among `hashes` of all that may be names. (m, 3)"""
-    out, size = np.empty((64, 3), np.int64), 0
+    out, size, breaks = np.empty((64, 3), np.int64), 0, _breaks(points)
     for start in range(points.size):
         if not breaks[start]:
             continue

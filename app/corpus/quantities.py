@@ -27,6 +27,7 @@ _DIGITS = {c: i for i, c in enumerate("零一二")} | {"两": 2} | {
 }  # fmt: skip
 _TENS = {"十": 10, "百": 100, "千": 1_000, "万": 10_000}
 _NUMBER = rf"(?:\d+(?:\.\d+)?(?:[千万]|k\b)?|[{_CHINESE}十百千万]+)"
+_NUMERAL = re.compile(rf"[\d{_CHINESE}十百千万]")  # without one there is no number
 _TO = r"(?:-|–|—|~|到|至|and|to)"
 _BELOW = (
     "不超过", "不高于", "不多于", "不大于", "低于", "少于", "小于", "最多", "至多", "at most",
@@ -95,6 +96,8 @@ class Quantities:
 
     def find(self, text: str) -> tuple[Quantity, ...]:
         """Find what is bounded in a text in normal form, in reading order: MOST at most."""
+        if not (_NUMERAL.search(text) or (self.value and self.value.search(text))):
+            return ()
         found: list[Quantity] = []
         end = 0
         for match in self.pattern.finditer(text):

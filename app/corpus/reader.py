@@ -71,9 +71,8 @@ def _is_value(found: Found) -> bool:
 
 def _near(text: str, found: list[Found]) -> tuple[Found | None, list[Span]]:
     """Return the longest title that the query wants something near to, and what says so."""
-    for name in sorted(found, key=lambda f: (f.start - f.end, f.start)):
-        if all(field != NAME for field, _ in name.owners):
-            continue
+    titles = [f for f in found if any(field == NAME for field, _ in f.owners)]
+    for name in sorted(titles, key=lambda f: (f.start - f.end, f.start)):
         if after := _NEAR_AFTER.match(text, name.end):
             return name, [(name.start, after.end())]
         if before := _NEAR_BEFORE.search(text, 0, name.start):
@@ -104,6 +103,8 @@ def _covered(text: str, spans: list[Span]) -> str:
 
 def _without(text: str, spans: list[Span]) -> str:
     """Return the text without these spans, or all of it where nothing would be left."""
+    if not spans:
+        return text
     kept, at = [], 0
     for start, end in spans:
         kept.append(text[at:start])

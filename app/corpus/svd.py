@@ -75,7 +75,7 @@ class SvdEncoder:
             if near:
                 total += self._grams[near].mean(axis=0)
         length = math.sqrt(total @ total)
-        return (total / length).astype(np.float32) if length > 1e-6 else None
+        return (total / length).astype(np.float32, copy=False) if length > 1e-6 else None
 
     def save(self, path: Path) -> None:
         """Write under the directory `path`."""

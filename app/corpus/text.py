@@ -21,15 +21,19 @@ RUNS = re.compile(rf"([{_HAN}]+)|(\d+(?:\.\d+)+|{LETTER}+(?:'{LETTER}+)*)")
 held together by apostrophes. What matches neither is punctuation."""
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_SETTLED = re.compile(r"[\x00-\x7f\u4e00-\u9fa5]*")  # of this, case alone has two spellings
 
 
 def normalise(text: str) -> str:
     """Return the normal form. Idempotent; lone surrogates become U+FFFD, so it encodes to UTF-8."""
     if text.isascii():
         return " ".join(text.lower().split())
-    text = _SURROGATE.sub("\ufffd", text)
-    text = unicodedata.normalize("NFKC", text).casefold().translate(_PLAIN)
-    text = unicodedata.normalize("NFKC", text)  # what marks kept apart composes now
+    if _SETTLED.fullmatch(text):
+        text = text.lower()
+    else:
+        text = _SURROGATE.sub("\ufffd", text)
+        text = unicodedata.normalize("NFKC", text).casefold().translate(_PLAIN)
+        text = unicodedata.normalize("NFKC", text)  # what marks kept apart composes now
     if HAN_RUN.search(text):
         simpler = _SIMPLER.convert(text)
         text = simpler if simpler == text else _SIMPLER.convert(simpler)  # 薴: first 苧, then 苎

@@ -47,7 +47,8 @@ async def explain_places(
 
     None where no model ranked them; what went wrong stands beside it.
     """
-    if result.release_id is None or not places.size or not isinstance(ranker, ExplainingRanker):
+    is_ranked = ranker is not None and result.release_id is not None and places.size > 0
+    if not is_ranked or not isinstance(ranker, ExplainingRanker):
         return None, ()
     try:
         return await ranker.explain(ctx, result.candidates, places, against), ()

@@ -8,7 +8,7 @@ import numpy as np
 
 from app.corpus.masks import rows_in
 from app.domain.arrays import Bools, Rows
-from app.recall.channel import MatchingChannel, Recalls
+from app.recall.channel import Recalls, knows_all_matches
 from app.snapshot.context import SearchContext
 
 
@@ -16,7 +16,7 @@ def match_set(ctx: SearchContext, channels: Sequence[Recalls]) -> Bools:
     """Tell which rows match words and filters; without words, which the filters allow. (n,)"""
     if ctx.query.terms:
         for channel in channels:
-            if isinstance(channel, MatchingChannel):
+            if knows_all_matches(channel):
                 return channel.matching(ctx)
     if ctx.mask is not None:
         return ctx.mask.allowed
@@ -27,7 +27,7 @@ def has_match(ctx: SearchContext, channels: Sequence[Recalls]) -> bool:
     """Tell whether any row is in it; True where none of the channels that are asked could tell."""
     if not ctx.query.terms:
         return ctx.mask is None or ctx.mask.count > 0
-    return all(c.has_match(ctx) for c in channels if isinstance(c, MatchingChannel))
+    return all(c.has_match(ctx) for c in channels if knows_all_matches(c))
 
 
 def match_rows(ctx: SearchContext, channels: Sequence[Recalls]) -> Rows:

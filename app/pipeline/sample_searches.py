@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from app.corpus.documents import Documents
-from app.corpus.encoder import TextEncoder
+from app.corpus.encoder import reads_text
 from app.corpus.encoding import query_vector
 from app.corpus.masks import row_mask
 from app.corpus.schema import NUMERIC, FieldType
@@ -118,7 +118,7 @@ def place_of_first(documents: Documents) -> GeoPoint:
 
 def _vector_of(snapshot: Snapshot, terms: Sequence[str]) -> F32 | None:
     """Return a query's vector; of an encoder of others any will do, for theirs may not answer."""
-    if isinstance(snapshot.encoder, TextEncoder):
+    if reads_text(snapshot.encoder):
         vectors = snapshot.documents.vectors
         return None if vectors is None else np.array(vectors[0])
     return query_vector(snapshot.encoder, "", terms)

@@ -20,6 +20,7 @@ from app.corpus.pinyin import is_sound, keys
 from app.corpus.spelling import Guess
 from app.corpus.text import HAN_RUN, RUNS, normalise
 from app.domain.reading import Reading
+from app.query.loose import Known, Terms, loose
 from app.snapshot.snapshot import Snapshot
 
 SHORTEST_SOUND = 4  # letters of a word that may be a name by its sound
@@ -28,7 +29,6 @@ WORDS_A_NAME = 6  # hai di lao
 MIXED = 4  # Chinese characters on either side of letters
 VOWELS = frozenset("aeiou")
 LONGEST_RUN = 8  # Chinese characters looked at together
-_FREE = re.compile(rb"\x00+")
 MOST_CHANGES = 4  # in one query: more is another query
 ROUNDS = 4
 MOST_HAN, MOST_WORDS = 10, 12  # Chinese characters, words in letters: more are a sentence
@@ -52,24 +52,25 @@ class Word(NamedTuple):
     is_sound: bool  # may be one character's pinyin
 
 
-def correct(text: str, reading: Reading, snapshot: Snapshot) -> str | None:
+def correct(text: str, reading: Reading, terms: Terms, snapshot: Snapshot) -> str | None:
     """Return a text in normal form put right, None where nothing is to be changed.
 
-    `reading` is the text's: what it names and bounds is right as it stands. Of two slips side by
-    side one may hide the other, so what was put right is looked at again.
+    `reading` is the text's: what it names and bounds is right as it stands. `terms` are its terms
+    with where each stands. Of two slips side by side one may hide the other, so what was put right
+    is looked at again.
     """
     right = None
     for _ in range(ROUNDS):
-        found = _put_right(text, reading, snapshot)
+        found = _put_right(text, reading, terms, snapshot)
         if found is None:
             break
         text = right = found
-        reading = snapshot.reader.read(text)
+        reading, terms = snapshot.reader.read(text), snapshot.analyzer.spans(text)
     return right
 
 
-def _put_right(text: str, reading: Reading, snapshot: Snapshot) -> str | None:
-    found = _changes(text, reading, snapshot)
+def _put_right(text: str, reading: Reading, terms: Terms, snapshot: Snapshot) -> str | None:
+    found = _changes(text, reading, terms, snapshot)
     changes = [change for change in found if not _is_typed_so(text, change, snapshot)]
     if not changes or len(changes) > MOST_CHANGES:
         return None
@@ -106,31 +107,40 @@ def _is_typed_so(text: str, change: Change, snapshot: Snapshot) -> bool:
     return bool(((now > 0) & (now > least)).any())
 
 
-def _changes(text: str, reading: Reading, snapshot: Snapshot) -> Iterator[Change]:
+def _changes(text: str, reading: Reading, terms: Terms, snapshot: Snapshot) -> Iterator[Change]:
     said = [(m.start, m.end) for m in reading.mentions]
     said += [(q.start, q.end) for q in reading.quantities]
     said += [(s.start, s.end) for s in reading.synonyms]
     runs = list(RUNS.finditer(text))
+    if all(any(s <= run.start() and run.end() <= e for s, e in said) for run in runs):
+        return
     written = sum(1 for run in runs if run[2])
     if written > MOST_WORDS:
         return
     looks_at_han = sum(len(run[1]) for run in runs if run[1]) <= MOST_HAN
-    words: list[Word] = []
+    known, words = _known(terms, snapshot), list[Word]()
     for run in runs:
         is_said = any(start < run.end() and run.start() < end for start, end in said)
         if run[2] and not is_said and run[2].isalpha():
-            words.append(_word(run, snapshot))
+            words.append(_word(run, known, snapshot))
             continue
         yield from _in_words(text, words, written, snapshot)
         words = []
         if run[1] and looks_at_han:
-            for start, end in _loose(run[1], run.start(), said, snapshot):
+            for start, end in loose(text, run.span(), said, known, snapshot.analyzer):
                 yield from _in_chinese(text, start, end, snapshot)
     yield from _in_words(text, words, written, snapshot)
 
 
-def _word(run: re.Match[str], snapshot: Snapshot) -> Word:
-    text, is_known = run[2], _is_known(run[2], snapshot)
+def _known(terms: Terms, snapshot: Snapshot) -> Known:
+    """Return of each place in the text the term there, and whether it stands in any document."""
+    found = snapshot.documents.terms.find_all([term for term, _, _ in terms]) >= 0
+    held = zip(terms, found.tolist(), strict=True)
+    return {(start, end): (term, is_held) for (term, start, end), is_held in held}
+
+
+def _word(run: re.Match[str], known: Known, snapshot: Snapshot) -> Word:
+    text, is_known = run[2], known[run.span()][1]
     is_right = is_known or snapshot.spelling.is_english(text)
     return Word(*run.span(), text, is_known, is_right, is_sound(text))
 
@@ -268,25 +278,6 @@ def _with_neighbours(text: str, at: int, snapshot: Snapshot) -> Iterator[Change]
         if change is not None and change.end > at:
             yield change
             return
-
-
-def _loose(
-    run: str, offset: int, said: Sequence[tuple[int, int]], snapshot: Snapshot
-) -> Iterator[tuple[int, int]]:
-    """Yield the stretches of a Chinese run that no word and nothing said covers."""
-    covered = bytearray(len(run))
-    terms, analyzer = snapshot.analyzer.terms(run), snapshot.analyzer
-    for term, known in zip(terms, snapshot.documents.terms.find_all(terms) >= 0, strict=True):
-        is_word = len(term) > 1 and (known or analyzer.is_word(term))
-        at = run.find(term) if is_word else -1
-        while at >= 0:
-            covered[at : at + len(term)] = b"\x01" * len(term)
-            at = run.find(term, at + 1)
-    for start, end in said:
-        for at in range(max(start - offset, 0), min(end - offset, len(run))):
-            covered[at] = 1
-    for free in _FREE.finditer(bytes(covered)):
-        yield offset + free.start(), offset + free.end()
 
 
 def _is_known(word: str, snapshot: Snapshot) -> bool:

@@ -11,7 +11,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from app.corpus.encoder import TextEncoder
+from app.corpus.encoder import TextEncoder, reads_text
 from app.domain.errors import EncoderUnavailable
 from app.domain.query import Deadline, Query
 from app.query.understand import SearchRequest, understand
@@ -38,7 +38,7 @@ class QueryEncoding:
         A vector is waited for as long as its encoder says, and for half of what is left at most.
         """
         encoder = snapshot.encoder
-        if not isinstance(encoder, TextEncoder):
+        if not reads_text(encoder):
             return understand(request, snapshot, now_ms, self._max_candidates), ()
         query = understand(request, snapshot, now_ms, self._max_candidates, encodes=False)
         if not query.terms:

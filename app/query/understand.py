@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app.corpus.encoding import query_vector
 from app.domain.errors import InvalidQuery
 from app.domain.filters import MAX_RADIUS_KM, AllOf, Filter, Within
-from app.domain.query import MAX_QUERY_CHARACTERS, GeoPoint, Query
+from app.domain.query import MAX_QUERY_CHARACTERS, MAX_QUERY_TERMS, GeoPoint, Query
 from app.query.correct import correct
 from app.query.filters import parse_filters
 from app.query.listing import parse_facets, parse_group, parse_highlights, parse_sort
@@ -72,13 +72,14 @@ def understand(
     schema = snapshot.documents.schema
     filters = _all_of(parse_filters(request.filters or {}, schema), _within(request))
     text = snapshot.analyzer.normalise(request.text)[:MAX_QUERY_CHARACTERS].rstrip()
-    reading = snapshot.reader.read(text)
-    corrected = correct(text, reading, snapshot) if request.correct and text else None
+    reading, words = snapshot.reader.read(text), snapshot.analyzer.spans(text)
+    corrected = correct(text, reading, words, snapshot) if request.correct and text else None
     if corrected is not None:
         text, original, reading = corrected, text, snapshot.reader.read(corrected)
+        words = snapshot.analyzer.spans(text)
     # a place that the text names wins over the asker's own
     origin = named_place(snapshot.documents, reading) or request.origin
-    terms = snapshot.analyzer.query_terms(reading.rest, schema.analyzers)
+    terms = _terms(text, reading.rest, words, snapshot)
     also = other_terms(reading, terms, snapshot)
     known = (*terms, *also) if terms else ()
     return Query(
@@ -100,6 +101,16 @@ def understand(
         also=also,
         original=original if corrected is not None else None,
     )
+
+
+def _terms(
+    text: str, rest: str, words: Sequence[tuple[str, int, int]], snapshot: Snapshot
+) -> tuple[str, ...]:
+    """Analyse what is to be searched for: mostly the whole text, whose words are known."""
+    analyzers = snapshot.documents.schema.analyzers
+    if rest == text and analyzers == ("default",):
+        return tuple(dict.fromkeys(term for term, _, _ in words))[:MAX_QUERY_TERMS]
+    return snapshot.analyzer.query_terms(rest, analyzers)
 
 
 def place(lat: float | None, lon: float | None) -> GeoPoint | None:

@@ -17,7 +17,7 @@ def other_terms(reading: Reading, terms: tuple[str, ...], snapshot: Snapshot) ->
     own, found = frozenset(terms), dict[str, None]()
     for other in (other for synonym in reading.synonyms for other in synonym.others):
         found |= dict.fromkeys(snapshot.analyzer.query_terms(other, analyzers))
-    if len(terms) == 1 and HAN_RUN.fullmatch(terms[0]) and len(terms[0]) == 1:
+    if len(terms) == 1 and len(terms[0]) == 1 and HAN_RUN.fullmatch(terms[0]):
         found |= dict.fromkeys(_around(terms[0], snapshot))
     return tuple(term for term in found if term not in own)[: MAX_QUERY_TERMS - len(terms)]
 

@@ -43,8 +43,7 @@ class Asking:
     def __init__(self, tables: Tables, user_id: str | None, client_id: str | None) -> None:
         self._tables = tables
         self._name = user_id or client_id
-        ids = (user_alias(user_id) if user_id else "", client_alias(client_id) if client_id else "")
-        self._roots = [alias for alias in ids if alias]
+        self._roots = _aliases(user_id, client_id)
         self._joined: dict[str, tuple[int, tuple[str, ...]]] = {}  # alias → person, all aliases
         self._told: dict[str, Told] = {}
         self._apart: set[str] = set()  # devices that are no longer who the tables say
@@ -135,6 +134,12 @@ class Asking:
         return self._joined[alias]
 
 
+def _aliases(user_id: str | None, client_id: str | None) -> list[str]:
+    """Return what a user and a device are called among all ids."""
+    user = [user_alias(user_id)] if user_id else []
+    return [*user, client_alias(client_id)] if client_id else user
+
+
 async def who_asks(
     live: LivePeople | None, tables: Tables, user_id: str | None, client_id: str | None, newest: int
 ) -> tuple[Person, tuple[str, ...]]:
@@ -172,6 +177,9 @@ async def devices_of(live: LivePeople | None, tables: Tables, user_id: str) -> l
 
 def long_term(tables: Tables, user_id: str | None, client_id: str | None) -> Person:
     """Return who it is as far as tables know."""
-    asking = Asking(tables, user_id, client_id)
-    asking.take({}, 0)
-    return asking.person(0)
+    persons = tables.persons
+    if persons is not None:
+        for alias in _aliases(user_id, client_id):
+            if (person := persons.find(alias)) != NOBODY:
+                return Person(user_id or client_id, (person,))
+    return Person(user_id or client_id)

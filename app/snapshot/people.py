@@ -55,10 +55,26 @@ def _long_ago(tables: Tables, person: int, before_ms: int) -> Acts:
     """Read a person's history of documents that are still there."""
     assert tables.persons is not None
     h = tables.persons.histories
-    here = slice(h.documents.offsets[person], h.documents.offsets[person + 1])
-    rows, times = tables.row_of[h.documents.values[here]], h.times_ms[here]
-    keep = (rows >= 0) & (times < before_ms)
-    return rows[keep], times[keep], h.gains[here][keep]
+    first, end = h.documents.offsets[person], h.documents.offsets[person + 1]
+    acts: Acts = _past(
+        tables.row_of, h.documents.values, h.times_ms, h.gains, first, end, before_ms
+    )
+    return acts
+
+
+@njit(cache=True, nogil=True)
+def _past(
+    row_of: I32, ordinals: I32, times_ms: I64, gains: F32, first: int, end: int, before_ms: int
+) -> Acts:
+    """Return what stands between two places, of rows that are still there and before a time."""
+    rows, size = np.empty(end - first, np.int32), 0
+    times, worth = np.empty(rows.size, np.int64), np.empty(rows.size, np.float32)
+    for at in range(first, end):
+        row = row_of[ordinals[at]]
+        if row >= 0 and times_ms[at] < before_ms:
+            rows[size], times[size], worth[size] = row, times_ms[at], gains[at]
+            size += 1
+    return rows[:size], times[:size], worth[:size]
 
 
 def _lately(interactions: Sequence[Interaction], documents: Documents, now_ms: int) -> Acts:

@@ -25,7 +25,7 @@ from app.offline.behaviour.build import facts_of, learn
 from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.memory import QueryTerms
 from app.offline.past_people import PastPeople
-from app.snapshot.asking import UNAVAILABLE, Asking, Person, who_asks
+from app.snapshot.asking import UNAVAILABLE, Asking, Person, long_term, who_asks
 from app.snapshot.people import user_state
 from app.snapshot.tables import Tables
 from tests.builders import make_documents
@@ -129,6 +129,16 @@ def test_the_state_is_that_of_plain_loops_whatever_the_tables_hold(
             assert known(state, documents) == naive.state(user, client, NOW), (user, client, seq)
             if seq == 100 and (user or client):
                 assert asked(store, tables, user, client) == person
+
+
+def test_without_live_state_it_is_whom_the_tables_know(documents: Documents, log: EventLog) -> None:
+    log.append(drawn_log(0))
+    tables = tables_of(EventColumns.load(log), NOW, documents)
+    for user, client in PEOPLE:
+        asking = Asking(tables, user, client)
+        asking.take({}, 0)
+        assert long_term(tables, user, client) == asking.person(0), (user, client)
+    assert long_term(Tables.empty(10), "ann", None) == Person("ann")
 
 
 def click(n: int, who: str = "ann", document: str = "d1", **more: Any) -> Event:

@@ -47,7 +47,8 @@ def data(tmp_path):
 
 
 def put_right(snapshot, text):
-    return correct(text, snapshot.reader.read(text), snapshot)
+    terms = snapshot.analyzer.spans(text)
+    return correct(text, snapshot.reader.read(text), terms, snapshot)
 
 
 def test_only_what_enough_people_typed_and_clicked_after_counts(data):

@@ -20,6 +20,11 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)  # lone su
 WORDS = st.text("北京贵都大酒店海底捞火锅乾隆iPhone 15's.,·貴", max_size=30)
 
 
+@given(WORDS)
+def test_plain_characters_read_the_same_beside_one_that_is_not_plain(text):
+    assert normalise(f"{text} e") == normalise(f"{text} é")
+
+
 @settings(deadline=None)
 @given(ANY_TEXT | WORDS)
 @example("薴")  # simplified in two steps

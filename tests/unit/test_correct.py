@@ -33,7 +33,8 @@ def snapshot(tmp_path_factory):
 
 def put_right(snapshot, text):
     text = normalise(text)
-    return correct(text, snapshot.reader.read(text), snapshot)
+    terms = snapshot.analyzer.spans(text)
+    return correct(text, snapshot.reader.read(text), terms, snapshot)
 
 
 @pytest.mark.parametrize(
