@@ -10,94 +10,20 @@ worth first, each only as far as a row with that value and weaker ones could sti
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
-from app.recall.bands import Taste
 from app.recall.best_heap import keep, key_of, score_of
 from app.recall.preference_index import PreferenceIndex
+from app.recall.preferences import Person, most_possible
 
 BLOCK = 4_096  # ranks that are added up together: 32 KiB
 HEAD = 65_536  # most popular rows that are looked at, where no filter leaves out some of them
 PREFIX = 1_024  # rows read on from there in one value's list
 LISTED = 4_096  # rows read so from all lists
 ROUNDING = 1 + 1e-6  # bounds are summed in another order than scores
-
-
-class Person(NamedTuple):
-    """One person's preferences in the form that rows are scored by."""
-
-    values: I32  # (v,) by falling worth
-    worths: F64  # (v,) above 0
-    fields: I32  # (v,) field of each value
-    table: F32  # (values of the index,) worth of each, 0 for all others
-    means: F64  # (b,) see app.recall.bands
-    deviations: F64  # (b,)
-
-
-@njit(cache=True, nogil=True)
-def tell(
-    codes: I32, weights: F32, idf: F64, base: int, most: int, weight: float
-) -> tuple[I32, F64]:
-    """Return the `most` values of a field that tell most, and their worths; the best has `weight`.
-
-    A value is told by weight · idf; equal ones go by code. Codes ascend.
-    """
-    told = np.empty(codes.size, np.float64)
-    for i in range(codes.size):
-        told[i] = -weights[i] * idf[base + codes[i]]
-    order = np.argsort(told, kind="mergesort")[:most]
-    size = 0
-    while size < order.size and told[order[size]] < 0.0:
-        size += 1
-    values, worths = np.empty(size, np.int32), np.empty(size, np.float64)
-    for i in range(size):
-        values[i] = base + codes[order[i]]
-        worths[i] = weight * told[order[i]] / told[order[0]]
-    return values, worths
-
-
-def join(told: Sequence[tuple[I32, F64]], values: int, taste: Taste) -> Person:
-    """Put what `tell` gave for each field together; `values` are all there are in the index."""
-    if not told:
-        nothing = np.empty(0, np.int32)
-        return Person(
-            nothing, np.empty(0), nothing, np.empty(0, np.float32), taste.means, taste.deviations
-        )
-    codes = np.concatenate([codes for codes, _ in told])
-    worths = np.concatenate([worths for _, worths in told])
-    fields = np.repeat(np.arange(len(told), dtype=np.int32), [w.size for _, w in told])
-    codes, worths, fields, table = _by_worth(codes, worths, fields, values)
-    return Person(codes, worths, fields, table, taste.means, taste.deviations)
-
-
-@njit(cache=True, nogil=True)
-def _by_worth(codes: I32, worths: F64, fields: I32, values: int) -> tuple[I32, F64, I32, F32]:
-    order, table = np.argsort(-worths, kind="mergesort"), np.zeros(values, np.float32)
-    for i in range(codes.size):
-        table[codes[i]] = worths[i]
-    return codes[order], worths[order], fields[order], table
-
-
-@njit(cache=True, nogil=True)
-def most_possible(worths: F64, fields: I32, start: int) -> float:
-    """Return what no row exceeds by the values from `start` on: it would hold the best alone.
-
-    In each field Σ of the c best / √c at its best c; `worths` fall.
-    """
-    total = 0.0
-    for field in range(fields.max() + 1 if fields.size else 0):
-        found, count, best = 0.0, 0, 0.0
-        for i in range(start, worths.size):
-            if fields[i] == field:
-                found, count = found + worths[i], count + 1
-                best = max(best, found / math.sqrt(count))
-        total += best
-    return total
 
 
 @njit(cache=True, nogil=True)

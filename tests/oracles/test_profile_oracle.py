@@ -16,7 +16,8 @@ from app.domain.user import UserState
 from app.recall.bands import Bands
 from app.recall.best_heap import rows_of
 from app.recall.channels.profile import EVERYTHING, ProfileChannel
-from app.recall.preference_scan import most_possible, scan
+from app.recall.preference_scan import scan
+from app.recall.preferences import most_possible
 from app.snapshot.people import preference
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables

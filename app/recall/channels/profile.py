@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Self
 
@@ -24,7 +25,7 @@ import numpy as np
 
 from app.corpus.documents import Documents
 from app.corpus.masks import rows_in
-from app.domain.arrays import F32, Rows
+from app.domain.arrays import F32, F64, Rows
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.domain.user import UserState
@@ -36,14 +37,8 @@ from app.recall.once import OncePerRow, of_loose_rows
 from app.recall.options import read_options
 from app.recall.popularity import Popularity
 from app.recall.preference_index import PreferenceIndex, index_others, index_preferences
-from app.recall.preference_scan import (
-    HEAD,
-    Person,
-    join,
-    scan,
-    score_all,
-    tell,
-)
+from app.recall.preference_scan import HEAD, scan, score_all
+from app.recall.preferences import NOBODY, Held, Person, weigh
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
@@ -68,6 +63,7 @@ class ProfileOptions:
 class ProfileChannel:
     options: ProfileOptions
     fields: tuple[str, ...]  # those of options.fields that the catalogue has and that weigh
+    shares: F64  # (fields,) what the best value of each is worth
     prior: F32  # (n,) in (0, 1]
     index: PreferenceIndex
     bands: Bands
@@ -94,7 +90,8 @@ class ProfileChannel:
         index = index_preferences([documents.keywords[f] for f in fields], prior)
         bands, steady = Bands.of(documents, options.bands), Steady(prior.size)
         newer = OncePerRow.after(prior.size, (1 + len(bands.scales),))
-        return cls(options, fields, prior, index, bands, measure, scale, steady, newer)
+        shares = np.array([options.fields[f] for f in fields], np.float64)
+        return cls(options, fields, shares, prior, index, bands, measure, scale, steady, newer)
 
     def follow(self, view: Snapshot, tables: Tables) -> Self:
         """Values of keywords that the snapshot does not know tell nothing until the next one."""
@@ -143,16 +140,20 @@ class ProfileChannel:
 
     def _person(self, user: UserState) -> Person:
         """Weigh the values that tell most of a person, at most `max_values` a field."""
-        options, index, told = self.options, self.index, []
-        bases = index.bases.tolist()
-        for field_, base, end in zip(self.fields, bases, bases[1:], strict=False):
-            held = user.preferences.get(field_)
-            if held is not None and held.codes.size:
-                weight = options.fields[field_]
-                known = int(np.searchsorted(held.codes, end - base))
-                codes, weights = held.codes[:known], held.weights[:known]
-                told.append(tell(codes, weights, index.idf, base, options.max_values, weight))
-        return join(told, index.idf.size, self._taste(user.rows))
+        held = [
+            (i, user.preferences[f]) for i, f in enumerate(self.fields) if f in user.preferences
+        ]
+        if not held:
+            return NOBODY
+        lengths = [preference.codes.size for _, preference in held]
+        joined = Held(
+            np.concatenate([preference.codes for _, preference in held]),
+            np.concatenate([preference.weights for _, preference in held]),
+            np.array([*accumulate(lengths, initial=0)]),
+            np.array([i for i, _ in held]),
+        )
+        index, most = self.index, self.options.max_values
+        return weigh(joined, index.idf, index.bases, self.shares, most, self._taste(user.rows))
 
     def _taste(self, acted_on: Rows) -> Taste:
         """Read the bands of what was acted on, wherever its numbers stand."""
