@@ -82,19 +82,17 @@ def _best(
 
     Sums are of float32 and in the order of the parts, so that a bound is never below a score.
     """
-    heap, at = np.zeros(k, np.int64), lists[:, 0].copy()
-    is_open, by_worth, closed = np.ones(worths.size, np.bool_), np.argsort(worths), 0
-    most = np.float32(worths[by_worth[0]])  # of rows with nothing but closed parts and the next
+    heap, at, is_open = np.zeros(k, np.int64), lists[:, 0].copy(), np.ones(worths.size, np.bool_)
+    lightest = _lightest(worths, is_open)
+    most = _most(worths, is_open, lightest)  # of rows with nothing but this and what is not open
     rank = _next(ranks, lists, at, is_open, 0)
     while rank < rows.size:
         while most + TIE * liked[rank] < score_of(heap[0]):
-            is_open[by_worth[closed]] = False
-            closed += 1
-            if closed == worths.size:
+            is_open[lightest] = False
+            lightest = _lightest(worths, is_open)
+            if lightest < 0:
                 return heap
-            is_open[by_worth[closed]] = False
-            most = _most(worths, is_open)
-            is_open[by_worth[closed]] = True
+            most = _most(worths, is_open, lightest)
         row = rows[rank]
         if not allowed.size or allowed[row]:
             met = _met(ranks, lists, at, worths, rank)
@@ -104,11 +102,21 @@ def _best(
 
 
 @njit(cache=True, nogil=True)
-def _most(worths: F64, is_open: Bools) -> np.float32:
-    """Return Σ worth of the parts that are not open."""
+def _lightest(worths: F64, is_open: Bools) -> int:
+    """Return the open part that is worth least, -1 where none is open."""
+    found = -1
+    for part in range(worths.size):
+        if is_open[part] and (found < 0 or worths[part] < worths[found]):
+            found = part
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _most(worths: F64, is_open: Bools, also: int) -> np.float32:
+    """Return Σ worth of one part and of those that are not open."""
     most = np.float32(0)
     for part in range(worths.size):
-        if not is_open[part]:
+        if part == also or not is_open[part]:
             most += np.float32(worths[part])
     return most
 
