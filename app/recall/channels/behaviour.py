@@ -24,18 +24,19 @@ import numpy as np
 from numba import njit
 
 from app.corpus.documents import Documents
-from app.domain.arrays import F32, F64, I32, I64, Rows
+from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
 from app.domain.candidates import ChannelHits
 from app.domain.user import UserState
+from app.recall.best_heap import keep, key_of, rows_of
 from app.recall.channel import ChannelConfig
 from app.recall.options import read_options
-from app.recall.topk import top_rows
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Memory, Neighbours, Tables, memory_key
 
 NAME = "behaviour"
 DAY_MS = 86_400_000
+EVERYTHING = np.empty(0, np.bool_)
 
 Votes: TypeAlias = tuple[I32, F64]
 """Ordinals of the tables, repeated ones among them, and what each adds to its document."""
@@ -73,13 +74,22 @@ class BehaviourChannel:
         return is_person or (bool(ctx.query.terms) and remembers)
 
     def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
-        rows, scores = self._sum(list(self._votes(ctx)))
-        keep = scores > 0
-        if ctx.mask is not None:
-            keep &= ctx.mask.allowed[rows]
-        if self.options.exclude_seen:
-            keep &= ~np.isin(rows, ctx.user.rows)
-        return ChannelHits(NAME, *top_rows(rows[keep], scores[keep], k))
+        votes = list(self._votes(ctx))
+        if not votes:
+            return ChannelHits.nothing(NAME)
+        ordinals = np.concatenate([ordinals for ordinals, _ in votes])
+        values = np.concatenate([values for _, values in votes])
+        allowed = self._allowed(ctx)
+        return ChannelHits(NAME, *rows_of(_best(self.tables.row_of, ordinals, values, allowed, k)))
+
+    def _allowed(self, ctx: SearchContext) -> Bools:
+        """Tell which rows may be found. (n,), or (0,) where all may"""
+        allowed = EVERYTHING if ctx.mask is None else ctx.mask.allowed
+        if not self.options.exclude_seen:
+            return allowed
+        unseen = allowed.copy() if allowed.size else np.ones(self.tables.ordinal_of.size, np.bool_)
+        unseen[ctx.user.rows] = False
+        return unseen
 
     def _votes(self, ctx: SearchContext) -> Iterator[Votes]:
         terms, options = ctx.query.terms, self.options
@@ -92,15 +102,6 @@ class BehaviourChannel:
             weights *= options.history_weight if terms else 1.0
             ordinals = self.tables.ordinal_of[ctx.user.rows[: weights.size]]
             yield _similar(self.tables.neighbours, ordinals, weights)
-
-    def _sum(self, votes: list[Votes]) -> tuple[Rows, F32]:
-        """Add up the votes of each document that is still there."""
-        if not votes:
-            return np.empty(0, np.int32), np.empty(0, np.float32)
-        ordinals = np.concatenate([ordinals for ordinals, _ in votes])
-        values = np.concatenate([values for _, values in votes])
-        found: tuple[Rows, F32] = _add_up(self.tables.row_of, ordinals, values)
-        return found
 
 
 def action_weights(user: UserState, now_ms: int, options: BehaviourOptions) -> F64:
@@ -174,7 +175,19 @@ def _gather(offsets: I64, others: I32, scores: F32, ordinals: I32, weights: F64)
 
 
 @njit(cache=True, nogil=True)
-def _add_up(row_of: I32, ordinals: I32, votes: F64) -> tuple[Rows, F32]:
+def _best(row_of: I32, ordinals: I32, votes: F64, allowed: Bools, k: int) -> I64:
+    """Return keys of the best k documents that are still there by their votes, as a heap."""
+    rows, sums = _add_up(row_of, ordinals, votes)
+    best = np.zeros(k, np.int64)
+    for i in range(rows.size):
+        score = np.float32(sums[i])
+        if score > 0 and (not allowed.size or allowed[rows[i]]):
+            keep(best, key_of(score, rows[i]))
+    return best
+
+
+@njit(cache=True, nogil=True)
+def _add_up(row_of: I32, ordinals: I32, votes: F64) -> tuple[Rows, F64]:
     """Return each row once with the sum of its votes; -1 is a row that is gone.
 
     An open hash table (Knuth, TAOCP 3, 6.4, linear probing), at most half full.
@@ -195,4 +208,4 @@ def _add_up(row_of: I32, ordinals: I32, votes: F64) -> tuple[Rows, F32]:
             table[slot], rows[size], sums[size] = size, row, 0.0
             size += 1
         sums[table[slot]] += votes[i]
-    return rows[:size], sums[:size].astype(np.float32)
+    return rows[:size], sums[:size]
