@@ -5,9 +5,10 @@
 - behaviour: ml_latest_small, each user's last 20 % by time held out, empty query, seen films
   removed: recall@20 of behaviour, profile and popular.
 - geo: airbnb_bj_sh, 1,000 origins, nearest 100 against brute force with another formula.
-- filters: every channel's first 100 under random masks of 10 %, 1 % and 0.1 % of the rows, against
-  the exact ranking of the allowed rows: airbnb_bj_sh, and a synthetic city, whose people have
-  done things that behaviour and profile can go by (benchmarks/speed.py draws it).
+- filters: every channel's first 100 under random masks and circles around some document that allow
+  50 %, 10 %, 1 % and 0.1 % of the rows, against the exact ranking of the allowed rows:
+  airbnb_bj_sh, and a synthetic city, whose people have done things that behaviour and profile can
+  go by (benchmarks/speed.py draws it). A circle may forbid all that is closest to a query.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from relevance import NOW_MS, SEED, workplace
 from results_file import write
 from speed_catalogue import Asked, prepare
 
+from app.corpus.geometry import haversine_km
 from app.corpus.masks import row_mask
 from app.domain.candidates import ChannelHits
 from app.domain.filters import Not, OneOf, RowMask
@@ -42,7 +44,7 @@ from app.query.understand import SearchRequest
 from app.recall.channel import RecallChannel
 from app.snapshot.context import SearchContext
 
-QUERIES = 100  # of the city's own
+QUERIES = 60  # of the city's own
 WORDS = (
     "北京 地铁 整租",
     "sunny apartment",
@@ -57,7 +59,7 @@ WORDS = (
 
 CHANNELS = ("lexical", "vector", "geo", "popular", "structured")
 OF_PEOPLE = ("behaviour", "profile")
-SHARES = (0.1, 0.01, 0.001)
+SHARES, KINDS = (0.5, 0.1, 0.01, 0.001), ("random", "circle")
 
 
 def main(
@@ -166,12 +168,13 @@ def filtered(
     snapshot, rows = place.snapshot(), []
     rng = np.random.default_rng(SEED)
     with Replay(place.settings, snapshot, place.tables(snapshot)) as replay:
-        for channel, share in product(channels, SHARES):
-            found = list(_recalls(replay, _channel(replay, channel), asked, share, rng))
-            samples[f"filtered {name} {channel} {share}"] = found
+        for channel, kind, share in product(channels, KINDS, SHARES):
+            found = list(_recalls(replay, _channel(replay, channel), asked, kind, share, rng))
+            samples[f"filtered {name} {channel} {kind} {share}"] = found
             i = mean_interval(np.array(found), SEED)
-            typer.echo(f"{name} {channel:<10} allowed {share:6.1%}  recall@100 {i}  ({len(found)})")
-            rows.append(_row(name, f"{channel} {share}", "R@100", i, len(found)))
+            what = f"{channel:<10} {kind} {share:6.1%}"
+            typer.echo(f"{name} {what}  recall@100 {i}  ({len(found)})")
+            rows.append(_row(name, f"{channel} {kind} {share}", "R@100", i, len(found)))
     return rows
 
 
@@ -179,6 +182,7 @@ def _recalls(
     replay: Replay,
     channel: RecallChannel,
     asked: Sequence[Asked],
+    kind: str,
     share: float,
     rng: np.random.Generator,
 ) -> Iterator[float]:
@@ -186,7 +190,7 @@ def _recalls(
     n = len(replay.serving.snapshot)
     for one in asked:
         base = replay.context(one.request, one.now_ms)
-        allowed = np.sort(rng.choice(n, max(1, int(n * share)), replace=False))
+        allowed = _some(replay, kind, max(1, int(n * share)), rng)
         hits = recall(channel, replace(base, mask=_mask(n, allowed)), 100)
         pieces = [
             recall(channel, replace(base, mask=_mask(n, part)), 1000)
@@ -196,6 +200,16 @@ def _recalls(
         best = np.sort(scores)[::-1][:100]
         if best.size:
             yield float((hits.scores >= best[-1] - 1e-6).sum() / best.size)
+
+
+def _some(replay: Replay, kind: str, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return rows drawn at random, or those nearest to a document drawn at random; ascending."""
+    numbers = replay.serving.snapshot.documents.numbers
+    if kind == "random":
+        return np.sort(rng.choice(numbers["lat"].size, count, replace=False))
+    at = rng.choice(np.flatnonzero(np.isfinite(numbers["lat"])))
+    km = haversine_km(numbers["lat"][at], numbers["lon"][at], numbers["lat"], numbers["lon"])
+    return np.sort(np.argsort(np.nan_to_num(km, nan=np.inf), kind="stable")[:count])
 
 
 def recall(channel: RecallChannel, ctx: SearchContext, k: int) -> ChannelHits:
