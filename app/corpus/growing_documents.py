@@ -180,7 +180,7 @@ class GrowingDocuments:
         alone = replace(
             self._own,
             ids=Dictionary.pack(chunk.ids),
-            terms=Dictionary.pack([chunk.terms[i] for i in order.tolist()]),
+            terms=Dictionary.pack_few([chunk.terms[i] for i in order.tolist()]),
             tokens={
                 name: TokenColumn(
                     Ragged(t.offsets, np.searchsorted(used, t.values).astype(np.int32)),

@@ -261,7 +261,15 @@ class Dictionary:
 
     @classmethod
     def pack(cls, texts: Sequence[str]) -> Dictionary:
-        hashes = np.fromiter((hash64(t) for t in texts), np.uint64, len(texts))
+        return cls._packed(texts, np.fromiter((hash64(t) for t in texts), np.uint64, len(texts)))
+
+    @classmethod
+    def pack_few(cls, texts: Sequence[str]) -> Dictionary:
+        """Pack strings that were looked up just now: their hashes are remembered."""
+        return cls._packed(texts, np.array([_key(text)[0] for text in texts], np.uint64))
+
+    @classmethod
+    def _packed(cls, texts: Sequence[str], hashes: U64) -> Dictionary:
         order = np.argsort(hashes, kind="stable").astype(np.int32)
         return cls(Strings.pack(texts), frozen(hashes[order]), frozen(order))
 
