@@ -14,7 +14,7 @@ from numba import njit
 
 from app.domain.arrays import F32, F64, Rows
 from app.domain.candidates import CandidateSet, ChannelHits
-from app.merge.union import Union, weight_vector
+from app.merge.union import Union
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,8 @@ class ConvexMerger:
         return union.rows, np.stack([weighed(union.scores, w) for w in alone], axis=1)
 
     def _weights(self, hits: Sequence[ChannelHits]) -> F64:
-        own = weight_vector(tuple(h.channel for h in hits), self.weights)
-        certain: F64 = own * np.array([h.certainty for h in hits], np.float64)
-        return certain
+        own = self.weights
+        return np.array([own.get(h.channel, 1.0) * h.certainty for h in hits], np.float64)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
