@@ -109,10 +109,12 @@ def one_filter_of_each_kind(documents: Documents) -> Iterator[Filter]:
 
 
 def place_of_first(documents: Documents) -> GeoPoint:
+    """Return where the first document stands that has a place."""
     if documents.has_places:
-        lat, lon = float(documents.numbers["lat"][0]), float(documents.numbers["lon"][0])
-        if np.isfinite(lat) and np.isfinite(lon):
-            return GeoPoint(lat, lon)
+        lats, lons = documents.numbers["lat"], documents.numbers["lon"]
+        first = int(np.argmax(np.isfinite(lats) & np.isfinite(lons)))
+        if np.isfinite(lats[first]) and np.isfinite(lons[first]):
+            return GeoPoint(float(lats[first]), float(lons[first]))
     return GeoPoint(0.0, 0.0)
 
 

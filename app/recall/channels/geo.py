@@ -68,6 +68,7 @@ class GeoChannel:
     def over(cls, lats: F64, lons: F64, blocks: PlaceBlocks, radius_km: float) -> Self:
         """Serve places in degrees, one a row; NaN where a row has none."""
         newer = OncePerRow.after(lats.size, (3,), np.float64)
+        _chords(blocks.points, blocks.at[:0], 0.0, 0.0, 0.0)  # compiles here, not in a search
         return cls(lats, lons, lats.size, blocks, radius_km, newer)
 
     def follow(self, view: Snapshot, tables: Tables) -> Self:
