@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 
 from app.corpus.geometry import chord_of_km, km_between, unit_vectors
+from app.corpus.quickselect import put_largest_first
 from app.domain.arrays import F64, I32, U64, Bools, Rows
 
 BLOCK = 32
@@ -119,7 +120,9 @@ def nearest(
                 found, squares = np.append(found, found), np.append(squares, squares)
             size = _look(blocks, first + i, here, limit, allowed, found, squares, size)
             if size >= k and 2 * size >= 3 * before:
-                edge = no_nearer_than(math.sqrt(_kth(squares[:size].copy(), k)))
+                nearest = -squares[:size]
+                put_largest_first(nearest, size, k)
+                edge = no_nearer_than(math.sqrt(-nearest[k - 1]))
                 limit = min(limit, edge * edge)
                 size = before = _keep_within(limit, found, squares, size)
     return found[:size], True
@@ -209,30 +212,6 @@ def _span(box: F64, here: tuple[float, float, float]) -> float:
         off = max(here[axis] - box[0, axis], box[1, axis] - here[axis])
         total += off * off
     return total
-
-
-@njit(cache=True, nogil=True)
-def _kth(values: F64, k: int) -> float:
-    """Return the k-th smallest; puts the values in another order. Quickselect (Hoare 1961)."""
-    low, high = 0, values.size - 1
-    while low < high:
-        pivot, i, j = values[(low + high) // 2], low, high
-        while i <= j:
-            while values[i] < pivot:
-                i += 1
-            while values[j] > pivot:
-                j -= 1
-            if i <= j:
-                values[i], values[j] = values[j], values[i]
-                i, j = i + 1, j - 1
-        if k - 1 <= j:
-            high = j
-        elif k - 1 >= i:
-            low = i
-        else:
-            break
-    smallest: float = values[k - 1]
-    return smallest
 
 
 @njit(cache=True, nogil=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from app.corpus.quickselect import put_largest_first
 from app.domain.arrays import F32, I32, I64, U64, Bools, Rows
 from app.domain.filters import RowMask
 from app.recall.bitmaps import count_block, pack
@@ -156,25 +157,6 @@ def _raise_floor(keys: I64, k: int, shift: int, seen: I32, level: I64) -> int:
 
 @njit(cache=True, nogil=True)
 def _keep_best(keys: I64, held: int, k: int) -> tuple[int, int]:
-    """Move the k best to the front; return k and the score that a later row must exceed.
-
-    Quickselect (Hoare 1961). NumPy's partition does the same, and compiles for six seconds.
-    """
-    low, high = 0, held - 1
-    while low < high:
-        pivot, i, j = keys[(low + high) // 2], low, high
-        while i <= j:
-            while keys[i] > pivot:
-                i += 1
-            while keys[j] < pivot:
-                j -= 1
-            if i <= j:
-                keys[i], keys[j] = keys[j], keys[i]
-                i, j = i + 1, j - 1
-        if k - 1 <= j:
-            high = j
-        elif k - 1 >= i:
-            low = i
-        else:
-            break
+    """Move the k best to the front; return k and the score that a later row must exceed."""
+    put_largest_first(keys, held, k)
     return k, int(keys[k - 1] >> 32)
