@@ -28,6 +28,7 @@ from speed_catalogue import Asked
 from speed_peers import Bare, BareThreads
 
 from app.bootstrap import Engine
+from app.corpus import reader
 from app.domain.arrays import F32
 from app.domain.candidates import CandidateSet, ChannelHits
 from app.domain.query import Deadline
@@ -92,6 +93,7 @@ class Stages:
     """All stages of one engine. A context manager: it holds an event loop."""
 
     def __init__(self, engine: Engine, bare: Bare) -> None:
+        reader.SHORT = 0  # each query is read as if for the first time
         self.engine, self.bare = engine, bare
         self.serving = engine.acquire()
         self.search = self.serving.search

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TypeAlias
 
 from app.corpus.lexicon import Found, Lexicon
@@ -33,36 +33,43 @@ class Reader:
     _remembered: Callable[[str], Reading] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_remembered", lru_cache(REMEMBERED)(self._read))
+        """Remember by what does not hold the reader: a cycle would outlive its snapshot."""
+        read = partial(_read, self.lexicon, self.quantities)
+        object.__setattr__(self, "_remembered", lru_cache(REMEMBERED)(read))
 
     def read(self, text: str) -> Reading:
         """Read a text in normal form. What was read lately is remembered: much is asked often."""
         if not text:
             return NOTHING_READ
-        return self._remembered(text) if len(text) <= SHORT else self._read(text)
+        return self._remembered(text) if len(text) <= SHORT else self.read_anew(text)
 
-    def _read(self, text: str) -> Reading:
-        found = self.lexicon.find(text)
-        near, where = _near(text, found)
-        others = self.lexicon.synonyms.others
-        named = _longest([f for f in found if _is_value(f) or f.text in others], where)
-        mentions = [self._mention(f) for f in named if _is_value(f)]
-        covered = _covered(text, [*where, *((f.start, f.end) for f in named)])
-        quantities = self.quantities.find(covered)
-        return Reading(
-            rest=_without(text, sorted([*where, *((q.start, q.end) for q in quantities)])),
-            mentions=tuple(mentions),
-            quantities=quantities,
-            synonyms=tuple(
-                Synonym(f.start, f.end, others[f.text]) for f in named if f.text in others
-            ),
-            near_row=_row(near) if near else None,
-        )
+    def read_anew(self, text: str) -> Reading:
+        """Read a text that is not empty, whatever is remembered."""
+        return _read(self.lexicon, self.quantities, text)
 
-    def _mention(self, found: Found) -> Mention:
-        fields = self.lexicon.fields
-        options = tuple((fields[field], code) for field, code in found.owners if field != NAME)
-        return Mention(found.text, found.start, found.end, options)
+
+def _read(lexicon: Lexicon, quantities: Quantities, text: str) -> Reading:
+    found = lexicon.find(text)
+    near, where = _near(text, found)
+    others = lexicon.synonyms.others
+    named = _longest([f for f in found if _is_value(f) or f.text in others], where)
+    mentions = [_mention(lexicon, f) for f in named if _is_value(f)]
+    covered = _covered(text, [*where, *((f.start, f.end) for f in named)])
+    bounds = quantities.find(covered)
+    return Reading(
+        rest=_without(text, sorted([*where, *((q.start, q.end) for q in bounds)])),
+        mentions=tuple(mentions),
+        quantities=bounds,
+        synonyms=tuple(
+            Synonym(f.start, f.end, others[f.text]) for f in named if f.text in others
+        ),
+        near_row=_row(near) if near else None,
+    )  # fmt: skip
+
+
+def _mention(lexicon: Lexicon, found: Found) -> Mention:
+    options = tuple((lexicon.fields[field], code) for field, code in found.owners if field != NAME)
+    return Mention(found.text, found.start, found.end, options)
 
 
 def _is_value(found: Found) -> bool:

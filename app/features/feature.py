@@ -80,7 +80,7 @@ def template(*, unit: str, over: str, elementwise: bool = False) -> Callable[[Co
     """Declare a feature over fields of one kind.
 
     `elementwise`: it may be asked for k fields at once, with (k, n) for columns and (k, 1) for
-    scalars; see together.py.
+    scalars; see plan.py.
     """
 
     def declare(fn: Compute) -> Template:

@@ -6,7 +6,6 @@ Why, and what it saves: docs/adr/0048-rank-calls-past-the-event-loop.md.
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import threading
 from collections.abc import Callable
@@ -64,20 +63,35 @@ class _Door(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._server.connections.discard(self)
         bypass = self._bypass
-        if data.startswith(bypass.first_line) and bypass.places.acquire(blocking=False):
-            self._take(data)
-        else:
+        is_call = data.startswith(bypass.first_line) and bypass.places.acquire(blocking=False)
+        if not (is_call and self._is_taken(data)):
             Handed(self._ordinary(), data).connection_made(self._transport)
 
-    def _take(self, data: bytes) -> None:
-        """Go on with a descriptor of our own; the loop closes its own and knows no more of it."""
+    def _is_taken(self, data: bytes) -> bool:
+        """Go on with a descriptor of our own; the loop closes its own and knows no more of it.
+
+        False where there is no descriptor or no thread to be had: then it stays the loop's.
+        """
         self._transport.pause_reading()
-        descriptor = os.dup(self._transport.get_extra_info("socket").fileno())
-        self._transport.abort()
-        connection = Connection(
-            socket.socket(fileno=descriptor), data, self._bypass.calls,
-            Way(asyncio.get_running_loop(), self._ordinary), self._server,
-        )  # fmt: skip
+        try:
+            opened = self._transport.get_extra_info("socket").dup()
+        except OSError:
+            return self._is_left(None)
+        way = Way(asyncio.get_running_loop(), self._ordinary)
+        connection = Connection(opened, data, self._bypass.calls, way, self._server)
         self._server.connections.add(connection)
         work = (connection, self._server)
-        threading.Thread(target=self._bypass.serve, args=work, name="call", daemon=True).start()
+        try:
+            threading.Thread(target=self._bypass.serve, args=work, name="call", daemon=True).start()
+        except RuntimeError:
+            self._server.connections.discard(connection)
+            return self._is_left(opened)
+        self._transport.abort()
+        return True
+
+    def _is_left(self, opened: socket.socket | None) -> bool:
+        if opened is not None:
+            opened.close()
+        self._bypass.places.release()
+        self._transport.resume_reading()
+        return False

@@ -27,7 +27,7 @@ class LogFollower:
         self._read_every_s = read_every_s
         self._metrics = metrics
         self._is_ending = False
-        self._rested_s = 0.0  # processor time of the thread when it last gave way
+        self._rested_s = 0.0  # its processor time when it last gave way, or began
         self._hurries_at_s = 0.0  # on the monotonic clock: from then on it does not rest
         self._thread = threading.Thread(target=self._run, name="follow", daemon=True)
 
@@ -43,9 +43,10 @@ class LogFollower:
     def _run(self) -> None:
         wake, publish_at_s = self._engine.reader.wake, time.monotonic()
         while not self._is_ending:
-            wake.wait(self._read_every_s)
+            is_asked = wake.wait(self._read_every_s)
             wake.clear()
-            self._hurries_at_s = time.monotonic() + RESTS_S
+            self._hurries_at_s = 0.0 if is_asked else time.monotonic() + RESTS_S
+            self._rested_s = time.thread_time()
             try:
                 if self._engine.read_log(self._give_way):
                     self._metrics.reached_end(LOG, time.monotonic())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -32,6 +33,8 @@ SOON_S = 0.5  # for the rest of a request that has begun
 READ_HEADERS = frozenset(
     (b"host", b"content-type", b"accept", b"accept-encoding", b"authorization", b"user-agent")
 )
+UNHEARD_OF = re.compile(rb"\r(?!\n)|(?<!\r)\n|\0")
+"""Line ends of which other readers might make other lines."""
 LENGTH, END = b"\r\nContent-Length: ", b"\r\n\r\n"
 
 
@@ -172,7 +175,8 @@ class Connection:
         first, _, rest = head.partition(b"\r\n")
         parted = [line.partition(b":") for line in rest.split(b"\r\n")]
         headers = {name.lower(): value.strip() for name, _, value in parted}
-        if first != self._calls.first_line or len(headers) != len(parted):
+        is_plain = all(colon for _, colon, _ in parted) and not UNHEARD_OF.search(rest)
+        if first != self._calls.first_line or len(headers) != len(parted) or not is_plain:
             return None
         length = headers.pop(b"content-length", None)
         is_kept = headers.pop(b"connection", b"keep-alive") == b"keep-alive"

@@ -18,8 +18,8 @@ from app.domain.user import Preference
 from app.snapshot.context import SearchContext
 from app.snapshot.intent import intents_of
 
-_ROUNDING = 1e-9
-"""0.3 · 10 places are three, whatever binary fractions say."""
+_ROUNDING = 1e-4
+"""0.3 · 10 places are three, whatever fractions say that float32 holds, of 500 places at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,9 @@ def candidates_of(channels: tuple[str, ...], arrays: Mapping[str, Array]) -> Can
 def user_of(user_id: str | None, arrays: Mapping[str, Array]) -> UserState:
     """Return a person's state. Raises InvalidQuery naming what is wrong."""
     rows = arrays.get("user.rows", np.empty(0, np.int32))
+    if rows.size > MAX_CANDIDATES:
+        limit = f"at most {MAX_CANDIDATES} documents acted on"
+        raise InvalidQuery("arrays.user.rows", rows.size, limit, "send the newest")
     times_ms = _shaped(arrays, "user.times_ms", rows.shape, 0)
     weights = _shaped(arrays, "user.weights", rows.shape, 0)
     log_price = _shaped(arrays, "user.log_price", (2,), np.nan)

@@ -100,6 +100,17 @@ def test_a_catalogue_of_few_places_or_none(k):
     assert channel(500.0, one, one).recall(request(0, 0), k).rows.tolist() == [1]
 
 
+def test_a_catalogue_without_a_place_field_has_nothing_near_under_a_narrow_filter():
+    """Its blocks know of no rows at all, and few allowed rows are measured one by one."""
+    from app.corpus.place_blocks import NOWHERE
+
+    none = np.full(1_000, np.nan)
+    nowhere = GeoChannel.over(none, none, NOWHERE.blocks, 50.0)
+    allowed = np.arange(1_000) < 30
+    hits = nowhere.recall(request(1.0, 2.0, RowMask(allowed, 30)), 100)
+    assert hits.rows.size == 0
+
+
 def test_a_circle_over_blocks_holds_what_the_distance_says_to_the_last_bit():
     held, rng = Places(LATS, LONS), np.random.default_rng(5)
     for lat, lon in origins(40):

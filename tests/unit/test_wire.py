@@ -157,6 +157,7 @@ def test_a_reply_comes_back_as_it_was():
         ({"ranks": np.zeros(3, np.int16)}, "arrays.ranks"),
         ({"query.vector": np.array([np.nan, 0], np.float32)}, "arrays.query.vector"),
         ({"user.rows": np.array([2, 2], np.int32)}, "arrays.user.rows"),
+        ({"user.rows": np.arange(MAX_CANDIDATES + 1, dtype=np.int32)}, "arrays.user.rows"),
         ({"user.weights": np.zeros(3, np.float32)}, "arrays.user.weights"),
         ({"user.log_price": np.zeros(3)}, "arrays.user.log_price"),
         ({"preferences.category.codes": np.array([4, 1], np.int32)}, "preferences.category.codes"),

@@ -23,7 +23,7 @@ from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.domain.query import GeoPoint
 from app.recall.channel import ChannelConfig
-from app.recall.newer import allowed_rows, base_part
+from app.recall.newer import NO_ROWS, allowed_rows, base_part
 from app.recall.once import OncePerRow
 from app.recall.options import read_options
 from app.recall.topk import top_rows
@@ -105,6 +105,8 @@ class GeoChannel:
         Of few rows all are measured. Of more the blocks around the place are looked through, no
         further than measuring all of them costs: the filter may allow few nearby.
         """
+        if not self.blocks.rows.size:
+            return NO_ROWS
         if mask is None:
             return self._walk(origin, k, EVERYTHING, ENDLESS)[0]
         budget = int(SCAN_COST * mask.count)

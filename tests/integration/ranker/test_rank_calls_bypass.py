@@ -126,6 +126,10 @@ def test_calls_that_come_at_once_or_in_pieces_are_all_answered(client, asked):
         (*LINES, " folded"),
         (*LINES[1:],),
         ("Content-Type : application/octet-stream", *LINES),
+        (*LINES, "Accept: a\nTransfer-Encoding: chunked"),
+        (*LINES, "Accept: a\rX: y"),
+        (*LINES, "Accept: a\0b"),
+        (*LINES, "Accept"),
     ],
 )
 def test_a_head_that_two_readers_may_read_differently_is_not_read_here(client, asked, lines):
@@ -149,6 +153,26 @@ def test_more_connections_than_threads_are_answered_too(client, asked):
     assert threads() == MOST
     for wire in wires:
         wire.opened.close()
+
+
+def test_where_no_thread_is_to_be_had_the_event_loop_answers(client, asked, monkeypatch):
+    start = threading.Thread.start
+
+    def no_start(thread):
+        if thread.name == "call":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_start)
+        for _ in range(MOST + 2):
+            with Wire(client) as wire:
+                wire.send(written(asked[2]))
+                assert wire.answer()[0] == 200
+    with Wire(client) as wire:  # no place was lost
+        wire.send(written(asked[2]))
+        assert wire.answer()[0] == 200
+        until(lambda: threads() > 0)
 
 
 def test_the_key_is_asked_for_here_too_and_the_service_ends_with_its_threads(data, asked):
