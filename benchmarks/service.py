@@ -1,10 +1,11 @@
 """Gateway and ranker under load: latency, capacity, and releases that are swapped meanwhile.
 
-    python benchmarks/service.py [--quick] [--parts latency,capacity,swaps]
+    python benchmarks/service.py [--quick] [--parts latency,alone,capacity,swaps]
 
 Starts the services as processes over a synthetic city, once ranking in the gateway's own process
-and once in a ranker service, and asks them at a fixed rate whatever they answer (service_load.py).
-Phases of one kind and another take turns. Writes results/service.json with all samples, and a plot.
+and once in a ranker service, and asks them at a fixed rate whatever they answer (service_load.py),
+or one request at a time. Phases of one kind and another take turns. Writes results/service.json
+with all samples, and a plot.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from service_site import site_of
 from speed_catalogue import prepare
 
 SEED = 7
-PARTS = ("latency", "capacity", "swaps")
+PARTS = ("latency", "alone", "capacity", "swaps")
 
 
 def main(

@@ -77,6 +77,16 @@ async def load(port: int, requests: Sequence[bytes], due: F64, rate: float, chec
     return phase
 
 
+async def in_turn(port: int, requests: Sequence[bytes], check: Check) -> Phase:
+    """Send each request when the one before is answered, over one connection."""
+    phase, client, spent = Phase(0.0), _Client(port), time.process_time()
+    for request in requests:
+        await _one(client, request, asyncio.get_running_loop().time(), phase, check)
+    client.close()
+    phase.client_us = (time.process_time() - spent) / len(requests) * 1e6
+    return phase
+
+
 async def _one(client: _Client, request: bytes, due: float, phase: Phase, check: Check) -> None:
     try:
         status, body = await client.ask(request)

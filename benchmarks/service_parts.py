@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import orjson
-from service_load import Phase, arrivals, load, post
+from service_load import Phase, arrivals, in_turn, load, post
 from service_releases import LIFT, floor_of, lifted
 from service_site import LOCAL, NOTHING, REMOTE, Site
 from speed_catalogue import Asked
@@ -76,6 +76,17 @@ class Bench:
             for arm in self.order.sample((LOCAL, REMOTE, NOTHING), 3):
                 count = int(self.plan.rate * self.plan.seconds)
                 taken.append(Taken(arm, turn, await self._phase(arm, count, self.plan.rate)))
+        return taken
+
+    async def alone(self) -> list[Taken]:
+        """As latency, but one request at a time: nothing waits, and no processor grows cold."""
+        taken = []
+        for turn in range(self.plan.rounds):
+            for arm in self.order.sample((LOCAL, REMOTE, NOTHING), 3):
+                requests = self.order.choices(self.asked, k=int(self.plan.rate * self.plan.seconds))
+                check = _only_status if arm == NOTHING else trouble_with
+                phase = await in_turn(self.site.ports[arm], requests, check)
+                taken.append(Taken(arm, turn, phase))
         return taken
 
     async def capacity(self) -> list[Taken]:

@@ -23,13 +23,12 @@ def equal_row(compared: int, different: int) -> Row:
 
 def latency_rows(taken: Sequence[Taken], plan: Plan) -> list[Row]:
     """p50 and p99 of each way, the median over its phases, and what the ranker's process adds."""
-    rows = [
-        {**_row(f"p{percent}, {arm}", _over(taken, arm, percent)), "client_us": _client(taken, arm)}
-        for percent in (50, 99)
-        for arm in (NOTHING, LOCAL, REMOTE)
-    ]
-    added = np.subtract(_over(taken, REMOTE, 50), _over(taken, LOCAL, 50)).tolist()
-    return [*rows, _row("added by the ranker's process, p50", added)]
+    return _latencies(taken, "")
+
+
+def alone_rows(taken: Sequence[Taken], plan: Plan) -> list[Row]:
+    """The same of one request at a time."""
+    return _latencies(taken, ", one at a time")
 
 
 def capacity_rows(taken: Sequence[Taken], plan: Plan) -> list[Row]:
@@ -72,6 +71,7 @@ def musts(rows: Sequence[Row]) -> list[str]:
     by_case = {row["case"]: row for row in rows}
     asked = (
         ("added by the ranker's process, p50", "ours", MOST_ADDED_MS, "ms"),
+        ("added by the ranker's process, p50, one at a time", "ours", MOST_ADDED_MS, "ms"),
         ("scores that differ", "ours", 0, ""),
         ("p95 with swaps", "ratio", MOST_SWAPPED, "x without"),
         ("failed or mixed answers", "ours", 0, ""),
@@ -111,6 +111,19 @@ def plot(samples: Mapping[str, list[dict[str, Any]]], file: Path) -> None:
         axes.set(xlabel="requests a second", ylabel="ms from when a request was due", yscale="log")
         if axes.collections:
             axes.legend()
+
+
+def _latencies(taken: Sequence[Taken], how: str) -> list[Row]:
+    rows = [
+        {
+            **_row(f"p{percent}, {arm}{how}", _over(taken, arm, percent)),
+            "client_us": _client(taken, arm),
+        }
+        for percent in (50, 99)
+        for arm in (NOTHING, LOCAL, REMOTE)
+    ]
+    added = np.subtract(_over(taken, REMOTE, 50), _over(taken, LOCAL, 50)).tolist()
+    return [*rows, _row(f"added by the ranker's process, p50{how}", added)]
 
 
 def _row(case: str, values: Sequence[float], unit: str = "ms") -> Row:
