@@ -11,7 +11,6 @@ that of stopping, not of learning. Prints a table and writes results/debias.json
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +19,7 @@ import numpy as np
 import typer
 from debias_rows import FEATURES, judged_rows
 from debias_world import Log, World, browse, examined, places
+from real_sets import real_sets
 from results_file import write
 from scipy.stats import t as student
 
@@ -51,10 +51,8 @@ def main(
     threads: Annotated[int, typer.Option()] = 1,
 ) -> None:
     """Choose η on the first seed, measure on all."""
-    source = os.environ.get("DUOLU_DATASETS")
-    if not source:
-        raise SystemExit("DUOLU_DATASETS is not set: it names the folder of the real data sets")
-    train, test = judged_rows(Path(source), work)
+    source = real_sets()
+    train, test = judged_rows(source, work)
     true = score(boosted(train, threads), test)
     typer.echo(f"true labels: nDCG@10 {true:.4f} on {len(test)} held-out queries")
     eta = 0.0

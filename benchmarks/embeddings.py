@@ -23,7 +23,8 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from learned_sets import LearnedSet, assemble, demo_set, msrd_set
+from learned_sets import LearnedSet, assemble, demo_set, msrd_set, row
+from real_sets import real_sets
 from recall import recall
 from relevance import NOW_MS, SEED, load_events, workplace
 from results_file import kept_sets, write
@@ -64,19 +65,17 @@ def main(
     sets: Annotated[str, typer.Option(help="Which, by comma.")] = "films,demo,msrd",
 ) -> None:
     """Run them and write results/embeddings.json."""
-    source = os.environ.get("DUOLU_DATASETS")
-    if not source:
-        raise SystemExit("DUOLU_DATASETS is not set: it names the folder of the real data sets")
+    source = real_sets()
     shutil.rmtree(work, ignore_errors=True)
     chosen = sets.split(",")
     rows, samples = kept_sets("embeddings", chosen)
     for name in chosen:
         if name == "films":
-            rows += films(Path(source), work, samples)
+            rows += films(source, work, samples)
         elif name == "demo":
             rows += trained(demo_set(city, work, ON), name, samples)
         else:
-            rows += trained(msrd_set(Path(source), work, ON), name, samples)
+            rows += trained(msrd_set(source, work, ON), name, samples)
     typer.echo(f"written: {write('embeddings', rows, samples)}")
 
 
@@ -99,11 +98,11 @@ def films(source: Path, work: Path, samples: dict[str, Any]) -> list[dict[str, A
         for name, values in _recalled(place, tables, split.test).items():
             found[f"{name} dim {dim}" if name == "embedding" else name] = values
     samples["films"] = found
-    rows = [_row("films", name, "R@20", _mean(v), len(v)) for name, v in found.items()]
+    rows = [row("films", name, "R@20", _mean(v), len(v)) for name, v in found.items()]
     ours = found["embedding dim 32"]
     for other in ("behaviour", "profile", "popular", "embedding dim 64"):
         paired = difference_interval(np.array(ours), np.array(found[other]), SEED)
-        rows.append(_row("films", f"embedding dim 32 − {other}", "R@20", paired, len(ours)))
+        rows.append(row("films", f"embedding dim 32 − {other}", "R@20", paired, len(ours)))
     return rows
 
 
@@ -138,12 +137,12 @@ def trained(one: LearnedSet, name: str, samples: dict[str, Any]) -> list[dict[st
     values = {v: e.values for v, e in compared.evaluations.items()}
     samples[name] = {v: {m: x.tolist() for m, x in e.items()} for v, e in values.items()}
     found = [
-        _row(name, v, m, compared.interval(v, m), compared.queries)
+        row(name, v, m, compared.interval(v, m), compared.queries)
         for v, m in product(values, METRICS)
     ]
     for (ours, theirs), metric in product(PAIRS, METRICS):
         paired = compared.against(theirs, ours, metric)
-        found.append(_row(name, f"{ours} − {theirs}", metric, paired, compared.queries))
+        found.append(row(name, f"{ours} − {theirs}", metric, paired, compared.queries))
     return found
 
 
@@ -189,14 +188,6 @@ def _variants(
 
 def _mean(values: Sequence[float]) -> Interval:
     return mean_interval(np.array(values), SEED)
-
-
-def _row(name: str, variant: str, metric: str, i: Interval, queries: int) -> dict[str, Any]:
-    typer.echo(f"{name:<6} {variant:<46} {metric:<8} {i}")
-    return {
-        "set": name, "variant": variant, "metric": metric, "value": i.mean, "low": i.low,
-        "high": i.high, "queries": queries,
-    }  # fmt: skip
 
 
 if __name__ == "__main__":

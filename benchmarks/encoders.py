@@ -10,7 +10,6 @@ writes results/encoders.json.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from real_sets import real_sets
 from relevance import NOW_MS, ROOT, SEED
 from results_file import kept, write
 
@@ -60,15 +60,13 @@ def main(
     ),
 ) -> None:
     """Index, ask, print the table; what another run measured of other sets is kept."""
-    source = os.environ.get("DUOLU_DATASETS")
-    if not source:
-        raise SystemExit("DUOLU_DATASETS is not set: it names the folder of the real data sets")
+    source = real_sets()
     kinds: dict[str, tuple[str, ...]] = {name: KINDS[name] for name in encoders.split(",")}
     if onnx:
         own = "encoder.kind=app.corpus.onnx_encoder:OnnxEncoder"
         kinds["onnx"] = (own, f"encoder.options.path={onnx}")
     for name in sets.split(","):
-        rows, samples = run_set(name, Path(source), work / name, kinds, queries)
+        rows, samples = run_set(name, source, work / name, kinds, queries)
         others, before = kept("encoders", {row["case"] for row in rows})
         file = write("encoders", [*others, *rows], {**before, **samples})
         typer.echo(f"written: {file}")

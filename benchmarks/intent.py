@@ -19,14 +19,14 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from learned_sets import LISTS, Assembled, assemble, demo_set, msrd_set
+from learned_sets import LISTS, Assembled, assemble, demo_set, msrd_set, row
+from real_sets import real_sets
 from relevance import SEED
 from results_file import kept_sets, write
 
 from app.domain.user import PREFERENCE_FIELDS
 from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
-from app.offline.confidence import Interval
 from app.offline.evaluate import Variant, measure
 from app.offline.fit import fit
 from app.rank.lightgbm_model import LightGbmModel
@@ -47,7 +47,7 @@ def main(
     chosen_sets = sets.split(",")
     rows, samples = kept_sets("intent", chosen_sets)
     for name in chosen_sets:
-        one = demo_set(city, work, ()) if name == "demo" else msrd_set(_source(), work, ())
+        one = demo_set(city, work, ()) if name == "demo" else msrd_set(real_sets(), work, ())
         fields = [f for f in PREFERENCE_FIELDS if f in one.place.snapshot().documents.keywords]
         chosen = [f"{template}({field})" for field in fields for template in TEMPLATES]
         rows += compared(name, assemble(one, chosen, lists), samples)
@@ -65,12 +65,12 @@ def compared(name: str, world: Assembled, samples: dict[str, Any]) -> list[dict[
         v: {m: x.tolist() for m, x in e.values.items()} for v, e in found.evaluations.items()
     }
     rows = [
-        _row(name, v.name, metric, found.interval(v.name, metric), found.queries)
+        row(name, v.name, metric, found.interval(v.name, metric), found.queries)
         for v, metric in product(variants, METRICS)
     ]
     for variant, metric in product([v for v in groups if v != "ranked"], METRICS):
         apart = found.against("ranked", variant, metric)
-        rows.append(_row(name, f"{variant} − ranked", metric, apart, found.queries))
+        rows.append(row(name, f"{variant} − ranked", metric, apart, found.queries))
     return rows
 
 
@@ -95,21 +95,6 @@ def ranker(world: Assembled, names: Sequence[str], threads: ThreadPoolExecutor) 
     typer.echo(f"  {fitted.rounds} trees; shares of gain: {told}")
     model = LightGbmModel.of(fitted.booster, tuple(names), fitted.rounds)
     return LocalRanker(FeatureSet(CATALOG, tuple(names)), model, threads)
-
-
-def _source() -> Path:
-    source = os.environ.get("DUOLU_DATASETS")
-    if not source:
-        raise SystemExit("DUOLU_DATASETS is not set: it names the folder of the real data sets")
-    return Path(source)
-
-
-def _row(name: str, variant: str, metric: str, i: Interval, queries: int) -> dict[str, Any]:
-    typer.echo(f"{name:<6} {variant:<46} {metric:<8} {i}")
-    return {
-        "set": name, "variant": variant, "metric": metric, "value": i.mean, "low": i.low,
-        "high": i.high, "queries": queries,
-    }  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
+import typer
 from relevance import NOW_MS, RECIPE, SEED, load_events
 
 from app.corpus.ragged import hash64
 from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
+from app.offline.confidence import Interval
 from app.offline.dataset import TrainingSet
 from app.offline.datasets import convert
 from app.offline.datasets.dataset import Dataset
@@ -124,3 +127,12 @@ def _write_sessions(topics: Sequence[Topic], qrels: Qrels, to: Path) -> None:
                 "positions_known": False,
             }  # fmt: skip
             out.write(orjson.dumps(line) + b"\n")
+
+
+def row(name: str, variant: str, metric: str, i: Interval, queries: int) -> dict[str, Any]:
+    """Print a figure with its interval, and lay it out for keeping."""
+    typer.echo(f"{name:<6} {variant:<46} {metric:<8} {i}")
+    return {
+        "set": name, "variant": variant, "metric": metric, "value": i.mean, "low": i.low,
+        "high": i.high, "queries": queries,
+    }  # fmt: skip

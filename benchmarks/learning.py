@@ -24,6 +24,7 @@ import numpy as np
 import orjson
 import typer
 from learning_letor import measure
+from real_sets import real_sets
 from results_file import write
 
 from app.offline.dataset import TrainingSet
@@ -151,10 +152,8 @@ def on_disk(folder: Path, features: Any, labels: Any, sizes: Any) -> TrainingSet
 
 def measure_letor() -> None:
     """Print both and keep them."""
-    source = os.environ.get("DUOLU_DATASETS")
-    if not source:
-        raise SystemExit("DUOLU_DATASETS is not set: it names the folder of the real data sets")
-    row = measure(Path(source) / "letor_lightgbm_example")
+    source = real_sets()
+    row = measure(source / "letor_lightgbm_example")
     for name, value in row.items():
         print(f"{name:>18}  {value:.6g}")
     print(f"written: {write('learning_letor', [row], {})}")

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -26,19 +25,17 @@ from typing import Annotated
 
 import httpx
 import typer
+from repository import ROOT
 from results_file import write
 
-ROOT = Path(__file__).parents[1]
-sys.path.append(str(ROOT))
-
-from app.corpus.document_log import DocumentLog  # noqa: E402
-from app.settings import Settings  # noqa: E402
-from tests.builders.cluster import Cluster, cluster, searching  # noqa: E402
-from tests.builders.databases import Server, postgresql, redis  # noqa: E402
-from tests.builders.processes import Served, free_port, services  # noqa: E402
-from tests.builders.servers import publish_snapshot  # noqa: E402
-from tests.builders.waiting import until  # noqa: E402
-from tests.builders.worlds import city_rows  # noqa: E402
+from app.corpus.document_log import DocumentLog
+from app.settings import Settings
+from tests.builders.cluster import Cluster, cluster, searching
+from tests.builders.databases import Server, postgresql, redis
+from tests.builders.processes import Served, free_port, services
+from tests.builders.servers import publish_snapshot
+from tests.builders.waiting import until
+from tests.builders.worlds import city_rows
 
 CONFIG = ROOT / "config" / "search.toml"
 ROOM_MB = 96

@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from real_sets import real_sets
 from relevance import NOW_MS, SEED, workplace
 from results_file import write
 from speed_catalogue import Asked, prepare
@@ -68,13 +68,11 @@ def main(
     size: Annotated[int, typer.Option(help="Documents of the city.")] = 100_000,
 ) -> None:
     """Run the three and write results/recall.json."""
-    source = os.environ.get("DUOLU_DATASETS")
-    if not source:
-        raise SystemExit("DUOLU_DATASETS is not set: it names the folder of the real data sets")
+    source = real_sets()
     shutil.rmtree(work, ignore_errors=True)
     samples: dict[str, Any] = {}
-    rows = behaviour(index("ml_latest_small", Path(source), work), samples)
-    listings = index("airbnb_bj_sh", Path(source), work)
+    rows = behaviour(index("ml_latest_small", source, work), samples)
+    listings = index("airbnb_bj_sh", source, work)
     rows += geo(listings[1], samples)
     typed = [
         Asked(SearchRequest(words, origin=GeoPoint(39.9, 116.4)), NOW_MS) for words in WORDS * 5

@@ -8,7 +8,6 @@ Prints nDCG@10, R@100 and judged@10 with 95 % intervals, and writes results/rele
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from real_sets import real_sets
 from results_file import write
 
 from app.corpus.event_columns import EventColumns
@@ -63,15 +63,13 @@ def main(
     ] = 400,
 ) -> None:
     """Train on one part, measure on the other, print the table."""
-    source = os.environ.get("DUOLU_DATASETS")
-    if not source:
-        raise SystemExit("DUOLU_DATASETS is not set: it names the folder of the real data sets")
+    source = real_sets()
     rows: list[dict[str, Any]] = []
     samples: dict[str, Any] = {}
     for name in sets.split(","):
         started = time.perf_counter()
         shutil.rmtree(work / name, ignore_errors=True)
-        convert(name, Path(source), work / name / "source")
+        convert(name, source, work / name / "source")
         found = run_set(Dataset.open(work / name / "source"), work / name, switch_off)
         rows += table(name, found)
         samples[name] = {v: {m: x.tolist() for m, x in f.values.items()} for v, f in found.items()}

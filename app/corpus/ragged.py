@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
+from app.corpus.lower_bound import lower_bound
 from app.domain.arrays import I32, I64, U8, U64, Array
 
 
@@ -167,13 +168,8 @@ def first_from(hashes: U64, wanted: int) -> int:
         high, low, step = low, max(low - step, 0), 2 * step
     while high < hashes.size and hashes[high] < wanted:
         low, high, step = high, min(high + step, hashes.size), 2 * step
-    while low < high:
-        middle = (low + high) // 2
-        if hashes[middle] < wanted:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    first: int = lower_bound(hashes, low, high, wanted)
+    return first
 
 
 @dataclass(frozen=True, slots=True)

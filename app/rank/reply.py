@@ -113,13 +113,20 @@ def _lists(names: tuple[str, ...], values: Array) -> dict[str, float]:
     return dict(zip(names, values.tolist(), strict=True))
 
 
-def _facts(reply: RankReply) -> dict[str, Any]:
+def versions_of(reply: RankReply) -> dict[str, Any]:
+    """Name the request and what answered it: snapshot, log_seq, tables, release."""
     return {
         "request_id": reply.request_id,
         "snapshot_id": reply.snapshot_id,
         "log_seq": reply.log_seq,
         "tables_id": reply.tables_id,
         "release_id": reply.release_id,
+    }
+
+
+def _facts(reply: RankReply) -> dict[str, Any]:
+    return {
+        **versions_of(reply),
         "elapsed_ms": round(reply.elapsed_ms, 3),
         **({"base_score": reply.base_score} if reply.contributions.size else {}),
     }

@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 
 from app.corpus.documents import KeywordColumn
+from app.corpus.lower_bound import lower_bound
 from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
 from app.recall.best_heap import LAST_ROW, keep, key_of, rows_of, score_of
 
@@ -156,11 +157,5 @@ def _reach(ranks: I32, at: int, end: int, rank: int) -> int:
     step = 1
     while at + step < end and ranks[at + step] < rank:
         at, step = at + step, 2 * step
-    low, high = at + 1, min(at + step, end)
-    while low < high:
-        middle = (low + high) // 2
-        if ranks[middle] < rank:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    first: int = lower_bound(ranks, at + 1, min(at + step, end), rank)
+    return first

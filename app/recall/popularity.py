@@ -18,6 +18,7 @@ import numpy as np
 from numba import njit
 
 from app.corpus.documents import Documents
+from app.corpus.lower_bound import lower_bound
 from app.domain.arrays import F32, F64, I64
 
 PRIOR_FIELDS = ("popularity", "rating")
@@ -64,13 +65,7 @@ def _below(values: F64, starts: I64, column: F64) -> F64:
         if 0.0 < width < np.inf and value < values[-1]:
             bucket = min(int((value - values[0]) / width), last - 1)
             low, high = starts[max(bucket - 1, 0)], starts[min(bucket + 2, last)]
-        while low < high:
-            middle = (low + high) // 2
-            if values[middle] < value:
-                low = middle + 1
-            else:
-                high = middle
-        out[i] = low / n
+        out[i] = lower_bound(values, low, high, value) / n
     return out
 
 

@@ -32,6 +32,7 @@ def test_redis_starts_again_on_its_port(redis: Redis) -> None:
 def test_a_missing_program_skips_unless_servers_are_required(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Both ways say what to install; in CI, which requires them, a missing one is a failure."""
     monkeypatch.delenv("DUOLU_REQUIRE_SERVERS", raising=False)
     with pytest.raises(pytest.skip.Exception, match="apt-get install nothing"):
         required("no-such-program", "nothing")

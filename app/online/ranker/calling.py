@@ -17,7 +17,7 @@ from app.online.service import Service
 from app.online.telemetry import Facts
 from app.rank.call import RankCall, decode_call
 from app.rank.parts import warm
-from app.rank.reply import RankReply, encode_reply
+from app.rank.reply import RankReply, encode_reply, versions_of
 
 BINARY = "application/octet-stream"
 PATH = "/v1/rank"
@@ -70,11 +70,7 @@ class RankCalls:
 def facts_of(reply: RankReply) -> dict[str, object]:
     """Say of a reply what stands in the log."""
     return {
-        "request_id": reply.request_id,
-        "snapshot_id": reply.snapshot_id,
-        "log_seq": reply.log_seq,
-        "tables_id": reply.tables_id,
-        "release_id": reply.release_id,
+        **versions_of(reply),
         "candidates": reply.scores.size,
         "rank_ms": round(reply.elapsed_ms, 3),
     }
