@@ -120,9 +120,9 @@ def nearest(
                 found, squares = np.append(found, found), np.append(squares, squares)
             size = _look(blocks, first + i, here, limit, allowed, found, squares, size)
             if size >= k and 2 * size >= 3 * before:
-                nearest = -squares[:size]
-                put_largest_first(nearest, size, k)
-                edge = no_nearer_than(math.sqrt(-nearest[k - 1]))
+                closest = -squares[:size]
+                put_largest_first(closest, size, k)
+                edge = no_nearer_than(math.sqrt(-closest[k - 1]))
                 limit = min(limit, edge * edge)
                 size = before = _keep_within(limit, found, squares, size)
     return found[:size], True
