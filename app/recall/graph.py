@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -69,19 +70,28 @@ class Graph:
         return cls(index)
 
     def near(self, query: F32, width: int, allowed: Bools | None = None) -> Array:
-        """Return the positions that a beam of `width` ends with, at most `width`, in any order.
+        """Return the positions (width,) that a beam ends with; -1 behind them where it had fewer.
 
+        `query` is (dim,) float32 and contiguous: faiss reads it where it lies, unasked.
         `allowed` (n,) keeps the others out of the answer, not out of the way to it.
         """
-        parameters = _wrappers.SearchParametersHNSW(efSearch=width)
+        parameters = _beam(width)
         if allowed is not None:  # both names must live until the search is over
             bits = np.packbits(allowed, bitorder="little")
             selector = _wrappers.IDSelectorBitmap(bits)
-            parameters.sel = selector
-        with threads(1):
-            _, found = self._index.search(query[None], width, params=parameters)
-        positions: Array = found[0]
-        return positions[positions >= 0]
+            parameters = _wrappers.SearchParametersHNSW(efSearch=width, sel=selector)
+        near, cosines = np.empty(width, np.int64), np.empty(width, np.float32)
+        self._index.search_c(  # one query is searched by one thread, this one
+            1, faiss.swig_ptr(query), width, faiss.swig_ptr(cosines), faiss.swig_ptr(near),
+            parameters,
+        )  # fmt: skip
+        return near
+
+
+@lru_cache(maxsize=16)
+def _beam(width: int) -> Any:
+    """Return parameters that searches share: faiss reads them only."""
+    return _wrappers.SearchParametersHNSW(efSearch=width)
 
 
 @contextmanager

@@ -12,26 +12,35 @@ LAST_ROW = (1 << 31) - 1
 
 def top_rows(rows: Rows, scores: F32, k: int) -> tuple[Rows, F32]:
     """Return the best k (all, if fewer) by (−score, row). Rows must be unique, scores no NaN."""
-    keys = _keys(rows, scores)
-    if rows.size > max(4 * k, 1024):
-        keys = np.partition(keys, rows.size - k)[rows.size - k :]
+    return top_keys(_keys(rows, scores), k)
+
+
+def top_keys(keys: I64, k: int) -> tuple[Rows, F32]:
+    """Return rows and scores of the best k of `key_of`'s keys, the best first. Sorts `keys`."""
+    if keys.size > max(4 * k, 1024):
+        keys = np.partition(keys, keys.size - k)[keys.size - k :]
     keys.sort()  # NumPy's sort is vector code, numba's is not
     best: tuple[Rows, F32] = _read(keys, min(k, keys.size))
     return best
 
 
 @njit(cache=True, nogil=True)
-def _keys(rows: Rows, scores: F32) -> I64:
-    """Return one number a row, greater for the better. (m,)
+def key_of(score: np.float32, row: np.int32) -> np.int64:
+    """Return one number for a row and its float32 score, greater for the better.
 
     Its upper half are the score's bits, turned where negative so that they rise with the score
     (IEEE 754); its lower half the row, counted down from the last.
     """
+    bits = np.float32(score + np.float32(0)).view(np.int32)  # + 0: minus nought is nought
+    bits ^= (bits >> np.int32(31)) & np.int32(LAST_ROW)
+    return (np.int64(bits) << 32) | (LAST_ROW - row)
+
+
+@njit(cache=True, nogil=True)
+def _keys(rows: Rows, scores: F32) -> I64:
     keys = np.empty(rows.size, np.int64)
     for i in range(rows.size):
-        bits = np.float32(scores[i] + np.float32(0)).view(np.int32)  # + 0: minus nought is nought
-        bits ^= (bits >> np.int32(31)) & np.int32(LAST_ROW)
-        keys[i] = (np.int64(bits) << 32) | (LAST_ROW - rows[i])
+        keys[i] = key_of(scores[i], rows[i])
     return keys
 
 

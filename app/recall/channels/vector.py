@@ -16,7 +16,7 @@ from numba import njit, types
 from app.corpus.documents import Documents
 from app.corpus.masks import rows_in
 from app.corpus.ragged import open_array, save_array
-from app.domain.arrays import F32, Array, Bools, Rows
+from app.domain.arrays import F32, I64, Array, Bools, Rows
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.recall.channel import ChannelConfig
@@ -24,7 +24,7 @@ from app.recall.graph import GRAPH_FILE, Graph, build_graph, extend_graph
 from app.recall.newer import NO_ROWS, add_newer, allowed_rows, base_part
 from app.recall.once import OncePerRow
 from app.recall.options import read_options
-from app.recall.topk import top_rows
+from app.recall.topk import key_of, top_keys
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
@@ -126,10 +126,12 @@ class VectorChannel:
         rows, scores = self._near(query, base_part(ctx.mask, self.n), k)
         if self.newer is not None:
             newer = allowed_rows(self.newer.rows, ctx.mask)
-            near = cosines(self.newer.vectors, newer.astype(np.int64), query)
-            rows, scores = add_newer(rows, scores, newer, near, k)
-        matching = int(np.searchsorted(-scores, 0.0))  # scores fall; 0 is no match
-        return ChannelHits(NAME, rows[:matching], scores[:matching])
+            near = cosine_keys(self.newer.vectors, newer.astype(np.int64), NO_ROWS, query)
+            rows, scores = add_newer(rows, scores, *top_keys(near, k), k)
+        if scores.size and scores[-1] <= 0:  # scores fall; 0 is no match
+            matching = int(np.searchsorted(-scores, 0.0))
+            rows, scores = rows[:matching], scores[:matching]
+        return ChannelHits(NAME, rows, scores)
 
     def _near(self, query: F32, mask: RowMask | None, k: int) -> tuple[Rows, F32]:
         """Find the nearest of the snapshot's own rows."""
@@ -157,7 +159,7 @@ class VectorChannel:
         behind the last of the usual one.
         """
         near, wide = graph.near(query, width, allowed), min(WIDEST * width, self.rows.size)
-        if allowed is not None and near.size < width:
+        if allowed is not None and near[-1] < 0:
             return self._astray(graph, query, wide, allowed, count, k)
         rows, scores = self._ranked(query, near, width)
         if k <= rows.size or not rows.size or scores[-1] <= 0:
@@ -181,7 +183,7 @@ class VectorChannel:
         """
         if not self._is_scanned(count, wide):
             near = graph.near(query, wide, allowed)
-            if near.size == wide:
+            if near[-1] >= 0:
                 return self._ranked(query, near, k)
         return self._ranked(query, rows_in(allowed), k)
 
@@ -195,9 +197,9 @@ class VectorChannel:
         return allowed, int(np.count_nonzero(allowed))
 
     def _ranked(self, query: F32, positions: Array, k: int) -> tuple[Rows, F32]:
-        """Measure positions and return the best k rows with their cosines."""
-        scores = cosines(self.vectors, positions.astype(np.int64, copy=False), query)
-        return top_rows(self.rows[positions], scores, k)
+        """Measure positions, but for -1, and return the best k rows with their cosines."""
+        at = positions.astype(np.int64, copy=False)
+        return top_keys(cosine_keys(self.vectors, at, self.rows, query), k)
 
 
 def beam_width(ef_search: int, count: int, n: int) -> int:
@@ -214,25 +216,30 @@ def beam_width(ef_search: int, count: int, n: int) -> int:
     (
         types.Array(types.float32, 2, "C", readonly=True),
         types.Array(types.int64, 1, "C", readonly=True),
+        types.Array(types.int32, 1, "C", readonly=True),
         types.Array(types.float32, 1, "C", readonly=True),
     ),
     cache=True,
     nogil=True,
     fastmath={"reassoc", "contract"},
 )
-def cosines(vectors: F32, positions: Array, query: F32) -> F32:
-    """Return the inner product of each position's vector with the query. (m,)
+def cosine_keys(vectors: F32, positions: Array, rows: Rows, query: F32) -> I64:
+    """Return a key of row and cosine for each position that is not negative: topk.top_keys.
 
-    One at a time, so that a row's score is the same bits whatever is scored beside it.
+    `rows` are those of the positions; without any a position is the row itself. One vector at a
+    time, so that a row's score is the same bits whatever is scored beside it.
     """
-    scores = np.empty(positions.size, np.float32)
+    keys, m = np.empty(positions.size, np.int64), 0
     for i in range(positions.size):
         at = positions[i]
+        if at < 0:
+            continue
         total = np.float32(0)
         for j in range(query.size):
             total += vectors[at, j] * query[j]
-        scores[i] = total
-    return scores
+        keys[m] = key_of(total, rows[at] if rows.size else at)
+        m += 1
+    return keys[:m]
 
 
 def _at(vectors: F32, rows: Rows) -> F32:
