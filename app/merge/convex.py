@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numba import njit
 
-from app.domain.arrays import F32, F64, Rows
+from app.domain.arrays import F32, F64, I16, I32, I64, Rows
 from app.domain.candidates import CandidateSet, ChannelHits
-from app.merge.union import Union
+from app.merge.union import Joined, falling, take, unite
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,17 @@ class ConvexMerger:
 
     def merge(self, hits: Sequence[ChannelHits], limit: int) -> CandidateSet:
         """Return at most `limit` candidates, ordered by (-fused, row). Pure and deterministic."""
-        union = Union.of(hits)
-        return union.best(weighed(union.scores, self._weights(hits)), limit)
+        order, *union = _fuse(*Joined.of(hits), self._weights(hits))
+        order.sort()  # NumPy's is vector code, and what lies before and behind it one call each
+        rows, fused, scores, ranks = take(order[:limit], *union)
+        return CandidateSet(rows, fused, tuple([h.channel for h in hits]), scores, ranks)
 
     def parts(self, hits: Sequence[ChannelHits]) -> tuple[Rows, F64]:
         """Take the fused scores apart by channel: SummingMerger."""
-        union = Union.of(hits)
-        alone = np.diag(self._weights(hits))
-        return union.rows, np.stack([weighed(union.scores, w) for w in alone], axis=1)
+        joined, alone = Joined.of(hits), np.diag(self._weights(hits))
+        rows, slots, _, _ = unite(*joined)
+        parts = [weighed(slots, joined.scores, joined.sizes, w, rows.size) for w in alone]
+        return rows, np.stack(parts, axis=1)
 
     def _weights(self, hits: Sequence[ChannelHits]) -> F64:
         own = self.weights
@@ -45,22 +48,29 @@ class ConvexMerger:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def weighed(scores: F32, weights: F64) -> F64:
-    """Sum each row's normalised scores by weight, channel after channel. (n, c), (c,) to (n,)
+def _fuse(keys: I64, scores: F32, sizes: I64, weights: F64) -> tuple[I64, Rows, F64, F32, I16]:
+    """Return keys of n rows by falling fused score, to be sorted, and what `take` reads."""
+    rows, slots, by_channel, ranks = unite(keys, scores, sizes)
+    fused = weighed(slots, scores, sizes, weights, rows.size)
+    return falling(fused), rows, fused, by_channel, ranks
 
-    Each column of scores is mapped to [0, 1], NaN to nothing; one whose scores are all equal and
-    at its floor counts in full.
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def weighed(slots: I32, scores: F32, sizes: I64, weights: F64, n: int) -> F64:
+    """Sum each row's normalised scores by weight, channel after channel. (m,), (m,), (c,), (c,)
+
+    Each channel's scores are mapped to [0, 1]; one whose scores are all equal and at its floor
+    counts in full. Hit i is of the row slots[i]. (n,)
     """
-    n, channels = scores.shape
-    lows, highs, out = np.zeros(channels), np.full(channels, -np.inf), np.zeros(n)
-    for i in range(n):
-        for c in range(channels):
-            score = np.float64(scores[i, c])
-            lows[c], highs[c] = min(lows[c], score), max(highs[c], score)  # NaN is neither
-    for i in range(n):
-        for c in range(channels):
-            if not np.isnan(scores[i, c]):
-                span = highs[c] - lows[c]
-                share = (scores[i, c] - lows[c]) / span if span > 0 else 1.0
-                out[i] += share * weights[c]
+    out, start = np.zeros(n), 0
+    for c in range(sizes.size):
+        end, low, high = start + sizes[c], 0.0, -np.inf
+        for hit in range(start, end):
+            score = np.float64(scores[hit])
+            low, high = min(low, score), max(high, score)
+        span = high - low
+        for hit in range(start, end):
+            share = (scores[hit] - low) / span if span > 0 else 1.0
+            out[slots[hit]] += share * weights[c]
+        start = end
     return out

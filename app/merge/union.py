@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from app.domain.arrays import F32, F64, I16, I64, Rows
+from app.domain.arrays import F32, F64, I16, I32, I64, Rows
 from app.domain.candidates import CandidateSet, ChannelHits
 
 
@@ -23,11 +24,9 @@ class Union:
 
     @classmethod
     def of(cls, hits: Sequence[ChannelHits]) -> Union:
-        sizes = np.array([h.rows.size for h in hits], np.int64)
-        keys = rising(np.concatenate([h.rows for h in hits] or [np.empty(0, np.int32)]))
-        keys.sort()
-        scores = np.concatenate([h.scores for h in hits] or [np.empty(0, np.float32)])
-        return cls(tuple([h.channel for h in hits]), *unite(keys, scores, sizes))
+        joined = Joined.of(hits)
+        rows, _, scores, ranks = unite(joined.keys, joined.scores, joined.sizes)
+        return cls(tuple([h.channel for h in hits]), rows, scores, ranks)
 
     def best(self, fused: F64, limit: int) -> CandidateSet:
         """Keep the `limit` best by (-fused, row). `fused`: (n,)."""
@@ -35,6 +34,21 @@ class Union:
         keys.sort()
         rows, kept, scores, ranks = take(keys[:limit], self.rows, fused, self.scores, self.ranks)
         return CandidateSet(rows, kept, self.channels, scores, ranks)
+
+
+class Joined(NamedTuple):
+    """The hits of c channels, one channel after another: m in all."""
+
+    keys: I64  # (m,) by row, and then by place among the hits, which is the lower half
+    scores: F32  # (m,)
+    sizes: I64  # (c,) hits of each channel
+
+    @classmethod
+    def of(cls, hits: Sequence[ChannelHits]) -> Joined:
+        keys = rising(np.concatenate([h.rows for h in hits] or [np.empty(0, np.int32)]))
+        keys.sort()
+        scores = np.concatenate([h.scores for h in hits] or [np.empty(0, np.float32)])
+        return cls(keys, scores, np.array([h.rows.size for h in hits], np.int64))
 
 
 def places_by_score(scores: F32) -> I64:
@@ -83,29 +97,23 @@ def rising(rows: Rows) -> I64:
 
 
 @njit(cache=True, nogil=True)
-def unite(keys: I64, scores: F32, sizes: I64) -> tuple[Rows, F32, I16]:
-    """Fold hits, by their keys in order of row, into (n,), (n, c), (n, c). `sizes`: (c,)."""
-    n = 0
-    for i in range(keys.size):
-        n += i == 0 or keys[i] >> 32 != keys[i - 1] >> 32
-    channels = sizes.size
-    starts = np.zeros(channels + 1, np.int64)
-    starts[1:] = np.cumsum(sizes)
-    united = np.empty(n, np.int32)
-    by_channel = np.full((n, channels), np.nan, np.float32)
-    ranks = np.zeros((n, channels), np.int16)
-    slot = -1
-    for i in range(keys.size):
-        hit, row = keys[i] & 0xFFFFFFFF, keys[i] >> 32
-        if slot < 0 or united[slot] != row:
-            slot += 1
-            united[slot] = row
-        c = 0
-        while hit >= starts[c + 1]:
-            c += 1
-        by_channel[slot, c] = scores[hit]
-        ranks[slot, c] = hit - starts[c] + 1
-    return united, by_channel, ranks
+def unite(keys: I64, scores: F32, sizes: I64) -> tuple[Rows, I32, F32, I16]:
+    """Fold hits, see `Joined`, into rows (n,), the place there of each hit (m,), (n, c), (n, c)."""
+    united, slots, n = np.empty(keys.size, np.int32), np.empty(keys.size, np.int32), 0
+    for key in keys:
+        row = key >> 32
+        united[n] = row
+        n += n == 0 or united[n - 1] != row
+        slots[key & 0xFFFFFFFF] = n - 1
+    by_channel = np.full((n, sizes.size), np.nan, np.float32)
+    ranks = np.zeros((n, sizes.size), np.int16)
+    start = 0
+    for c in range(sizes.size):
+        for hit in range(start, start + sizes[c]):
+            by_channel[slots[hit], c] = scores[hit]
+            ranks[slots[hit], c] = hit - start + 1
+        start += sizes[c]
+    return united[:n], slots, by_channel, ranks
 
 
 def weight_vector(channels: Sequence[str], weights: dict[str, float]) -> F64:
