@@ -94,7 +94,7 @@ def test_a_failing_channel_is_named_and_the_others_answer(run, caplog):
     assert hits[0].rows.size == 0
 
 
-def test_a_channel_that_does_not_accept_is_skipped_without_a_thread(run):
+def test_a_channel_that_does_not_accept_is_skipped(run):
     [hits] = run({"no": Channel(accepts=False), "well": Channel()})
     assert statuses(hits) == {"no": "skipped", "well": "ok"}
 
@@ -176,3 +176,13 @@ def test_a_berth_never_holds_more_threads_than_its_places_and_does_all_work():
     assert [c.result(10) for c in calls] == list(range(500))
     assert most[0] == 2
     crew.close(wait=True)
+
+
+def test_a_channel_that_fails_to_tell_whether_it_is_asked_is_named(run, caplog):
+    class Undecided(Channel):
+        def accepts(self, ctx):
+            raise ValueError("broken tables")
+
+    with caplog.at_level(logging.CRITICAL):
+        [hits] = run({"bad": Undecided(), "well": Channel()})
+    assert statuses(hits) == {"bad": "failed", "well": "ok"}
