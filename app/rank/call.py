@@ -14,11 +14,13 @@ from app.domain.arrays import I64, Array
 from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidQuery
 from app.domain.query import MAX_QUERY_TERMS, Deadline, GeoPoint, Query
+from app.domain.reading import NOTHING_READ, Reading
 from app.domain.user import UserState
 from app.rank.explanation import MAX_EXPLAINED
 from app.rank.fields import Fields
 from app.rank.parts import candidates_of, check_form, check_numbers, user_of
 from app.rank.ranker import Keep
+from app.rank.read_query import check_reading, reading_of, reading_said
 from app.rank.wire import CALL, pack, unpack
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
@@ -34,7 +36,7 @@ HEADER = (
     "request_id", "snapshot_id", "log_seq", "tables_id", "release_id", "now_ms", "timeout_ms",
     "query", "user", "channels", "features", "rows", "explain", "against",
 )  # fmt: skip
-QUERY = ("text", "terms", "limit", "offset", "user_id", "client_id", "origin")
+QUERY = ("text", "terms", "limit", "offset", "user_id", "client_id", "origin", "reading")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class RankCall:
     rows: tuple[int, ...] = ()  # and of these candidates
     explain: bool = False  # say beside the features what each of them adds
     against: int | None = None  # and to the difference from this candidate's score
+    is_read: bool = False  # the query came with what was read in it
 
 
 def encode_call(
@@ -80,7 +83,7 @@ def encode_call(
         "query": {
             "text": query.text, "terms": query.terms, "limit": query.limit,
             "offset": query.offset, "user_id": query.user_id, "client_id": query.client_id,
-            "origin": origin,
+            "origin": origin, "reading": reading_said(query.reading),
         },
         "user": {"id": user.user_id},
         "channels": candidates.channels,
@@ -123,6 +126,7 @@ def call_of(header: dict[str, Any], arrays: Mapping[str, Array]) -> RankCall:
         check_form(name, array)
     fields = Fields(header).only(HEADER)
     query = fields.child("query").only(QUERY)
+    reading = reading_of(query)
     return RankCall(
         request_id=fields.text("request_id", MAX_ID),
         snapshot_id=fields.text("snapshot_id", MAX_ID),
@@ -130,7 +134,8 @@ def call_of(header: dict[str, Any], arrays: Mapping[str, Array]) -> RankCall:
         tables_id=fields.text_or_none("tables_id", MAX_ID),
         release_id=fields.text_or_none("release_id", MAX_ID),
         timeout_ms=fields.number("timeout_ms", 0, MAX_TIMEOUT_MS, MAX_TIMEOUT_MS),
-        query=_query(query, fields.whole("now_ms"), arrays.get("query.vector")),
+        query=_query(query, fields.whole("now_ms"), arrays.get("query.vector"), reading),
+        is_read=reading is not None,
         user=user_of(fields.child("user").only(("id",)).text_or_none("id", MAX_ID), arrays),
         candidates=candidates_of(fields.texts("channels", MAX_CHANNELS, MAX_ID), arrays),
         features=fields.whole("features", 0, MAX_FEATURE_ROWS),
@@ -155,7 +160,7 @@ def _why(fields: Fields) -> dict[str, Any]:
 def place(
     call: RankCall, snapshot: Snapshot, tables: Tables, deadline: Deadline, release_id: str
 ) -> SearchContext:
-    """Check rows, codes and the vector against the snapshot; return the request's frame."""
+    """Check rows, codes, vector and reading against the snapshot; return the request's frame."""
     n, documents = len(snapshot), snapshot.documents
     for name, rows in (("rows", call.candidates.rows), ("user.rows", call.user.rows)):
         if rows.size and rows.max() >= n:
@@ -169,13 +174,17 @@ def place(
             raise InvalidQuery(
                 f"preferences.{field}", field, "not a keyword field of the snapshot", "leave it out"
             )
-    query = replace(call.query, reading=snapshot.reader.read(call.query.text))
+    query = call.query
+    if call.is_read:
+        check_reading(query.reading, documents)
+    else:
+        query = replace(query, reading=snapshot.reader.read(query.text))
     return SearchContext(
         call.request_id, query, call.user, snapshot, tables, deadline, None, release_id
     )
 
 
-def _query(fields: Fields, now_ms: int, vector: Array | None) -> Query:
+def _query(fields: Fields, now_ms: int, vector: Array | None, reading: Reading | None) -> Query:
     if vector is not None:
         check_numbers("query.vector", vector)
     place = fields.child("origin").only(("lat", "lon"))
@@ -194,4 +203,5 @@ def _query(fields: Fields, now_ms: int, vector: Array | None) -> Query:
         client_id=fields.text_or_none("client_id", MAX_ID),
         origin=lat_lon,
         vector=vector,
+        reading=reading or NOTHING_READ,
     )

@@ -25,13 +25,18 @@ from app.snapshot.opening import open_snapshot
 from app.snapshot.store import ArtifactStore
 from tests.builders import city_rows
 from tests.builders.rank_calls import make_call
+from tests.builders.rank_places import BINARY
 from tests.builders.releases import WIDE, make_wide_release
 from tests.builders.requests import NOW_MS
 from tests.builders.servers import SNAPSHOT_ID, make_engine, publish_snapshot, ranker
 
 RELEASE = "20260101T000001Z-wide"
-OTHERS = ("20260101T000002Z-narrow", "20260101T000003Z-words", "20260101T000004Z-lists")
-READ = (("attr(price)", "cosine"), WIDE[:5], WIDE[5:11])  # none of them reads the clock
+ASKED = "20260101T000005Z-asked"
+OTHERS = (
+    "20260101T000002Z-narrow", "20260101T000003Z-words", "20260101T000004Z-lists", ASKED,
+)  # fmt: skip
+PARTS = ("asked_parts", "mentions_met", "quantities_met", "outside(price)", "attr(price)")
+READ = (("attr(price)", "cosine"), WIDE[:5], WIDE[5:11], PARTS)  # none of them reads the clock
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +106,21 @@ def test_every_model_scores_alike_there_and_here_and_keeps_the_same_features(
     assert told.scores.tobytes() == here.scores.tobytes()
     assert told.feature_names == release.features.names
     assert told.features.tobytes() == here.features[told.places].tobytes()
+
+
+@pytest.mark.parametrize("text", ["火锅 不超过80元", "评分4以上 茶", "tea"])
+def test_a_call_with_the_text_alone_is_read_there_as_it_was_read_here(url, data, snapshot, text):
+    from app.rank.call import encode_call
+    from app.rank.reply import decode_reply
+    from app.rank.wire import CALL, pack, unpack
+
+    ctx, candidates = make_call(snapshot, ASKED, text)
+    header, arrays = unpack(encode_call(ctx, candidates, 1e4, Keep(drawn=0)), CALL)
+    assert bool(header["query"].pop("reading")) == (text != "tea")
+    told = httpx.post(f"{url}/v1/rank", content=pack(CALL, header, arrays), headers=BINARY)
+    there, here = decode_reply(told.content), ask(url, ctx, candidates, Keep(drawn=0))
+    assert there.scores.tobytes() == here.scores.tobytes()
+    assert there.features.tobytes() == here.features.tobytes()
 
 
 @pytest.mark.parametrize("release_id", OTHERS)

@@ -15,11 +15,14 @@ from hypothesis.extra import numpy as hnp
 
 from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidQuery
+from app.domain.filters import Range
 from app.domain.query import GeoPoint, Query
+from app.domain.reading import NOTHING_READ, Mention, Quantity, Reading
 from app.domain.user import Preference, UserState
-from app.rank.call import HEADER, RankCall, call_of, decode_call
+from app.rank.call import HEADER, QUERY, RankCall, call_of, decode_call
 from app.rank.json_call import decode_json_call
 from app.rank.parts import MAX_CANDIDATES
+from app.rank.read_query import reading_said
 from app.rank.reply import RankReply, decode_reply, encode_reply
 from app.rank.wire import CALL, DTYPES, REPLY, pack, unpack
 
@@ -142,6 +145,26 @@ def test_a_reply_comes_back_as_it_was():
     assert same(decode_reply(encode_reply(reply)), reply)
 
 
+def test_what_was_read_in_a_query_comes_back_as_ranking_needs_it():
+    mentions = (
+        Mention("茶", 3, 4, (("category", 4), ("tags", 0))),
+        Mention("b", 0, 1, (("tags", 9),)),
+    )
+    bounds = Range("price", upper=49.95), Range("rating", 4.0, 4.5), Range("open", lower=0.1 + 0.2)
+    quantities = tuple(Quantity(b, 0, 1, is_hard=False) for b in bounds)
+    said = reading_said(Reading("tea", mentions, quantities, near_row=7))
+    call = decode_json_call(as_json(a_header(query={"text": "茶", "reading": said}), some_arrays()))
+    assert call.is_read
+    assert [m.options for m in call.query.reading.mentions] == [m.options for m in mentions]
+    assert [q.range for q in call.query.reading.quantities] == list(bounds)
+    for nothing in (NOTHING_READ, Reading("tea", near_row=7)):
+        call = decode_call(
+            pack(CALL, a_header(query={"reading": reading_said(nothing)}), some_arrays())
+        )
+        assert call.is_read
+        assert not call.query.reading.parts
+
+
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
@@ -187,7 +210,17 @@ def test_arrays_that_native_code_must_never_see_are_refused_by_name(changed, fie
         {"snapshot_id": 5}, {"now_ms": 2**60}, {"timeout_ms": -1}, {"timeout_ms": "5"},
         {"query": []}, {"query": {"terms": ["a"] * 2}}, {"query": {"terms": 65 * [""]}},
         {"query": {"origin": {"lat": 91, "lon": 0}}}, {"query": {"origin": {"lat": 1}}},
-        {"query": {"colour": 1}}, {"channels": ["a", "a"]}, {"user": {"id": "x" * 300}},
+        {"query": {"colour": 1}}, {"query": {"reading": []}}, {"query": {"reading": {"near": 1}}},
+        {"query": {"reading": {"mentions": [[]]}}}, {"query": {"reading": {"mentions": [4]}}},
+        {"query": {"reading": {"mentions": [[["tags", -1]]]}}},
+        {"query": {"reading": {"mentions": [[["tags", 2**31]]]}}},
+        {"query": {"reading": {"mentions": [[["tags", True]]]}}},
+        {"query": {"reading": {"mentions": [[[["tags"], 1]]]}}},
+        {"query": {"reading": {"mentions": 600 * [[["tags", 1]]]}}},
+        {"query": {"reading": {"quantities": [["price", 1]]}}},
+        {"query": {"reading": {"quantities": [["price", "1", 2]]}}},
+        {"query": {"reading": {"quantities": [[5, 1, 2]]}}},
+        {"channels": ["a", "a"]}, {"user": {"id": "x" * 300}},
         {"features": -1}, {"rows": [1.5]}, {"colour": "red"},
     ],
 )  # fmt: skip
@@ -232,7 +265,7 @@ def test_any_one_altered_byte_raises_the_intended_error_and_no_other():
 
 
 @MANY
-@given(st.sampled_from([*HEADER, "arrays", "query.origin", "query.terms"]), JUNK)
+@given(st.sampled_from([*HEADER, "arrays", *(f"query.{name}" for name in QUERY)]), JUNK)
 def test_junk_in_any_field_raises_the_intended_error_and_no_other(name, junk):
     header = a_header()
     parent, _, child = name.partition(".")

@@ -114,6 +114,18 @@ def test_what_the_snapshot_does_not_have_is_refused_before_native_code(client, a
     assert name.removesuffix(".codes") in problem(answer, 400, "invalid-query")["field"]
 
 
+@pytest.mark.parametrize(
+    ("name", "part"), [("mentions", [["price", 0]]), ("quantities", ["category", None, 3])]
+)
+def test_what_was_read_of_fields_that_the_snapshot_does_not_have_is_refused(
+    client, asked, name, part
+):
+    header, arrays = unpack(asked[2], CALL)
+    header["query"]["reading"] = {name: [part]}
+    answer = client.post("/v1/rank", content=pack(CALL, header, arrays), headers=BINARY)
+    assert problem(answer, 400, "invalid-query")["field"] == f"query.reading.{name}"
+
+
 @FEW
 @given(
     changes=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=6),
