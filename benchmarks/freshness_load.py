@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import orjson
@@ -67,12 +68,16 @@ class Load:
                 ended.wait(max(0.0, at - time.monotonic()))
 
     def _documents(self) -> Iterator[bytes]:
-        """Every second one is new, the others replace one."""
-        lines = self.catalogue.read_bytes().splitlines()
-        for i in itertools.count(self.first):
-            document = orjson.loads(lines[i * 7919 % len(lines)])
-            document["price"] = float(i % 997)
-            yield orjson.dumps(document if i % 2 else {**document, "id": f"new{i}"})
+        return map(orjson.dumps, documents_of(self.catalogue, self.first))
+
+
+def documents_of(catalogue: Path, first: int = 0) -> Iterator[dict[str, Any]]:
+    """Yield changed documents of a catalogue: every second one is new, the others replace one."""
+    lines = catalogue.read_bytes().splitlines()
+    for i in itertools.count(first):
+        document = orjson.loads(lines[i * 7919 % len(lines)])
+        document["price"] = float(i % 997)
+        yield document if i % 2 else {**document, "id": f"new{i}"}
 
 
 def _write(client: httpx.Client, documents: Iterator[bytes], count: int) -> int:

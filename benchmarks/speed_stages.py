@@ -92,7 +92,7 @@ class Request:
 class Stages:
     """All stages of one engine. A context manager: it holds an event loop."""
 
-    def __init__(self, engine: Engine, bare: Bare) -> None:
+    def __init__(self, engine: Engine, bare: Bare | None) -> None:
         reader.SHORT = 0  # each query is read as if for the first time
         self.engine, self.bare = engine, bare
         self.serving = engine.acquire()
@@ -154,6 +154,8 @@ class Stages:
         }
 
     def _bare(self, request: Request) -> dict[str, Step]:
+        if self.bare is None:
+            return {}
         query, k = request.ctx.query, {lane.name: lane.k for lane in self.search.fanout.lanes}
         calls = {
             **self.bare.text(query.terms, k["lexical"]),
