@@ -14,7 +14,7 @@ PORT ?= 8000
 PARITY_DIR ?= data/parity
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-explain bench-prerank bench-select bench-relevance bench-documents bench-events bench-suggest lock test-compose clean bench-peers bench-freshness bench-service bench-durability bench-filters bench-encoders bench-whynot bench-tracing bench-console bench-understanding bench-intent bench-outages bench-newcomer bench-folding
+.PHONY: help setup demo test pytest parity check format docs bench bench-rank bench-split bench-explain bench-prerank bench-select bench-relevance bench-documents bench-events bench-suggest lock test-compose clean bench-peers bench-freshness bench-service bench-durability bench-filters bench-encoders bench-whynot bench-tracing bench-console bench-understanding bench-intent bench-outages bench-newcomer bench-folding bench-newer
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ bench-service: setup ## Gateway and ranker under load: latency, capacity, swaps 
 
 bench-freshness: setup ## How soon a change is searched, and what changes cost searches: half an hour
 	$(BIN)/python benchmarks/freshness.py $(ARGS)
+
+bench-newer: setup ## What rows newer than the snapshot cost a search, stage by stage: ten minutes
+	$(BIN)/python benchmarks/newer_rows.py $(ARGS)
 
 bench-relevance: setup ## nDCG, recall and intervals on real data: DUOLU_DATASETS=DIR (docs/datasets.md)
 	$(BIN)/python benchmarks/relevance.py $(ARGS)

@@ -12,9 +12,8 @@ from typing import Self
 
 import numpy as np
 
-from app.domain.arrays import F32, F64, Bools, Rows
+from app.domain.arrays import F32, F64, Array, Bools, Rows
 from app.domain.filters import RowMask
-from app.recall.topk import top_rows
 from app.snapshot.context import SearchContext
 from app.snapshot.overlay import Overlay
 from app.snapshot.snapshot import Snapshot
@@ -30,9 +29,23 @@ def base_part(mask: RowMask | None, n: int) -> RowMask | None:
     return RowMask(mask.allowed[:n], mask.count - later)
 
 
-def allowed_rows(rows: Rows, mask: RowMask | None) -> Rows:
-    """Return those of the rows that the mask allows, in their order."""
-    return rows if mask is None else rows[mask.allowed[rows]]
+def is_filtered(ctx: SearchContext) -> bool:
+    """Tell whether the request leaves out more than the dead."""
+    overlay = ctx.snapshot.overlay
+    return ctx.mask is not (None if overlay is None else overlay.alive)
+
+
+def allowed_rows(rows: Array, ctx: SearchContext) -> Array:
+    """Return those of some living rows of the view that the request allows, in their order."""
+    return rows[ctx.mask.allowed[rows]] if ctx.mask is not None and is_filtered(ctx) else rows
+
+
+def floor_of(scores: F32, k: int) -> float:
+    """Return what any further row must score to be among the best k; 0 where all may be.
+
+    scores: (m,) falling, none below 0.
+    """
+    return float(scores[k - 1]) if scores.size >= k > 0 else 0.0
 
 
 def loose_rows(overlay: Overlay) -> Rows:
@@ -48,7 +61,7 @@ def numbers_of(view: Snapshot, rows: Rows, fields: Iterable[str]) -> dict[str, F
     """Return these fields of some rows as they stand in the view. Each (m,)"""
     documents, overlay = view.documents, view.overlay
     columns = {f: documents.numbers[f][rows] for f in fields}
-    if overlay is None:
+    if overlay is None or not columns:
         return columns
     at = overlay.place_of(rows)
     for name, column in columns.items():
@@ -93,10 +106,3 @@ class Steady:
 def without(mask: RowMask | None, changed: Bools) -> RowMask:
     allowed = ~changed if mask is None else mask.allowed & ~changed
     return RowMask(allowed, int(np.count_nonzero(allowed)))
-
-
-def add_newer(rows: Rows, scores: F32, newer: Rows, newer_scores: F32, k: int) -> tuple[Rows, F32]:
-    """Put two sets of distinct rows in one order and keep the best k, by (−score, row)."""
-    if not newer.size:
-        return rows[:k], scores[:k]
-    return top_rows(np.concatenate([rows, newer]), np.concatenate([scores, newer_scores]), k)

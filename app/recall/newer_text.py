@@ -18,7 +18,6 @@ from app.domain.arrays import F32, F64, I32, I64, Rows
 from app.domain.filters import RowMask
 from app.recall.best_rows import Matches
 from app.recall.indexing import WeightedField
-from app.recall.newer import allowed_rows
 from app.recall.postings import GRAIN, Postings
 
 
@@ -32,7 +31,8 @@ class NewerText:
 
     def find(self, postings: Postings, terms: I32, at_least: int, mask: RowMask | None) -> Matches:
         """Return all rows that hold at least `at_least` of the distinct terms, by row."""
-        rows = allowed_rows(self.chains.holding(terms), mask)
+        rows = self.chains.holding(terms)
+        rows = rows if mask is None else rows[mask.allowed[rows]]
         if not rows.size:
             return Matches(np.empty(0, np.int32), np.empty(0, np.float32), 0)
         earned = np.zeros((rows.size, terms.size), np.float32)

@@ -43,7 +43,7 @@ def scan(
         end = min(at[i] + PREFIX, index.list_starts[person.values[i] + 1])
         most = most_possible(person.worths, person.fields, i)  # by this value and weaker ones
         listed = index.lists[at[i] : end]
-        left = _offer(index, person, bands, allowed, listed, left, most, best, True)
+        left = _offer(index, person, bands, allowed, listed, left, most, best, True, 0.0)
     return best
 
 
@@ -105,10 +105,19 @@ def _pick(found: F64, priors: F32, floor: float, good: I32) -> int:
 @njit(cache=True, nogil=True)
 def score_all(index: PreferenceIndex, person: Person, bands: F32, rows: Rows, k: int) -> I64:
     """Return keys of the best k of these rows, as a heap."""
-    best, all_of_them = np.zeros(k, np.int64), np.empty(0, np.bool_)
     ranks = np.sort(index.ranks[rows])  # the best first: the floor rises early
+    best: I64 = score_ranks(index, person, bands, ranks, k, 0.0)
+    return best
+
+
+@njit(cache=True, nogil=True)
+def score_ranks(
+    index: PreferenceIndex, person: Person, bands: F32, ranks: I32, k: int, least: float
+) -> I64:
+    """Return keys of the best k rows of some ascending ranks that score `least`, as a heap."""
+    best, all_of_them = np.zeros(k, np.int64), np.empty(0, np.bool_)
     most = most_possible(person.worths, person.fields, 0)
-    _offer(index, person, bands, all_of_them, ranks, rows.size, most, best, False)
+    _offer(index, person, bands, all_of_them, ranks, ranks.size, most, best, False, least)
     return best
 
 
@@ -123,16 +132,18 @@ def _offer(
     most: float,
     best: I64,
     may_repeat: bool,
+    least: float,
 ) -> int:
     """Score rows, at most `budget` of them, and keep the best; return what is left of the budget.
 
-    Ends at the first rank, they ascend, that cannot be among the best by matching `most`.
+    Ends at the first rank, they ascend, that cannot be among the best by matching `most`, nor
+    score `least`.
     One loop over plain arrays: a call for each row, with tuples, took twenty times as long.
     """
     rows, priors, starts = index.rows, index.priors, index.starts
     values, shares, table = index.values, index.shares, person.table
     means, deviations = person.means, person.deviations
-    floor = score_of(best[0])
+    floor = max(np.float32(least), score_of(best[0]))
     for rank in ranks:
         if budget == 0 or priors[rank] * most * ROUNDING < floor:
             break
@@ -149,7 +160,7 @@ def _offer(
         key = key_of(found * _fit(bands, means, deviations, row), row)
         if not (may_repeat and np.any(best == key)):
             keep(best, key)
-            floor = score_of(best[0])
+            floor = max(floor, score_of(best[0]))
     return budget
 
 

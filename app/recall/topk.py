@@ -24,6 +24,23 @@ def top_keys(keys: I64, k: int) -> tuple[Rows, F32]:
     return best
 
 
+def add_keys(rows: Rows, scores: F32, keys: I64, k: int) -> tuple[Rows, F32]:
+    """Put ranked rows and keys of other rows in one order and keep the best k, by (−score, row).
+
+    Keys below the k-th of the ranked rows are passed over: mostly that is nearly all of them.
+    """
+    if rows.size >= k > 0:
+        keys = keys[keys > _keys(rows[k - 1 : k], scores[k - 1 : k])[0]]
+    if not keys.size:
+        return rows[:k], scores[:k]
+    return top_keys(np.concatenate([_keys(rows, scores), keys]), k)
+
+
+def add_rows(rows: Rows, scores: F32, more: Rows, their: F32, k: int) -> tuple[Rows, F32]:
+    """Put ranked rows and other rows with their scores in one order and keep the best k."""
+    return add_keys(rows, scores, _keys(more, their), k)
+
+
 @njit(cache=True, nogil=True)
 def key_of(score: np.float32, row: np.int32) -> np.int64:
     """Return one number for a row and its float32 score, greater for the better.

@@ -26,7 +26,7 @@ from app.recall.channel import ChannelConfig
 from app.recall.newer import NO_ROWS, allowed_rows, base_part
 from app.recall.once import OncePerRow
 from app.recall.options import read_options
-from app.recall.topk import top_rows
+from app.recall.topk import add_rows, top_rows
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
@@ -91,13 +91,20 @@ class GeoChannel:
         origin = ctx.query.origin
         if origin is None:
             return ChannelHits.nothing(NAME)
-        rows = self._near(origin, k, base_part(ctx.mask, self.n))
+        own = self._within(self._near(origin, k, base_part(ctx.mask, self.n)), origin)
+        rows, scores = top_rows(*own, k)
         if self.newer is not None:
-            rows = np.concatenate([rows, self.newer.near(origin, k, ctx.mask)])
+            reach_km = self.radius_km if rows.size < k else -float(scores[-1])
+            newer = self.newer.near(origin, reach_km, ctx)
+            rows, scores = add_rows(rows, scores, *self._within(newer, origin), k)
+        return ChannelHits(NAME, rows, scores)
+
+    def _within(self, rows: Rows, origin: GeoPoint) -> tuple[Rows, F32]:
+        """Return the rows in reach, and their scores."""
         near: tuple[Rows, F32] = _within(
             rows, origin.lat, origin.lon, self.lats, self.lons, self.radius_km
         )
-        return ChannelHits(NAME, *top_rows(*near, k))
+        return near
 
     def _near(self, origin: GeoPoint, k: int, mask: RowMask | None) -> Rows:
         """Return allowed rows among which the k nearest are.
@@ -133,10 +140,11 @@ class NewerPlaces:
     first_row: int
     points: F64  # (rows, 3) of each row from first_row on, on the unit sphere; NaN without a place
 
-    def near(self, origin: GeoPoint, k: int, mask: RowMask | None) -> Rows:
-        """Return allowed rows among which the k nearest are, by their chords."""
-        first = np.int32(self.first_row)
-        near: Rows = _nearest(self.points, allowed_rows(self.rows, mask) - first, origin, k) + first
+    def near(self, origin: GeoPoint, reach_km: float, ctx: SearchContext) -> Rows:
+        """Return allowed rows among which are all those that are no farther, by their chords."""
+        reach = no_nearer_than(chord_of_km(reach_km))
+        rows, here = allowed_rows(self.rows, ctx), unit_vector(origin.lat, origin.lon)
+        near: Rows = _closer(self.points, self.first_row, rows, *here, reach * reach)
         return near
 
 
@@ -157,6 +165,20 @@ def _chords(points: F64, at: I32, x: float, y: float, z: float) -> F64:
         a, b, c = points[point, 0] - x, points[point, 1] - y, points[point, 2] - z
         out[i] = math.sqrt(a * a + b * b + c * c)
     return out
+
+
+@njit(cache=True, nogil=True)
+def _closer(
+    points: F64, first_row: int, rows: Rows, x: float, y: float, z: float, square: float
+) -> Rows:
+    """Return the rows whose chord's square is no more than `square`."""
+    near, size = np.empty(rows.size, np.int32), 0
+    for row in rows:
+        point = row - first_row
+        a, b, c = points[point, 0] - x, points[point, 1] - y, points[point, 2] - z
+        near[size] = row
+        size += a * a + b * b + c * c <= square
+    return near[:size]
 
 
 @njit(cache=True, nogil=True)

@@ -23,12 +23,12 @@ from app.domain.filters import RowMask
 from app.recall.best_rows import Matches, best_rows, holds_any
 from app.recall.channel import ChannelConfig
 from app.recall.indexing import WeightedField, invert
-from app.recall.newer import add_newer, base_part
+from app.recall.newer import base_part
 from app.recall.newer_text import NewerText
 from app.recall.options import read_options
 from app.recall.phrases import phrase_bonus, phrase_weights
 from app.recall.postings import Postings
-from app.recall.topk import top_rows
+from app.recall.topk import add_rows, top_rows
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
@@ -155,7 +155,7 @@ class LexicalChannel:
         held = terms if terms.size >= at_least else terms[:0]
         found = best_rows(self.postings, held, at_least, k, own)
         newer = self.newer.find(self.postings, known, at_least, mask)
-        rows, scores = add_newer(found.rows, found.scores, newer.rows, newer.scores, k)
+        rows, scores = add_rows(found.rows, found.scores, newer.rows, newer.scores, k)
         return Matches(rows, scores, found.total + newer.total)
 
     def _lift(self, found: Matches, terms: I32, k: int) -> Matches:

@@ -19,11 +19,11 @@ from app.domain.arrays import F32, Rows
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.recall.channel import ChannelConfig
-from app.recall.newer import Steady, add_newer, numbers_of
+from app.recall.newer import Steady, numbers_of
 from app.recall.once import OncePerRow, of_loose_rows
 from app.recall.options import read_options
 from app.recall.popularity import Popularity
-from app.recall.topk import top_rows
+from app.recall.topk import add_rows, top_rows
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
@@ -87,8 +87,10 @@ class PopularChannel:
         rows, scores = self.order[first], self.scores[first]
         if self.loose is not None:
             loose, worth = self.loose
-            kept = slice(k) if ctx.mask is None else ctx.mask.allowed[loose]
-            rows, scores = add_newer(rows, scores, loose[kept][:k], worth[kept][:k], k)
+            if self.steady.is_filtered(ctx) and ctx.mask is not None:
+                kept = ctx.mask.allowed[loose]
+                loose, worth = loose[kept], worth[kept]
+            rows, scores = add_rows(rows, scores, loose[:k], worth[:k], k)
         return ChannelHits(NAME, rows, scores)
 
     def _first_allowed(self, mask: RowMask, k: int) -> Rows:

@@ -22,23 +22,25 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+from numba import njit
 
 from app.corpus.documents import Documents
+from app.corpus.lower_bound import lower_bound
 from app.corpus.masks import rows_in
 from app.domain.arrays import F32, F64, Rows
 from app.domain.candidates import ChannelHits
-from app.domain.filters import RowMask
 from app.domain.user import UserState
 from app.recall.bands import Bands, Taste, taste
 from app.recall.best_heap import rows_of
 from app.recall.channel import ChannelConfig
-from app.recall.newer import Steady, add_newer, numbers_of
+from app.recall.newer import Steady, floor_of, is_filtered, numbers_of
 from app.recall.once import OncePerRow, of_loose_rows
 from app.recall.options import read_options
 from app.recall.popularity import Popularity
 from app.recall.preference_index import PreferenceIndex, index_others, index_preferences
-from app.recall.preference_scan import HEAD, scan, score_all
+from app.recall.preference_scan import HEAD, scan, score_all, score_ranks
 from app.recall.preferences import NOBODY, Held, Person, weigh
+from app.recall.topk import add_rows
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
@@ -102,7 +104,8 @@ class ProfileChannel:
         rows, told = of_loose_rows(view.overlay, newer, work)
         columns = [view.documents.keywords[f] for f in self.fields]
         index = index_others(self.index, columns, rows, told[:, 0].copy())
-        loose = LooseRows(rows, index, np.ascontiguousarray(told[:, 1:].T)) if rows.size else None
+        bands = np.ascontiguousarray(told[:, 1:].T)
+        loose = LooseRows(rows, rows[index.rows], index, bands) if rows.size else None
         steady = Steady.of(view, self.prior.size)
         return replace(self, steady=steady, newer=newer, loose=loose)
 
@@ -125,7 +128,8 @@ class ProfileChannel:
             return ChannelHits.nothing(NAME)
         rows, scores = self._own(ctx, person, k)
         if self.loose is not None:
-            rows, scores = add_newer(rows, scores, *self.loose.best(person, ctx.mask, k), k)
+            loose = self.loose.best(person, ctx, k, floor_of(scores, k))
+            rows, scores = add_rows(rows, scores, *loose, k)
         return ChannelHits(NAME, rows, scores)
 
     def _own(self, ctx: SearchContext, person: Person, k: int) -> tuple[Rows, F32]:
@@ -159,10 +163,8 @@ class ProfileChannel:
         """Read the bands of what was acted on, wherever its numbers stand."""
         if self.loose is None:
             return taste(self.bands.values, acted_on)
-        at = self.loose.places(acted_on)
-        own = np.where(at < 0, acted_on, 0)
-        values = np.where(at < 0, self.bands.values[:, own], self.loose.bands[:, at])
-        return taste(values, np.arange(acted_on.size, dtype=np.int32))
+        read = _bands_of(acted_on, self.bands.values, self.loose.rows, self.loose.bands)
+        return taste(read, np.arange(acted_on.size, dtype=np.int32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,17 +199,26 @@ class LooseRows:
     """Rows that the index does not hold: newer than the snapshot, or with other numbers since."""
 
     rows: Rows  # (m,) ascending
+    by_rank: Rows  # (m,) the same by falling prior
     index: PreferenceIndex  # of the same by place
     bands: F32  # (b, m)
 
-    def places(self, rows: Rows) -> Rows:
-        """Return where each row stands here, -1 where it does not."""
-        at = np.minimum(np.searchsorted(self.rows, rows), self.rows.size - 1)
-        return np.where(self.rows[at] == rows, at, -1).astype(np.int32)
-
-    def best(self, person: Person, mask: RowMask | None, k: int) -> tuple[Rows, F32]:
-        here = np.arange(self.rows.size, dtype=np.int32)
-        if mask is not None:
-            here = here[mask.allowed[self.rows]]
-        places, scores = rows_of(score_all(self.index, person, self.bands, here, k))
+    def best(self, person: Person, ctx: SearchContext, k: int, floor: float) -> tuple[Rows, F32]:
+        """Return the best k that the request allows among those that score the floor."""
+        ranks = np.arange(self.rows.size, dtype=np.int32)
+        if ctx.mask is not None and is_filtered(ctx):
+            ranks = ranks[ctx.mask.allowed[self.by_rank]]
+        places, scores = rows_of(score_ranks(self.index, person, self.bands, ranks, k, floor))
         return self.rows[places], scores
+
+
+@njit(cache=True, nogil=True)
+def _bands_of(rows: Rows, own: F32, loose: Rows, theirs: F32) -> F32:
+    """Return the bands of some rows: loose ones, ascending, stand by place. (b, rows)"""
+    out = np.empty((own.shape[0], rows.size), np.float32)
+    for i in range(rows.size):
+        at = lower_bound(loose, 0, loose.size, rows[i])
+        is_loose = at < loose.size and loose[at] == rows[i]
+        for band in range(out.shape[0]):
+            out[band, i] = theirs[band, at] if is_loose else own[band, rows[i]]
+    return out

@@ -29,11 +29,12 @@ from app.domain.reading import Quantity, Reading
 from app.recall.best_heap import rows_of, score_of
 from app.recall.channel import ChannelConfig
 from app.recall.liked_lists import TIE, LikedLists
-from app.recall.newer import Steady, add_newer, allowed_rows, numbers_of
+from app.recall.newer import Steady, allowed_rows, floor_of, numbers_of
 from app.recall.once import OncePerRow, of_loose_rows
 from app.recall.options import read_options
 from app.recall.popularity import Popularity
 from app.recall.posting_sums import add_up, best_of
+from app.recall.topk import add_rows
 from app.snapshot.asked import holds, keeps, named_place
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
@@ -105,8 +106,8 @@ class StructuredChannel:
             return ChannelHits.nothing(NAME)
         rows, scores = self._own(reading, near, worths, self.steady.mask(ctx), k)
         if self.loose is not None:
-            newer = self._newer(reading, near, worths, ctx.mask)
-            rows, scores = add_newer(rows, scores, *newer, k)
+            newer = self._newer(reading, near, worths, ctx, floor_of(scores, k))
+            rows, scores = add_rows(rows, scores, *newer, k)
         says_more = reading.quantities or near is not None
         return ChannelHits(NAME, rows, scores, certainty=1.0 if says_more else NAMED)
 
@@ -187,12 +188,12 @@ class StructuredChannel:
         return shares
 
     def _newer(
-        self, reading: Reading, near: GeoPoint | None, worths: F64, mask: RowMask | None
+        self, reading: Reading, near: GeoPoint | None, worths: F64, ctx: SearchContext, floor: float
     ) -> tuple[Rows, F32]:
-        """Score the rows that the scan leaves out."""
+        """Score the rows that the scan leaves out; return those that reach the floor."""
         assert self.loose is not None
         view, loose, liked = self.loose
-        rows = allowed_rows(loose, mask)
+        rows = allowed_rows(loose, ctx)
         numbers = numbers_of(view, rows, {q.range.field for q in reading.quantities})
         parts = [
             *(holds(view.documents, m, rows) for m in reading.mentions),
@@ -203,8 +204,10 @@ class StructuredChannel:
             met += np.where(has, np.float32(worth), np.float32(0))
         if near is not None:
             met += np.float32(worths[-1]) * self._nearness(near, rows)
-        own = liked if mask is None else liked[mask.allowed[loose]]
-        return rows[met > 0], (met + TIE * own)[met > 0]
+        own = liked if rows is loose else liked[np.searchsorted(loose, rows)]
+        scores = met + TIE * own
+        good = np.flatnonzero((met > 0) & (scores >= np.float32(floor)))
+        return rows[good], scores[good]
 
 
 def _near(ctx: SearchContext) -> GeoPoint | None:

@@ -21,10 +21,10 @@ from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.recall.channel import ChannelConfig
 from app.recall.graph import GRAPH_FILE, Graph, build_graph, extend_graph
-from app.recall.newer import NO_ROWS, add_newer, allowed_rows, base_part
+from app.recall.newer import NO_ROWS, allowed_rows, base_part
 from app.recall.once import OncePerRow
 from app.recall.options import read_options
-from app.recall.topk import key_of, top_keys
+from app.recall.topk import add_keys, key_of, top_keys
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
@@ -46,7 +46,7 @@ class VectorOptions:
 class NewerVectors:
     """Rows that came after the snapshot and have a vector. They are few: measured one by one."""
 
-    rows: Rows  # ascending
+    rows: I64  # ascending
     vectors: F32  # (n, dim) by row
 
 
@@ -112,7 +112,7 @@ class VectorChannel:
             return replace(self, newer=None)
         have_one = self.have_one.follow(len(view), lambda new: np.any(vectors[new], axis=1))
         rows = overlay.rows[have_one.of(overlay.rows)]
-        newer = NewerVectors(rows, vectors) if rows.size else None
+        newer = NewerVectors(rows.astype(np.int64), vectors) if rows.size else None
         return replace(self, have_one=have_one, newer=newer)
 
     def accepts(self, ctx: SearchContext) -> bool:
@@ -125,9 +125,9 @@ class VectorChannel:
         query = np.ascontiguousarray(query, np.float32)
         rows, scores = self._near(query, base_part(ctx.mask, self.n), k)
         if self.newer is not None:
-            newer = allowed_rows(self.newer.rows, ctx.mask)
-            near = cosine_keys(self.newer.vectors, newer.astype(np.int64), NO_ROWS, query)
-            rows, scores = add_newer(rows, scores, *top_keys(near, k), k)
+            newer = allowed_rows(self.newer.rows, ctx)
+            keys = cosine_keys(self.newer.vectors, newer, NO_ROWS, query)
+            rows, scores = add_keys(rows, scores, keys, k)
         if scores.size and scores[-1] <= 0:  # scores fall; 0 is no match
             matching = int(np.searchsorted(-scores, 0.0))
             rows, scores = rows[:matching], scores[:matching]
