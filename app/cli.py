@@ -4,33 +4,13 @@ from __future__ import annotations
 
 import sys
 
-import typer
+from app.commands.lasting import lasting
 
-from app.commands import (
-    administration,
-    asking,
-    catalogue,
-    channels,
-    checking,
-    explaining,
-    keeping,
-    learning,
-    serving,
-)
-from app.domain.errors import DuoluError, GateRefused
+with lasting():
+    import typer
 
-app = typer.Typer(
-    name="duolu",
-    help="Search through many recall channels at once, ranked by a model that learns from its log.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-for part in (
-    catalogue, learning, asking, explaining, channels, administration, keeping, checking, serving,
-):  # fmt: skip
-    part.register(app)
+    from app.commands.duolu import app
+    from app.domain.errors import DuoluError, GateRefused
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import typer
 
 from app.bootstrap import Engine
 from app.commands import options as o
+from app.commands.lasting import lasting
 from app.domain.errors import InvalidInput
 from app.offline.indexer import Indexer
 from app.offline.sweeper import Sweeper
@@ -62,12 +63,13 @@ def serve_command(
         indexer, sweeper = _indexer(place, config, overrides), _sweeper(place, config, overrides)
         run(create_indexer((indexer, sweeper), lambda: indexer.status), host, port, key, fd)
         return
+    with lasting():
+        if role == Role.RANKER:
+            from app.online.ranker.main import create_app as create
+        else:
+            from app.online.gateway.main import create_app as create
     engine = Engine(place.settings, data, models, key)
     engine.refresh()
-    if role == Role.RANKER:
-        from app.online.ranker.main import create_app as create
-    else:
-        from app.online.gateway.main import create_app as create
     app = create(engine, place.settings, key)
     if page is not None:
         share_page(app, page)
