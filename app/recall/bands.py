@@ -5,22 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 from numba import njit
 
 from app.corpus.documents import Documents
-from app.domain.arrays import F32, F64, Rows
+from app.domain.arrays import F32, F64, I32
 
 IQR_PER_DEVIATION = 1.349  # of a normal distribution
-
-
-class Taste(NamedTuple):
-    """A person's mean and deviation on each band, in deviations of the catalogue."""
-
-    means: F64  # (b,)
-    deviations: F64  # (b,) inf: nothing is known, every value is as good
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,31 +24,20 @@ class Bands:
     """
 
     scales: Mapping[str, tuple[float, float]]  # field → median and spread, of a band each
-    values: F32  # (b, n) NaN where missing
 
     @classmethod
     def of(cls, documents: Documents, fields: Iterable[str]) -> Self:
         """Read those of the fields that the catalogue has and that vary in it."""
         columns = {f: _flatten(documents.numbers[f]) for f in fields if f in documents.numbers}
         fitted = {f: _centre_and_spread(v[np.isfinite(v)]) for f, v in columns.items()}
-        scales = {f: (centre, spread) for f, (centre, spread) in fitted.items() if spread > 0}
-        bands = [(columns[f] - centre) / spread for f, (centre, spread) in scales.items()]
-        return cls(scales, np.array(bands, np.float32).reshape(len(bands), len(documents)))
+        return cls({f: (centre, spread) for f, (centre, spread) in fitted.items() if spread > 0})
 
     def place(self, numbers: Mapping[str, F64], m: int) -> F32:
-        """Return where m rows lie that are not among `values`. (b, m)"""
-        scaled = [
-            (_flatten(numbers[f]) - centre) / spread for f, (centre, spread) in self.scales.items()
-        ]
-        return np.array(scaled, np.float32).reshape(len(scaled), m)
-
-
-def taste(values: F32, rows: Rows) -> Taste:
-    """Fit to the rows that a person acted on, shrunk towards the catalogue as by one more action.
-
-    values: (b, n)
-    """
-    return Taste(*_mean_and_deviation(values, rows))
+        """Return where m rows lie by their numbers: a row's bands side by side. (m, b)"""
+        places = np.empty((m, len(self.scales)), np.float32)  # NaN where missing
+        for band, (name, (centre, spread)) in enumerate(self.scales.items()):
+            places[:, band] = (_flatten(numbers[name]) - centre) / spread
+        return places
 
 
 def _flatten(column: F64) -> F64:
@@ -64,18 +46,23 @@ def _flatten(column: F64) -> F64:
 
 
 @njit(cache=True, nogil=True)
-def _mean_and_deviation(values: F32, rows: Rows) -> tuple[F64, F64]:
-    """The catalogue's own centre, 0, and spread, 1, count as one action."""
-    means, deviations = np.zeros(len(values)), np.full(len(values), np.inf)
-    for band in range(len(values)):
+def taste(bands: F32, acted_on: I32) -> tuple[F64, F64]:
+    """Return a person's mean and deviation on each band, in deviations of the catalogue. (b,), (b,)
+
+    Fitted to those of the rows in `bands` (m, b) that they acted on; the catalogue's own centre, 0,
+    and spread, 1, count as one more action. Where nothing is known the deviation is infinite: every
+    value is as good.
+    """
+    means, deviations = np.zeros(bands.shape[1]), np.full(bands.shape[1], np.inf)
+    for band in range(bands.shape[1]):
         count, total, off = 0, 0.0, 0.0
-        for row in rows:
-            x = float(values[band, row])
+        for place in acted_on:
+            x = float(bands[place, band])
             if math.isfinite(x):
                 count, total = count + 1, total + x
         means[band] = total / (count + 1)
-        for row in rows:
-            x = float(values[band, row])
+        for place in acted_on:
+            x = float(bands[place, band])
             if math.isfinite(x):
                 off += (x - means[band]) ** 2
         if count:

@@ -43,12 +43,13 @@ def keep(heap: I64, key: np.int64) -> None:
 
 def rows_of(heap: I64) -> tuple[Rows, F32]:
     """Return rows and scores by (−score, row), and leave the heap spent; 0 was never filled."""
-    found: tuple[Rows, F32] = _drain(heap)
+    found: tuple[Rows, F32] = drained(heap)
     return found
 
 
 @njit(cache=True, nogil=True)
-def _drain(heap: I64) -> tuple[Rows, F32]:
+def drained(heap: I64) -> tuple[Rows, F32]:
+    """Do what `rows_of` does, for kernels."""
     rows, scores, size = np.empty(heap.size, np.int32), np.empty(heap.size, np.float32), 0
     for place in range(heap.size - 1, -1, -1):
         key = heap[0]

@@ -15,15 +15,25 @@ import numpy as np
 from numba import njit
 
 from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
-from app.recall.best_heap import keep, key_of, score_of
+from app.recall.best_heap import drained, keep, key_of, score_of
 from app.recall.preference_index import PreferenceIndex
 from app.recall.preferences import Person, most_possible
 
 BLOCK = 4_096  # ranks that are added up together: 32 KiB
+LINE = 64  # of them that are passed over together, in vector code, where none reaches the floor
 HEAD = 65_536  # most popular rows that are looked at, where no filter leaves out some of them
 PREFIX = 1_024  # rows read on from there in one value's list
 LISTED = 4_096  # rows read so from all lists
 ROUNDING = 1 + 1e-6  # bounds are summed in another order than scores
+
+
+@njit(cache=True, nogil=True)
+def best_scanned(
+    index: PreferenceIndex, person: Person, bands: F32, allowed: Bools, k: int, head: int
+) -> tuple[Rows, F32]:
+    """Return the best k rows found and their scores, best first; see `scan`."""
+    found: tuple[Rows, F32] = drained(scan(index, person, bands, allowed, k, head))
+    return found
 
 
 @njit(cache=True, nogil=True)
@@ -32,7 +42,8 @@ def scan(
 ) -> I64:
     """Return keys of the best k rows found, as a heap; see `rows_of`. `allowed` (0,) allows all.
 
-    `head` ranks are looked at, and then some of what the lists hold behind them.
+    `head` ranks are looked at, and then some of what the lists hold behind them. `bands` (n, b) are
+    in the order of ranks.
     """
     best, at = np.zeros(k, np.int64), index.list_starts[person.values]
     reach = min(head, index.rows.size)
@@ -73,7 +84,7 @@ def _read_head(
         for i in good[:size]:
             row = index.rows[start + i]
             if found[i] * ROUNDING >= score_of(best[0]) and (not allowed.size or allowed[row]):
-                keep(best, key_of(found[i] * _fit(bands, means, deviations, row), row))
+                keep(best, key_of(found[i] * _fit(bands[start + i], means, deviations), row))
     return reach == index.rows.size
 
 
@@ -95,10 +106,15 @@ def _add_up(
 def _pick(found: F64, priors: F32, floor: float, good: I32) -> int:
     """Multiply by the priors; list the places that reach the floor (bands only take away)."""
     size, least = 0, max(floor / ROUNDING, 1e-300)
-    for i in range(priors.size):
-        found[i] *= priors[i]
-        good[size] = i
-        size += found[i] >= least
+    for first in range(0, priors.size, LINE):
+        line, own = found[first : first + LINE], priors[first : first + LINE]
+        reaching = 0
+        for i in range(own.size):
+            line[i] *= own[i]
+            reaching += line[i] >= least
+        for i in range(own.size if reaching else 0):
+            good[size] = first + i
+            size += line[i] >= least
     return size
 
 
@@ -157,7 +173,7 @@ def _offer(
         found *= priors[rank]
         if found <= 0.0 or np.float32(found) < floor:  # bands only take away
             continue
-        key = key_of(found * _fit(bands, means, deviations, row), row)
+        key = key_of(found * _fit(bands[rank], means, deviations), row)
         if not (may_repeat and np.any(best == key)):
             keep(best, key)
             floor = max(floor, score_of(best[0]))
@@ -165,11 +181,11 @@ def _offer(
 
 
 @njit(cache=True, nogil=True)
-def _fit(bands: F32, means: F64, deviations: F64, row: int) -> float:
+def _fit(bands: F32, means: F64, deviations: F64) -> float:
     """Return Π exp(−z² / 2) over the bands, in [0, 1]; a missing value counts as z = 1."""
     squares = 0.0
     for band in range(means.size):
-        z = (bands[band, row] - means[band]) / deviations[band]
+        z = (bands[band] - means[band]) / deviations[band]
         if math.isnan(z):
             z = 1.0 if math.isfinite(deviations[band]) else 0.0
         squares += z * z

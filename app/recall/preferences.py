@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from app.domain.arrays import F32, F64, I32, I64
-from app.recall.bands import Taste
+from app.recall.bands import taste
 
 
 class Person(NamedTuple):
@@ -19,7 +19,7 @@ class Person(NamedTuple):
     worths: F64  # (v,) above 0
     fields: I32  # (v,) field of each value
     table: F32  # (values of the index,) worth of each, 0 for all others
-    means: F64  # (b,) see app.recall.bands
+    means: F64  # (b,) see app.recall.bands.taste
     deviations: F64  # (b,)
 
 
@@ -28,26 +28,23 @@ NOBODY = Person(_NO_CODES, _NO_WORTHS, _NO_CODES, np.empty(0, np.float32), _NO_W
 
 
 class Held(NamedTuple):
-    """A person's preferences for the values of some fields, one field after another."""
+    """A person's preferences for the values of some fields, one field after another, and acts."""
 
     codes: I32  # (h,) ascending in each field
     weights: F32  # (h,)
     starts: I64  # (f + 1,) where those of each field begin
     fields: I64  # (f,) which of the index's fields it is
-
-
-def weigh(held: Held, idf: F64, bases: I64, shares: F64, most: int, taste: Taste) -> Person:
-    """Take the `most` values of each field that tell most; the best of field f is worth shares[f].
-
-    A value is told by weight · idf; equal ones go by code. What the index does not know, codes
-    behind its own, tells nothing. `idf` and `bases` are those of a PreferenceIndex.
-    """
-    values, worths, fields, table = _weigh(held, idf, bases, shares, most)
-    return Person(values, worths, fields, table, *taste)
+    acted_on: I32  # places of rows in the bands
 
 
 @njit(cache=True, nogil=True)
-def _weigh(held: Held, idf: F64, bases: I64, shares: F64, most: int) -> tuple[I32, F64, I32, F32]:
+def weigh(held: Held, idf: F64, bases: I64, shares: F64, most: int, bands: F32) -> Person:
+    """Take the `most` values of each field that tell most; the best of field f is worth shares[f].
+
+    A value is told by weight · idf; equal ones go by code. What the index does not know, codes
+    behind its own, tells nothing. `idf` and `bases` are those of a PreferenceIndex; `bands` (m, b).
+    """
+    means, deviations = taste(bands, held.acted_on)
     values, worths = np.empty(held.codes.size, np.int32), np.empty(held.codes.size, np.float64)
     fields, size = np.empty(held.codes.size, np.int32), 0
     table = np.zeros(idf.size, np.float32)
@@ -66,7 +63,7 @@ def _weigh(held: Held, idf: F64, bases: I64, shares: F64, most: int) -> tuple[I3
                 table[values[size]] = worths[size]
                 size += 1
     order = np.argsort(-worths[:size], kind="mergesort")
-    return values[order], worths[order], fields[order], table
+    return Person(values[order], worths[order], fields[order], table, means, deviations)
 
 
 @njit(cache=True, nogil=True)

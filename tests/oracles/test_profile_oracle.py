@@ -121,7 +121,7 @@ def test_lists_go_on_where_the_head_ends(snapshot, tables, head, k):
         user = person(snapshot, 12, seed)
         whole = channel.recall(make_context(snapshot, tables=tables, user=user), k)
         who = channel._person(user)
-        rows, scores = rows_of(scan(channel.index, who, channel.bands.values, EVERYTHING, k, head))
+        rows, scores = rows_of(scan(channel.index, who, channel.places, EVERYTHING, k, head))
         assert rows.tolist() == whole.rows.tolist()
         assert scores == pytest.approx(whole.scores)
 
@@ -177,6 +177,6 @@ def test_a_stray_zero_does_not_widen_the_band(snapshot):
     column = np.linspace(1980, 2020, 1000)
     column[::200] = 0
     documents = replace(snapshot.documents, numbers={"year": column}, ids=range(1000))
-    values = Bands.of(documents, ["year", "price"]).values
-    assert values.shape == (1, 1000)
-    assert np.ptp(values[0][column > 0]) > 2
+    places = Bands.of(documents, ["year", "price"]).place(documents.numbers, 1000)
+    assert places.shape == (1000, 1)
+    assert np.ptp(places[column > 0]) > 2

@@ -27,10 +27,10 @@ from numba import njit
 from app.corpus.documents import Documents
 from app.corpus.lower_bound import lower_bound
 from app.corpus.masks import rows_in
-from app.domain.arrays import F32, F64, Rows
+from app.domain.arrays import F32, F64, I32, Rows
 from app.domain.candidates import ChannelHits
 from app.domain.user import UserState
-from app.recall.bands import Bands, Taste, taste
+from app.recall.bands import Bands
 from app.recall.best_heap import rows_of
 from app.recall.channel import ChannelConfig
 from app.recall.newer import Steady, floor_of, is_filtered, numbers_of
@@ -38,7 +38,7 @@ from app.recall.once import OncePerRow, of_loose_rows
 from app.recall.options import read_options
 from app.recall.popularity import Popularity
 from app.recall.preference_index import PreferenceIndex, index_others, index_preferences
-from app.recall.preference_scan import HEAD, scan, score_all, score_ranks
+from app.recall.preference_scan import HEAD, best_scanned, score_all, score_ranks
 from app.recall.preferences import NOBODY, Held, Person, weigh
 from app.recall.topk import add_rows
 from app.snapshot.context import SearchContext
@@ -69,6 +69,7 @@ class ProfileChannel:
     prior: F32  # (n,) in (0, 1]
     index: PreferenceIndex
     bands: Bands
+    places: F32  # (n, b) where the row of each rank lies on each band
     measure: Popularity
     scale: PriorScale
     steady: Steady  # the rows for which all this still holds
@@ -91,9 +92,12 @@ class ProfileChannel:
         fields = tuple(f for f in weighed if f in documents.keywords)
         index = index_preferences([documents.keywords[f] for f in fields], prior)
         bands, steady = Bands.of(documents, options.bands), Steady(prior.size)
+        places = bands.place(documents.numbers, prior.size)[index.rows]
         newer = OncePerRow.after(prior.size, (1 + len(bands.scales),))
         shares = np.array([options.fields[f] for f in fields], np.float64)
-        return cls(options, fields, shares, prior, index, bands, measure, scale, steady, newer)
+        return cls(
+            options, fields, shares, prior, index, bands, places, measure, scale, steady, newer
+        )
 
     def follow(self, view: Snapshot, tables: Tables) -> Self:
         """Values of keywords that the snapshot does not know tell nothing until the next one."""
@@ -104,7 +108,7 @@ class ProfileChannel:
         rows, told = of_loose_rows(view.overlay, newer, work)
         columns = [view.documents.keywords[f] for f in self.fields]
         index = index_others(self.index, columns, rows, told[:, 0].copy())
-        bands = np.ascontiguousarray(told[:, 1:].T)
+        bands = np.ascontiguousarray(told[index.rows, 1:])
         loose = LooseRows(rows, rows[index.rows], index, bands) if rows.size else None
         steady = Steady.of(view, self.prior.size)
         return replace(self, steady=steady, newer=newer, loose=loose)
@@ -113,8 +117,8 @@ class ProfileChannel:
         """Return each row's prior, and behind it where it lies on each band. (m, 1 + b)"""
         numbers = numbers_of(view, rows, {*self.measure.known, *self.bands.scales})
         liked = self.measure.score(tables.counters["gain"][rows], numbers)
-        told: F32 = np.vstack([self.scale.prior(liked), self.bands.place(numbers, rows.size)]).T
-        return told
+        bands = self.bands.place(numbers, rows.size)
+        return np.concatenate([self.scale.prior(liked)[:, np.newaxis], bands], axis=1)
 
     def accepts(self, ctx: SearchContext) -> bool:
         held = ctx.user.preferences
@@ -134,13 +138,14 @@ class ProfileChannel:
 
     def _own(self, ctx: SearchContext, person: Person, k: int) -> tuple[Rows, F32]:
         """Score the snapshot's own rows; what only leaves out the dead is no filter."""
-        bands, mask = self.bands.values, self.steady.mask(ctx)
+        bands, mask = self.places, self.steady.mask(ctx)
         if mask is not None and mask.count * ROW_COST <= self.prior.size:
             rows = rows_in(mask.allowed)
             return rows_of(score_all(self.index, person, bands, rows, k))
         allowed = EVERYTHING if mask is None else mask.allowed
         head = self.prior.size if self.steady.is_filtered(ctx) else HEAD
-        return rows_of(scan(self.index, person, bands, allowed, k, head))
+        found: tuple[Rows, F32] = best_scanned(self.index, person, bands, allowed, k, head)
+        return found
 
     def _person(self, user: UserState) -> Person:
         """Weigh the values that tell most of a person, at most `max_values` a field."""
@@ -150,21 +155,25 @@ class ProfileChannel:
         if not held:
             return NOBODY
         lengths = [preference.codes.size for _, preference in held]
+        bands, acted_on = self._bands_of(user.rows)
         joined = Held(
             np.concatenate([preference.codes for _, preference in held]),
             np.concatenate([preference.weights for _, preference in held]),
             np.array([*accumulate(lengths, initial=0)]),
             np.array([i for i, _ in held]),
+            acted_on,
         )
         index, most = self.index, self.options.max_values
-        return weigh(joined, index.idf, index.bases, self.shares, most, self._taste(user.rows))
+        person: Person = weigh(joined, index.idf, index.bases, self.shares, most, bands)
+        return person
 
-    def _taste(self, acted_on: Rows) -> Taste:
-        """Read the bands of what was acted on, wherever its numbers stand."""
+    def _bands_of(self, acted_on: Rows) -> tuple[F32, I32]:
+        """Return bands, and where in them what was acted on stands. (m, b), (a,)"""
         if self.loose is None:
-            return taste(self.bands.values, acted_on)
-        read = _bands_of(acted_on, self.bands.values, self.loose.rows, self.loose.bands)
-        return taste(read, np.arange(acted_on.size, dtype=np.int32))
+            return self.places, self.index.ranks[acted_on]
+        own, loose = (self.index.ranks, self.places), (self.loose.index.ranks, self.loose.bands)
+        read: F32 = _bands_of(acted_on, *own, self.loose.rows, *loose)
+        return read, np.arange(acted_on.size, dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +210,7 @@ class LooseRows:
     rows: Rows  # (m,) ascending
     by_rank: Rows  # (m,) the same by falling prior
     index: PreferenceIndex  # of the same by place
-    bands: F32  # (b, m)
+    bands: F32  # (m, b) by rank
 
     def best(self, person: Person, ctx: SearchContext, k: int, floor: float) -> tuple[Rows, F32]:
         """Return the best k that the request allows among those that score the floor."""
@@ -213,12 +222,11 @@ class LooseRows:
 
 
 @njit(cache=True, nogil=True)
-def _bands_of(rows: Rows, own: F32, loose: Rows, theirs: F32) -> F32:
-    """Return the bands of some rows: loose ones, ascending, stand by place. (b, rows)"""
-    out = np.empty((own.shape[0], rows.size), np.float32)
+def _bands_of(rows: Rows, ranks: I32, own: F32, loose: Rows, loose_ranks: I32, theirs: F32) -> F32:
+    """Return the bands of some rows, which stand by rank: of loose rows, ascending, elsewhere."""
+    out = np.empty((rows.size, own.shape[1]), np.float32)
     for i in range(rows.size):
         at = lower_bound(loose, 0, loose.size, rows[i])
         is_loose = at < loose.size and loose[at] == rows[i]
-        for band in range(out.shape[0]):
-            out[band, i] = theirs[band, at] if is_loose else own[band, rows[i]]
+        out[i] = theirs[loose_ranks[at]] if is_loose else own[ranks[rows[i]]]
     return out
