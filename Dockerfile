@@ -34,14 +34,18 @@ COPY scripts/ scripts/
 COPY models/ models/
 COPY config/ config/
 
-# Compiled kernels are kept in NUMBA_CACHE_DIR: mount it, and only the first start compiles: a minute of a
-# processor, ten where everybody else wants it too.
+# Compiled for the processor that builds the image, where DUOLU_KERNELS says. The service may not write there, and
+# on another processor it compiles again: container.sh copies them to where it may, which the link names.
 ENV PATH=/opt/duolu/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DUOLU_DATA=/var/lib/duolu/data \
     DUOLU_MODELS=/var/lib/duolu/models \
-    NUMBA_CACHE_DIR=/var/cache/duolu \
+    DUOLU_KERNELS=/usr/local/share/duolu/kernels \
+    NUMBA_CACHE_DIR=/srv/duolu/kernels \
     PORT=8000
+RUN python scripts/compile_kernels.py "$DUOLU_KERNELS" \
+ && ln -s "/var/cache/duolu/$(ls "$DUOLU_KERNELS")" "$NUMBA_CACHE_DIR"
+
 USER duolu
 EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=600s CMD ["python", "scripts/healthy.py"]

@@ -30,7 +30,7 @@ PROJECT = "duolu-test"  # its volumes are removed afterwards; an installation's 
 SMALL = ("--documents", "2000", "--users", "200", "--sessions", "4000", "--queries", "0")
 FILES = ("docker-compose.yml", "docker-compose.cluster.yml", "tests/compose/images.yml")
 PATIENCE_S = 120
-FIRST_START_S = 300  # a volume without compiled kernels, every service compiling at once
+FIRST_START_S = 300  # an image built on another processor: every service compiles at once
 
 
 def main() -> int:

@@ -62,6 +62,53 @@ def test_two_installations_have_two_keys(tmp_path):
     assert start(folders[0], *SHOW_KEY) != start(folders[1], *SHOW_KEY)
 
 
+@pytest.fixture
+def image(tmp_path: Path) -> dict[str, str]:
+    """Kernels and the link to their copy, as an image has them."""
+    compiled = tmp_path / "image" / "0123"
+    compiled.mkdir(parents=True)
+    (compiled / "kernel.nbc").write_text("compiled")
+    link = tmp_path / "kernels"
+    link.symlink_to(tmp_path / "cache" / "0123")
+    kernels = {"DUOLU_KERNELS": str(tmp_path / "image"), "NUMBA_CACHE_DIR": str(link)}
+    return {**kernels, "DUOLU_KEY": "chosen", "TMPDIR": str(tmp_path)}
+
+
+def kernels_of(tmp_path: Path, image: dict[str, str]) -> Path:
+    """Where a container finds kernels; all that it may write to."""
+    found = Path(start(tmp_path, "sh", "-c", 'echo "$NUMBA_CACHE_DIR"', **image))
+    assert (found / "kernel.nbc").read_text() == "compiled"
+    (found / "another.nbc").touch()
+    return found
+
+
+def test_every_start_of_an_image_shares_one_copy_of_its_kernels(tmp_path, image):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    with ThreadPoolExecutor(4) as pool:
+        found = {*pool.map(lambda _: kernels_of(tmp_path, image), range(4))}
+    assert found == {cache / "0123"}
+    assert [*cache.iterdir()] == [cache / "0123"]
+    assert (Path(image["NUMBA_CACHE_DIR"]) / "another.nbc").exists()  # `docker exec` has them too
+
+
+def test_what_one_start_compiled_more_the_next_one_finds(tmp_path, image):
+    (tmp_path / "cache").mkdir()
+    (kernels_of(tmp_path, image) / "another.nbc").write_text("for this processor")
+    again = kernels_of(tmp_path, image)
+    assert (again / "another.nbc").read_text() == "for this processor"
+
+
+def test_where_no_volume_can_be_written_a_start_has_a_copy_of_its_own(tmp_path, image):
+    found = kernels_of(tmp_path, image)  # the link leads nowhere
+    assert found.parent == tmp_path
+    assert not (tmp_path / "cache").exists()
+
+
+def test_without_kernels_of_an_image_a_start_finds_what_was_named(tmp_path):
+    assert start(tmp_path, "sh", "-c", 'echo "$NUMBA_CACHE_DIR"', NUMBA_CACHE_DIR="/x") == "/x"
+
+
 def test_an_empty_catalogue_is_no_failure_and_says_what_to_do(tmp_path):
     done = script("first_index.py", tmp_path, DUOLU_DATA=str(tmp_path / "data"))
     assert done.returncode == 0, done.stderr
