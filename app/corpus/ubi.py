@@ -32,7 +32,7 @@ def event_from_json(raw: Any, now_ms: int) -> Event:
     An event without event_id gets one from its content, so that importing it twice adds it once.
     """
     if not isinstance(raw, Mapping):
-        raise InvalidField("", raw, "write a JSON object")
+        raise InvalidField("event", raw, "write a JSON object")
     attributes = _mapping(raw, "event_attributes")
     thing = _mapping(attributes, "object")
     lat, lon = place(_mapping(attributes, "location"))

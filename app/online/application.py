@@ -24,9 +24,11 @@ from app.online.bypass import Bypass
 from app.online.direct import Direct
 from app.online.door import Door
 from app.online.following import PUBLISH_EVERY_S, LogFollower
+from app.online.heads import Heads
 from app.online.metrics import Metrics
 from app.online.pages import SharedPages
 from app.online.problems import install
+from app.online.protocol import HttpProtocol
 from app.online.service import Service
 from app.online.telemetry import RequestLines, RequestLog, write_log_lines_to_stderr
 from app.online.threaded import Answers
@@ -71,6 +73,7 @@ def create(
     )  # fmt: skip
     app.state.service = service
     app.state.pages = None
+    app.state.protocol = HttpProtocol
     service.background.append(LogFollower(engine, service.metrics, read_log_every_s))
     install(app)
     for router in (*routers, admin.router, health.router):
@@ -79,6 +82,7 @@ def create(
         app.add_middleware(CORSMiddleware, allow_origins=settings.service.cors_origins)
     app.add_middleware(Direct, owner=app, routers=routers, paths=direct)
     app.add_middleware(RequestLog, lines=RequestLines(name, service.metrics, health.QUIET))
+    app.add_middleware(Heads)
     return app
 
 
@@ -106,7 +110,7 @@ def run(app: FastAPI, host: str, port: int, key: str | None, fd: int | None = No
     sys.setswitchinterval(TURN_S)
     uvicorn.run(
         app, host=host, port=port, fd=fd, access_log=False, log_level="warning",
-        server_header=False, http=getattr(app.state, "protocol", "auto"),
+        server_header=False, http=app.state.protocol,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )  # fmt: skip
 

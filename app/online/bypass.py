@@ -11,8 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, cast
 
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
-
+from app.online.protocol import HEAD_S, HttpProtocol
 from app.online.telemetry import RequestLines
 from app.online.threaded import Answers, Calls, Connection, Handed, Way
 
@@ -29,8 +28,7 @@ class Bypass:
 
     def protocol(self, *, server_state: Any, **told: Any) -> asyncio.Protocol:
         """Stand where uvicorn's own protocol stands, and be that for whatever else comes."""
-        make = cast(Callable[..., asyncio.Protocol], AutoHTTPProtocol)
-        return _Door(self, server_state, lambda: make(server_state=server_state, **told))
+        return _Door(self, server_state, lambda: HttpProtocol(server_state=server_state, **told))
 
     def serve(self, connection: Connection, server: Any) -> None:
         """Do what its thread does: uvicorn waits for the end of what stands in its set."""
@@ -52,8 +50,10 @@ class _Door(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._server.connections.add(self)
+        self._waiting = asyncio.get_running_loop().call_later(HEAD_S, self.shutdown)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._waiting.cancel()
         self._server.connections.discard(self)
 
     def shutdown(self) -> None:
@@ -61,6 +61,7 @@ class _Door(asyncio.Protocol):
         self._transport.close()
 
     def data_received(self, data: bytes) -> None:
+        self._waiting.cancel()
         self._server.connections.discard(self)
         bypass = self._bypass
         is_call = data.startswith(bypass.first_line) and bypass.places.acquire(blocking=False)

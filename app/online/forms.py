@@ -13,7 +13,8 @@ from app.online.problems import Problem, refused_field
 Shape = TypeVar("Shape", bound=BaseModel)
 
 
-def json_object(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes, such_as: str = '{"query": "…"}') -> dict[str, Any]:
+    """Read one JSON object. Raises a Problem, which gives an example where it is none."""
     try:
         fields = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -22,7 +23,7 @@ def json_object(body: bytes) -> dict[str, Any]:
             limit="one JSON object in UTF-8, no NaN", remedy="check quotes, commas and encoding",
         ) from None  # fmt: skip
     if not isinstance(fields, dict):
-        raise refused_field("body", fields, "not an object", 'send {"query": "…"}')
+        raise refused_field("body", fields, "not an object", f"send one {such_as}")
     return fields
 
 

@@ -1,9 +1,11 @@
-"""How much of a body one process reads, and for how long it waits for it."""
+"""Which bodies one process reads, how much of one, and for how long it waits for it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+
+from starlette.requests import Request
 
 MAX_BODY_BYTES = 1 << 20
 MAX_BULK_BYTES = 16 << 20
@@ -29,6 +31,24 @@ class BodyTooSlow(Exception):
         self.limit = f"{limit_s:g} seconds"
         self.remedy = "send all that Content-Length promises, without a pause"
         super().__init__(f"the body did not end within {self.limit}; {self.remedy}")
+
+
+class BodyEncoded(Exception):
+    """The body is compressed; a small one could grow beyond every limit."""
+
+    def __init__(self, coding: str) -> None:
+        self.field, self.value = "Content-Encoding", coding
+        self.limit = "bodies as they are"
+        self.remedy = "send it uncompressed, without this header"
+        super().__init__(f"Content-Encoding = {coding!r}: {self.limit}; {self.remedy}")
+
+
+def plain(request: Request) -> AsyncIterator[bytes]:
+    """Stream the body of a request. Raises BodyEncoded where it is compressed."""
+    for name, value in request.scope["headers"]:
+        if name == b"content-encoding" and value.lower() != b"identity":
+            raise BodyEncoded(value.decode("latin-1")[:80])
+    return request.stream()
 
 
 async def read_body(

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -27,7 +28,7 @@ from app.domain.errors import (
     VersionUnknown,
 )
 from app.online.admission import Overloaded
-from app.online.limits import BodyTooLarge, BodyTooSlow
+from app.online.limits import BodyEncoded, BodyTooLarge, BodyTooSlow
 from app.online.telemetry import note
 
 MEDIA_TYPE = "application/problem+json"
@@ -43,6 +44,7 @@ TABLE: tuple[tuple[type[Exception], int, str, dict[str, str]], ...] = (
     (KeyReused, 422, "key-reused", {}),
     (CursorGone, 410, "cursor-gone", {}),
     (ClientError, 400, "invalid-request", {}),
+    (BodyEncoded, 415, "unsupported-media-type", {}),
     (BodyTooLarge, 413, "body-too-large", {"Connection": "close"}),
     (ClientDisconnect, 400, "body-cut-short", {"Connection": "close"}),  # for metrics and log
     (BodyTooSlow, 408, "body-too-slow", {"Connection": "close"}),
@@ -99,6 +101,8 @@ def problem_of(error: Exception, in_path: bool = False) -> Problem:
         return error
     if isinstance(error, HTTPException):
         return _of_framework(error)
+    if isinstance(error, RequestValidationError):
+        return _of_parameter(error)
     for kind_of_error, status, kind, headers in TABLE:
         if isinstance(error, kind_of_error):
             missing = in_path and kind == "unknown-name"
@@ -116,7 +120,9 @@ def install(app: FastAPI) -> None:
             problem.headers["Allow"] = ", ".join(_methods_of(request))
         return problem.response()
 
-    kinds: list[type[Exception]] = [Problem, *(row[0] for row in TABLE), HTTPException, Exception]
+    kinds: list[type[Exception]] = [
+        Problem, *(row[0] for row in TABLE), HTTPException, RequestValidationError, Exception
+    ]  # fmt: skip
     for kind in kinds:
         app.add_exception_handler(kind, answer)
 
@@ -144,7 +150,10 @@ def _members(error: Exception) -> dict[str, Any]:
                 "limit": error.reason,
                 "remedy": error.remedy,
             }
-        case InvalidQuery() | BodyTooLarge() | BodyTooSlow() | Overloaded() | VersionUnknown():
+        case (
+            InvalidQuery() | BodyEncoded() | BodyTooLarge() | BodyTooSlow() | Overloaded()
+            | VersionUnknown()
+        ):  # fmt: skip
             return {
                 "field": error.field,
                 "value": error.value,
@@ -158,6 +167,13 @@ def _methods_of(request: Request) -> list[str]:
     """Every method of the path; the framework names those of the first route alone."""
     path = getattr(request.scope.get("route"), "path_format", "")
     return sorted(m.upper() for m in request.app.openapi()["paths"].get(path, {}))
+
+
+def _of_parameter(error: RequestValidationError) -> Problem:
+    """Build the 400 of a parameter that a route declares, and the framework reads."""
+    first = error.errors()[0]
+    name, limit = str(first["loc"][-1]), first["msg"].lower()
+    return refused_field(name, first.get("input"), limit, "GET /docs shows every parameter")
 
 
 def _of_framework(error: HTTPException) -> Problem:

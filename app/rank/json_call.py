@@ -55,5 +55,6 @@ def _numbers(name: str, value: Any, dtype: str) -> Array:
 
 
 def _wrong(name: str, value: Any, dtype: str, dimensions: int) -> InvalidQuery:
-    what = "a list of numbers" if dimensions == 1 else "a list of lists of one length"
-    return InvalidQuery(f"arrays.{name}", value, f"{what} that fit {dtype}", "see docs/api.md")
+    kind, bits = ("whole numbers" if dtype[0] == "i" else "numbers"), 8 * int(dtype[1:])
+    what = f"a list of {kind}" if dimensions == 1 else f"a list of lists of one length, of {kind}"
+    return InvalidQuery(f"arrays.{name}", value, f"{what} of {bits} bits", "see docs/api.md")

@@ -25,7 +25,7 @@ from app.online.gateway.bulk import array_parts, line_parts, write_all
 from app.online.gateway.standing import Current, condition, read_current
 from app.online.gateway.writing import DocumentWriter
 from app.online.json_body import JSON, to_json
-from app.online.limits import MAX_BULK_BYTES, BodyTooLarge, read_body
+from app.online.limits import MAX_BULK_BYTES, BodyTooLarge, plain, read_body
 from app.online.problems import Problem, refused_field
 from app.online.service import Service, service_of
 from app.online.telemetry import note
@@ -51,7 +51,7 @@ async def put_documents(request: Request) -> Response:
     _require_length_below(request, MAX_BULK_BYTES)
     rules = _rules(service, _snapshot(service.engine))
     is_json = media_type(request) == JSON
-    parts = array_parts(request.stream()) if is_json else line_parts(request.stream())
+    parts = array_parts(plain(request)) if is_json else line_parts(plain(request))
     with writer.bulks.enter():
         report = await write_all(parts, writer, rules, _key(request), _now_ms())
     note(request.scope, accepted=report.accepted, refused=report.refused, seq=report.seq)
@@ -68,7 +68,7 @@ async def put_document(request: Request, document_id: str) -> Response:
     """Put one document: new, or in place of the one before."""
     service, writer = _admit(request, JSON_TYPES[:1])
     rules = _rules(service, _snapshot(service.engine))
-    record = json_object(await read_body(request.stream()))
+    record = json_object(await read_body(plain(request)), '{"title": "…"}')
     if record.setdefault("id", document_id) != document_id:
         raise BadRow("id", record["id"], "differs from the path's", "leave it out of the body")
     return await _write(request, writer, put_of(record, rules))
@@ -80,7 +80,7 @@ async def patch_document(request: Request, document_id: str) -> Response:
     service, writer = _admit(request, PATCH_TYPES)
     snapshot = _snapshot(service.engine)
     rules = _rules(service, snapshot)
-    keys = json_object(await read_body(request.stream()))
+    keys = json_object(await read_body(plain(request)), '{"price": 79}')
     check_id(document_id)
     current: Current | None = None
     if not keys.keys() <= rules.types.keys():  # some may be known to the document alone

@@ -15,7 +15,7 @@ from app.domain.errors import InvalidField
 from app.online.access import media_type, refuse_foreign_page, require_key
 from app.online.gateway.behaviour import Behaviour
 from app.online.json_body import JSON, to_json
-from app.online.limits import read_body
+from app.online.limits import plain, read_body
 from app.online.problems import Problem
 from app.online.service import Service, service_of
 from app.online.telemetry import note
@@ -54,7 +54,7 @@ async def post_events(request: Request) -> Response:
     refuse_foreign_page(request, service.settings.service.cors_origins)
     behaviour: Behaviour = request.app.state.behaviour
     with behaviour.bodies.hold(_length(request)):
-        body = await read_body(request.stream(), MAX_EVENTS_BYTES)
+        body = await read_body(plain(request), MAX_EVENTS_BYTES)
         posted, unknown = await behaviour.beside(_read, body, media_type(request) in LINES, service)
         behaviour.counts.events.labels("refused").inc(posted.refused)
         if not posted.events:
