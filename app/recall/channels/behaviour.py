@@ -15,10 +15,9 @@ position counts from 1 at the newest: sittings differ in length, and the last fe
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, TypeAlias
+from typing import NamedTuple, Self
 
 import numpy as np
 from numba import njit
@@ -26,8 +25,7 @@ from numba import njit
 from app.corpus.documents import Documents
 from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
 from app.domain.candidates import ChannelHits
-from app.domain.user import UserState
-from app.recall.best_heap import keep, key_of, rows_of
+from app.recall.best_heap import drained, keep, key_of
 from app.recall.channel import ChannelConfig
 from app.recall.options import read_options
 from app.snapshot.context import SearchContext
@@ -37,9 +35,7 @@ from app.snapshot.tables import Memory, Neighbours, Tables, memory_key
 NAME = "behaviour"
 DAY_MS = 86_400_000
 EVERYTHING = np.empty(0, np.bool_)
-
-Votes: TypeAlias = tuple[I32, F64]
-"""Ordinals of the tables, repeated ones among them, and what each adds to its document."""
+NOTHING = np.empty(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +48,44 @@ class BehaviourOptions:
     exclude_seen: bool = False  # leave out what the person acted on already
 
 
+class Lists(NamedTuple):
+    """Lists of the tables: which ordinals each holds, and how much each of them counts."""
+
+    offsets: I64  # (n + 1,)
+    ordinals: I32
+    scores: F32
+
+    @classmethod
+    def of(cls, neighbours: Neighbours | None) -> Lists:
+        if neighbours is None:
+            return NO_LISTS
+        return cls(neighbours.others.offsets, neighbours.others.values, neighbours.scores)
+
+
+NO_LISTS = Lists(  # read-only as those of tables are: kernels compile once a type
+    np.frombuffer(bytes(8), np.int64), np.frombuffer(b"", np.int32), np.frombuffer(b"", np.float32)
+)
+
+
+class Past(NamedTuple):
+    """What the person did, newest first, and what it is worth here."""
+
+    ordinals: I32  # (m,) m ≤ max_history; -1 where the tables do not know the document
+    times_ms: I64
+    gains: F32
+    weight: float
+    now_ms: int
+    half_life_ms: float
+    long_term: float
+
+
 @dataclass(frozen=True, slots=True)
 class BehaviourChannel:
     tables: Tables
     options: BehaviourOptions
+    queries: Lists  # what was clicked after each remembered query
+    terms: Lists  # and after each term
+    neighbours: Lists
 
     @classmethod
     def build(cls, documents: Documents, part: Path, config: ChannelConfig) -> None:
@@ -63,10 +93,15 @@ class BehaviourChannel:
 
     @classmethod
     def open(cls, snapshot: Snapshot, tables: Tables, part: Path, config: ChannelConfig) -> Self:
-        return cls(tables, read_options(BehaviourOptions, NAME, config))
+        return cls.over(tables, read_options(BehaviourOptions, NAME, config))
+
+    @classmethod
+    def over(cls, tables: Tables, options: BehaviourOptions) -> Self:
+        queries, terms = (None if m is None else m.clicked for m in (tables.queries, tables.terms))
+        return cls(tables, options, *map(Lists.of, (queries, terms, tables.neighbours)))
 
     def follow(self, view: Snapshot, tables: Tables) -> Self:
-        return replace(self, tables=tables)
+        return self.over(tables, self.options)
 
     def accepts(self, ctx: SearchContext) -> bool:
         remembers = self.tables.queries is not None or self.tables.terms is not None
@@ -74,13 +109,15 @@ class BehaviourChannel:
         return is_person or (bool(ctx.query.terms) and remembers)
 
     def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
-        votes = list(self._votes(ctx))
-        if not votes:
-            return ChannelHits.nothing(NAME)
-        ordinals = np.concatenate([ordinals for ordinals, _ in votes])
-        values = np.concatenate([values for _, values in votes])
-        allowed = self._allowed(ctx)
-        return ChannelHits(NAME, *rows_of(_best(self.tables.row_of, ordinals, values, allowed, k)))
+        terms, tables = ctx.query.terms, self.tables
+        asked = _find(tables.queries, (memory_key(terms),) if terms else ())
+        words = _find(tables.terms, terms)
+        term_weight = self.options.term_weight / max(len(terms), 1)
+        rows, scores = _recalled(
+            self.queries, asked, self.terms, words, term_weight, self.neighbours, self._past(ctx),
+            tables.row_of, self._allowed(ctx), k,
+        )  # fmt: skip
+        return ChannelHits(NAME, rows, scores)
 
     def _allowed(self, ctx: SearchContext) -> Bools:
         """Tell which rows may be found. (n,), or (0,) where all may"""
@@ -91,87 +128,82 @@ class BehaviourChannel:
         unseen[ctx.user.rows] = False
         return unseen
 
-    def _votes(self, ctx: SearchContext) -> Iterator[Votes]:
-        terms, options = ctx.query.terms, self.options
-        if terms and self.tables.queries is not None:
-            yield _shares(self.tables.queries, (memory_key(terms),), 1.0)
-        if terms and self.tables.terms is not None:
-            yield _shares(self.tables.terms, terms, options.term_weight / len(terms))
-        if self.tables.neighbours is not None and ctx.user.is_known:
-            weights = action_weights(ctx.user, ctx.query.now_ms, options)
-            weights *= options.history_weight if terms else 1.0
-            ordinals = self.tables.ordinal_of[ctx.user.rows[: weights.size]]
-            yield _similar(self.tables.neighbours, ordinals, weights)
+    def _past(self, ctx: SearchContext) -> Past:
+        options, user = self.options, ctx.user
+        newest = slice(options.max_history if user.is_known and self.tables.neighbours else 0)
+        return Past(
+            self.tables.ordinal_of[user.rows[newest]], user.times_ms[newest], user.weights[newest],
+            options.history_weight if ctx.query.terms else 1.0, ctx.query.now_ms,
+            max(options.half_life_days, 1e-9) * DAY_MS, options.long_term,
+        )  # fmt: skip
 
 
-def action_weights(user: UserState, now_ms: int, options: BehaviourOptions) -> F64:
-    """Return how much each of the newest actions says, summing to 1. (m,) m ≤ max_history"""
-    newest = slice(options.max_history)
-    half_life_ms = max(options.half_life_days, 1e-9) * DAY_MS
-    weights: F64 = _weights(
-        user.times_ms[newest], user.weights[newest], now_ms, half_life_ms, options.long_term
-    )
+def _find(memory: Memory | None, texts: tuple[str, ...]) -> I32:
+    """Return where each text stands in the memory, -1 where it does not. (t,)"""
+    return NOTHING if memory is None or not texts else memory.texts.find_all(texts)
+
+
+@njit(cache=True, nogil=True)
+def _recalled(
+    queries: Lists, asked: I32, terms: Lists, words: I32, term_weight: float, neighbours: Lists,
+    past: Past, row_of: I32, allowed: Bools, k: int,
+) -> tuple[Rows, F32]:  # fmt: skip
+    """Return the best k documents by the votes of all that is remembered, in one call."""
+    size = _count(queries, asked) + _count(terms, words) + _count(neighbours, past.ordinals)
+    found, votes = np.empty(size, np.int32), np.empty(size, np.float64)
+    at = _divide(queries, asked, 1.0, found, votes, 0)
+    at = _divide(terms, words, term_weight, found, votes, at)
+    _gather(neighbours, past.ordinals, _weights(past), found, votes, at)
+    best: tuple[Rows, F32] = drained(_best(row_of, found, votes, allowed, k))
+    return best
+
+
+@njit(cache=True, nogil=True)
+def _weights(past: Past) -> F64:
+    """Return how much each action says, summing to the weight of the past. (m,)"""
+    weights, total = np.empty(past.gains.size, np.float64), 0.0
+    for i in range(past.gains.size):
+        fresh = 2.0 ** (-max(past.now_ms - past.times_ms[i], 0) / past.half_life_ms)
+        kept = past.long_term + (1 - past.long_term) * fresh
+        weights[i] = past.gains[i] * kept / math.sqrt(i + 1)
+        total += weights[i]
+    for i in range(weights.size):
+        weights[i] = weights[i] / max(total, 1e-300) * past.weight
     return weights
 
 
 @njit(cache=True, nogil=True)
-def _weights(times_ms: I64, gains: F32, now_ms: int, half_life_ms: float, long_term: float) -> F64:
-    weights, total = np.empty(gains.size, np.float64), 0.0
-    for i in range(gains.size):
-        fresh = 2.0 ** (-max(now_ms - times_ms[i], 0) / half_life_ms)
-        weights[i] = gains[i] * (long_term + (1 - long_term) * fresh) / math.sqrt(i + 1)
-        total += weights[i]
-    return weights / max(total, 1e-300)
-
-
-def _shares(memory: Memory, texts: Sequence[str], weight: float) -> Votes:
-    """Return the share that each document has in what was clicked after each text."""
-    clicked, found = memory.clicked, memory.texts.find_all(texts)
-    votes: Votes = _divide(
-        clicked.others.offsets, clicked.others.values, clicked.scores, found, weight
-    )
-    return votes
+def _count(lists: Lists, which: I32) -> int:
+    """Return how much some lists hold; one below 0 is unknown and holds nothing."""
+    size = 0
+    for i in which:
+        size += lists.offsets[i + 1] - lists.offsets[i] if i >= 0 else 0
+    return size
 
 
 @njit(cache=True, nogil=True)
-def _divide(offsets: I64, others: I32, gains: F32, lists: I32, weight: float) -> Votes:
-    """Divide the gains of each list, skipping those below 0, by their sum + 1."""
-    size = 0
-    for which in lists:
-        size += offsets[which + 1] - offsets[which] if which >= 0 else 0
-    found, votes, at = np.empty(size, np.int32), np.empty(size, np.float64), 0
-    for which in lists:
-        if which < 0:
+def _divide(lists: Lists, which: I32, weight: float, found: I32, votes: F64, at: int) -> int:
+    """Append what some lists hold and its share of their sum + 1; return where the next goes."""
+    for i in which:
+        if i < 0:
             continue
         whole = 1.0
-        for place in range(offsets[which], offsets[which + 1]):
-            whole += gains[place]
-        for place in range(offsets[which], offsets[which + 1]):
-            found[at], votes[at] = others[place], weight * gains[place] / whole
+        for place in range(lists.offsets[i], lists.offsets[i + 1]):
+            whole += lists.scores[place]
+        for place in range(lists.offsets[i], lists.offsets[i + 1]):
+            found[at], votes[at] = lists.ordinals[place], weight * lists.scores[place] / whole
             at += 1
-    return found, votes
-
-
-def _similar(neighbours: Neighbours, ordinals: I32, weights: F64) -> Votes:
-    """Return the neighbours of each ordinal, by similarity × weight."""
-    others = neighbours.others
-    votes: Votes = _gather(others.offsets, others.values, neighbours.scores, ordinals, weights)
-    return votes
+    return at
 
 
 @njit(cache=True, nogil=True)
-def _gather(offsets: I64, others: I32, scores: F32, ordinals: I32, weights: F64) -> Votes:
-    """Skips what the tables do not know: an ordinal below 0."""
-    size = 0
-    for ordinal in ordinals:
-        size += offsets[ordinal + 1] - offsets[ordinal] if ordinal >= 0 else 0
-    found, votes, at = np.empty(size, np.int32), np.empty(size, np.float64), 0
-    for i in range(ordinals.size):
-        if ordinals[i] >= 0:
-            for place in range(offsets[ordinals[i]], offsets[ordinals[i] + 1]):
-                found[at], votes[at] = others[place], scores[place] * weights[i]
+def _gather(lists: Lists, which: I32, weights: F64, found: I32, votes: F64, at: int) -> None:
+    """Append what some lists hold, by score × the list's weight."""
+    for i in range(which.size):
+        if which[i] >= 0:
+            for place in range(lists.offsets[which[i]], lists.offsets[which[i] + 1]):
+                found[at], votes[at] = lists.ordinals[place], lists.scores[place] * weights[i]
                 at += 1
-    return found, votes
 
 
 @njit(cache=True, nogil=True)
