@@ -37,6 +37,12 @@ class Ready(NamedTuple):
     ranker: LocalRanker
 
 
+def _reads(release: Release) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+    """Say what a release runs: its features, its scorer, the releases that it uses."""
+    uses = tuple(used.id for used in release.uses.values())
+    return release.features.names, release.model.scored_by, uses
+
+
 class RankerShelf:
     """Ready rankers by snapshot and release. Any thread may ask; one at a time opens."""
 
@@ -123,8 +129,19 @@ class RankerShelf:
         release = self._opened(release_id) or self._load(release_id)
         refuse_if_foreign(release, snapshot)
         ranker = LocalRanker.of(release, self._threads, self._spare)
-        self._warm(ranker, snapshot, tables)
+        if not self._is_known(release, snapshot):
+            self._warm(ranker, snapshot, tables)
         return Ready(release, ranker)
+
+    def _is_known(self, release: Release, snapshot: Snapshot) -> bool:
+        """Tell whether one that reads the same was made ready for this snapshot: nothing is cold.
+
+        Most releases are the one before, trained again; to warm each costs the searches beside it.
+        """
+        return any(
+            on == snapshot.id and _reads(held.release) == _reads(release)
+            for (on, _), held in self._kept.items()
+        )
 
     def _opened(self, release_id: str) -> Release | None:
         """Return a release that is open for another snapshot."""
