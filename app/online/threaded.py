@@ -19,7 +19,6 @@ from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
 
 from starlette.requests import Request
-from starlette.responses import Response
 
 from app.online.problems import problem_of
 from app.online.telemetry import Facts, RequestLines, server_timing
@@ -48,9 +47,17 @@ class Answers(Protocol):
         """Tell by its headers whether a request is such a call. May raise as a route does."""
         ...
 
-    def answer(self, body: bytes, facts: Facts, loop: asyncio.AbstractEventLoop) -> Response:
-        """Answer, and note facts for the log. Raises as a route does."""
+    def answer(self, body: bytes, loop: asyncio.AbstractEventLoop) -> Answered:
+        """Answer with 200. Raises as a route does."""
         ...
+
+
+class Answered(NamedTuple):
+    """What a call is answered with, and what is left to do once it is sent."""
+
+    body: bytes
+    media_type: bytes
+    note: Callable[[], Facts]  # counts it, and says what stands in the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,35 +197,46 @@ class Connection:
         return length if accepted else None
 
     def _answer(self, body: bytes) -> None:
+        """Answer a call. Nobody waits for what is counted and logged afterwards."""
         started = time.perf_counter()
-        facts: Facts = {}
         try:
-            response = self._calls.answers.answer(body, facts, self._ordinary.loop)
+            answered = self._calls.answers.answer(body, self._ordinary.loop)
         except Exception as error:
-            problem = problem_of(error)
-            facts["problem"] = problem.kind
-            response = problem.response()
-            if response.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
-                log.exception("%s failed", self._calls.answers.path)
+            self._refuse(error, started)
+            return
+        seconds = time.perf_counter() - started
+        length, kind = b"%d" % len(answered.body), answered.media_type
+        headers = [(b"content-length", length), (b"content-type", kind)]
+        try:
+            self._send(HTTPStatus.OK, headers, answered.body, seconds)
+        finally:
+            self._log(HTTPStatus.OK, seconds, len(answered.body), answered.note())
+
+    def _refuse(self, error: Exception, started: float) -> None:
+        problem = problem_of(error)
+        response = problem.response()
+        status, body = HTTPStatus(response.status_code), bytes(response.body)
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.exception("%s failed", self._calls.answers.path, exc_info=error)
         seconds = time.perf_counter() - started
         try:
-            self._send(response, server_timing(facts, seconds))
+            self._send(status, response.raw_headers, body, seconds)
+            if response.headers.get("connection") == "close":
+                raise ConnectionError("hung up, as the answer says")
         finally:
-            self._calls.lines.write(
-                "POST", self._calls.answers.path, response.status_code, seconds,
-                len(response.body), facts,
-            )  # fmt: skip
+            self._log(status, seconds, len(body), {"problem": problem.kind})
 
-    def _send(self, response: Response, timing: bytes) -> None:
-        status = HTTPStatus(response.status_code)
-        headers = [
-            *self._server.default_headers, *response.raw_headers, (b"server-timing", timing)
-        ]  # fmt: skip
+    def _send(
+        self, status: HTTPStatus, headers: list[tuple[bytes, bytes]], body: bytes, seconds: float
+    ) -> None:
+        timing = (b"server-timing", server_timing({}, seconds))
         lines = [
             b"HTTP/1.1 %d %s" % (status, status.phrase.encode()),
-            *(b"%s: %s" % header for header in headers),
+            *map(b"%s: %s".__mod__, (*self._server.default_headers, *headers, timing)),
         ]
         self._socket.settimeout(IDLE_S)
-        self._socket.sendall(b"\r\n".join(lines) + END + bytes(response.body))
-        if response.headers.get("connection") == "close":
-            raise ConnectionError("hung up, as the answer says")
+        self._socket.sendall(b"\r\n".join(lines) + END + body)
+
+    def _log(self, status: int, seconds: float, sent: int, facts: Facts) -> None:
+        path = self._calls.answers.path
+        self._calls.lines.write("POST", path, status, seconds, sent, facts)

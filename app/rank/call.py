@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from app.domain.arrays import I64, Array
@@ -18,10 +19,10 @@ from app.domain.reading import NOTHING_READ, Reading
 from app.domain.user import UserState
 from app.rank.explanation import MAX_EXPLAINED
 from app.rank.fields import Fields
-from app.rank.parts import candidates_of, check_form, check_numbers, user_of
+from app.rank.parts import candidates_of, check_form, check_numbers, tastes_of, user_of
 from app.rank.ranker import Keep
 from app.rank.read_query import check_reading, reading_of, reading_said
-from app.rank.wire import CALL, pack, unpack
+from app.rank.wire import CALL, Arrays, Described, form_of, opened, pack
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
@@ -32,11 +33,28 @@ MAX_TEXT = 10_000  # a query of 512 characters can grow when it is normalised
 MAX_TIMEOUT_MS = 60_000.0
 MAX_FEATURE_ROWS = 1_000
 
-HEADER = (
-    "request_id", "snapshot_id", "log_seq", "tables_id", "release_id", "now_ms", "timeout_ms",
-    "query", "user", "channels", "features", "rows", "explain", "against",
+STANDING = ("snapshot_id", "log_seq", "tables_id", "release_id", "channels")
+PASSING = (
+    "request_id", "now_ms", "timeout_ms", "query", "user", "features", "drawn", "rows", "explain",
+    "against",
 )  # fmt: skip
+HEADER = STANDING + PASSING
 QUERY = ("text", "terms", "limit", "offset", "user_id", "client_id", "origin", "reading")
+
+
+REMEMBERED = 64  # forms: gateways send a handful, until versions change
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What calls say again and again, checked once."""
+
+    snapshot_id: str
+    log_seq: int
+    tables_id: str | None
+    release_id: str | None  # None: the one that the ranker serves
+    channels: tuple[str, ...]
+    tastes: tuple[str, ...]  # keyword fields in which the person has preferences
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +71,7 @@ class RankCall:
     user: UserState
     candidates: CandidateSet
     features: int = 0  # return the features of so many best
+    drawn: int = 0  # of so many that are drawn, as Keep says
     rows: tuple[int, ...] = ()  # and of these candidates
     explain: bool = False  # say beside the features what each of them adds
     against: int | None = None  # and to the difference from this candidate's score
@@ -87,7 +106,7 @@ def encode_call(
         },
         "user": {"id": user.user_id},
         "channels": candidates.channels,
-        **(why or _wanted(ctx, candidates, keep)),
+        **(why or _wanted(ctx, keep)),
     }  # fmt: skip
     arrays: dict[str, Array] = {
         "rows": candidates.rows, "fused": candidates.fused, "scores": candidates.scores,
@@ -108,53 +127,78 @@ def asking_why(candidates: CandidateSet, places: I64, against: int | None) -> di
     return {"rows": candidates.rows[places].tolist(), "explain": True, "against": other}
 
 
-def _wanted(ctx: SearchContext, candidates: CandidateSet, keep: Keep | None) -> dict[str, Any]:
+def _wanted(ctx: SearchContext, keep: Keep | None) -> dict[str, Any]:
     if keep is None or not keep.chooses(ctx.request_id):
         return {}
-    drawn = candidates.rows[keep.draw(ctx.request_id, len(candidates))]
-    return {"features": keep.best, "rows": drawn.tolist()}
+    return {"features": keep.best, "drawn": keep.drawn}
 
 
 def decode_call(body: bytes) -> RankCall:
     """Read a binary call. Raises InvalidQuery naming the field that is wrong."""
-    return call_of(*unpack(body, CALL))
+    standing, header, arrays = opened(body, CALL, _read_form)
+    return _call(standing, Fields(header).only(PASSING), arrays)
 
 
 def call_of(header: dict[str, Any], arrays: Mapping[str, Array]) -> RankCall:
     """Put a call together. Arrays that were left out are empty; only rows must be there."""
-    for name, array in arrays.items():
-        check_form(name, array)
+    described = tuple(Described(name, a.dtype, a.ndim) for name, a in arrays.items())
     fields = Fields(header).only(HEADER)
-    query = fields.child("query").only(QUERY)
-    reading = reading_of(query)
-    return RankCall(
-        request_id=fields.text("request_id", MAX_ID),
-        snapshot_id=fields.text("snapshot_id", MAX_ID),
-        log_seq=fields.whole("log_seq"),
-        tables_id=fields.text_or_none("tables_id", MAX_ID),
-        release_id=fields.text_or_none("release_id", MAX_ID),
-        timeout_ms=fields.number("timeout_ms", 0, MAX_TIMEOUT_MS, MAX_TIMEOUT_MS),
-        query=_query(query, fields.whole("now_ms"), arrays.get("query.vector"), reading),
-        is_read=reading is not None,
-        user=user_of(fields.child("user").only(("id",)).text_or_none("id", MAX_ID), arrays),
-        candidates=candidates_of(fields.texts("channels", MAX_CHANNELS, MAX_ID), arrays),
-        features=fields.whole("features", 0, MAX_FEATURE_ROWS),
-        rows=fields.wholes("rows", MAX_FEATURE_ROWS),
-        **_why(fields),
+    return _call(_standing(fields, described), fields, arrays)
+
+
+@lru_cache(REMEMBERED)
+def _read_form(text: bytes) -> tuple[Standing, Arrays]:
+    said, described = form_of(text)
+    return _standing(Fields(said).only(STANDING), described), described
+
+
+def _standing(fields: Fields, described: Arrays) -> Standing:
+    for array in described:
+        check_form(*array)
+    return Standing(
+        fields.text("snapshot_id", MAX_ID),
+        fields.whole("log_seq"),
+        fields.text_or_none("tables_id", MAX_ID),
+        fields.text_or_none("release_id", MAX_ID),
+        fields.texts("channels", MAX_CHANNELS, MAX_ID),
+        tastes_of([array.name for array in described]),
     )
 
 
-def _why(fields: Fields) -> dict[str, Any]:
+def _call(standing: Standing, fields: Fields, arrays: Mapping[str, Array]) -> RankCall:
+    query = fields.child("query").only(QUERY)
+    reading = reading_of(query)
+    user_id = fields.child("user").only(("id",)).text_or_none("id", MAX_ID)
+    return RankCall(
+        fields.text("request_id", MAX_ID),
+        standing.snapshot_id,
+        standing.log_seq,
+        standing.tables_id,
+        standing.release_id,
+        fields.number("timeout_ms", 0, MAX_TIMEOUT_MS, MAX_TIMEOUT_MS),
+        _query(query, fields.whole("now_ms"), arrays.get("query.vector"), reading),
+        user_of(user_id, arrays, standing.tastes),
+        candidates_of(standing.channels, arrays),
+        fields.whole("features", 0, MAX_FEATURE_ROWS),
+        fields.whole("drawn", 0, MAX_FEATURE_ROWS),
+        fields.wholes("rows", MAX_FEATURE_ROWS),
+        *_why(fields),
+        is_read=reading is not None,
+    )
+
+
+def _why(fields: Fields) -> tuple[bool, int | None]:
     """Read what shall be explained: each of those rows takes its time."""
     explain = fields.values.get("explain", False)
     if type(explain) is not bool:
         raise fields.wrong("explain", "true or false")
-    wanted = fields.whole("features", 0) + len(fields.wholes("rows", MAX_FEATURE_ROWS))
-    if explain and wanted > MAX_EXPLAINED:
-        limit = f"{wanted} rows, at most {MAX_EXPLAINED} with explain"
-        raise InvalidQuery("features", wanted, limit, "ask for fewer features and rows")
-    against = None if fields.values.get("against") is None else fields.whole("against")
-    return {"explain": explain, "against": against}
+    if explain:
+        wanted = fields.whole("features", 0) + fields.whole("drawn", 0)
+        wanted += len(fields.wholes("rows", MAX_FEATURE_ROWS))
+        if wanted > MAX_EXPLAINED:
+            limit = f"{wanted} rows, at most {MAX_EXPLAINED} with explain"
+            raise InvalidQuery("features", wanted, limit, "ask for fewer features and rows")
+    return explain, None if fields.values.get("against") is None else fields.whole("against")
 
 
 def place(

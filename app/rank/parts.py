@@ -5,8 +5,8 @@ Kernels index by rows and codes, unguarded, so nothing goes on from here unseen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -34,6 +34,8 @@ KINDS: Mapping[str, tuple[str, int]] = {
 PREFERENCE_KINDS: Mapping[str, tuple[str, int]] = {"codes": ("i4", 1), "weights": ("f4", 1)}
 """Dtype and dimensions of each array; preferences.FIELD.codes and .weights beside them."""
 
+PREFERENCES, CODES, WEIGHTS = "preferences.", ".codes", ".weights"
+
 _DTYPES = {dtype: np.dtype(dtype) for dtype in ("i2", "i4", "i8", "f4", "f8")}
 _NAN_IS_FINE = ("scores", "user.log_price")
 
@@ -48,12 +50,25 @@ def kind_of(name: str) -> tuple[str, int]:
     raise InvalidQuery("arrays", name, f"known: {', '.join(KINDS)}", "leave it out")
 
 
-def check_form(name: str, array: Array) -> None:
-    """Refuse a wrong dtype or number of dimensions."""
-    dtype, dimensions = kind_of(name)
-    if array.dtype != _DTYPES[dtype] or array.ndim != dimensions:
-        limit = f"{dtype} of {dimensions} dimensions"
-        raise InvalidQuery(f"arrays.{name}", f"{array.dtype.str} {array.shape}", limit, "send that")
+def check_form(name: str, dtype: np.dtype[Any], dimensions: int) -> None:
+    """Refuse an array of a wrong dtype or number of dimensions."""
+    wanted, wanted_dimensions = kind_of(name)
+    if dtype != _DTYPES[wanted] or dimensions != wanted_dimensions:
+        given, limit = (f"{d} of {k} dimensions" for d, k in (
+            (dtype.str[1:], dimensions), (wanted, wanted_dimensions)
+        ))  # fmt: skip
+        raise InvalidQuery(f"arrays.{name}", given, limit, "send that")
+
+
+def tastes_of(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the fields whose preferences arrays of these names are. Raises InvalidQuery."""
+    ours = [name.removeprefix(PREFERENCES) for name in names if name.startswith(PREFERENCES)]
+    fields = [name.removesuffix(CODES) for name in ours if name.endswith(CODES)]
+    for name in ours:
+        if name.rpartition(".")[0] not in fields:
+            wrong = f"arrays.{PREFERENCES}{name}"
+            raise InvalidQuery(wrong, None, "codes come with weights", "send both")
+    return tuple(fields)
 
 
 def check_numbers(name: str, array: Array) -> None:
@@ -92,8 +107,10 @@ def candidates_of(channels: tuple[str, ...], arrays: Mapping[str, Array]) -> Can
     return CandidateSet(rows, fused, channels, scores, ranks)
 
 
-def user_of(user_id: str | None, arrays: Mapping[str, Array]) -> UserState:
-    """Return a person's state. Raises InvalidQuery naming what is wrong."""
+def user_of(
+    user_id: str | None, arrays: Mapping[str, Array], tastes: Sequence[str] = ()
+) -> UserState:
+    """Return a person's state, with preferences in these fields. Raises InvalidQuery."""
     rows = arrays.get("user.rows", np.empty(0, np.int32))
     if rows.size > MAX_CANDIDATES:
         limit = f"at most {MAX_CANDIDATES} documents acted on"
@@ -103,28 +120,18 @@ def user_of(user_id: str | None, arrays: Mapping[str, Array]) -> UserState:
     log_price = _shaped(arrays, "user.log_price", (2,), np.nan)
     if not are_actions(rows, times_ms, weights, log_price):
         _refuse(arrays, "user.rows", "user.times_ms", "user.weights", "user.log_price")
-    return UserState(user_id, rows, times_ms, weights, _preferences(arrays), log_price)
+    preferences = {field: _preference(field, arrays) for field in tastes}
+    return UserState(user_id, rows, times_ms, weights, preferences, log_price)
 
 
-def _preferences(arrays: Mapping[str, Array]) -> dict[str, Preference]:
-    names = [name for name in arrays if name.startswith("preferences.")]
-    for name in names:
-        if f"{name.rpartition('.')[0]}.codes" not in arrays:
-            raise InvalidQuery(f"arrays.{name}", None, "codes come with weights", "send both")
-    return {
-        name.removeprefix("preferences.").removesuffix(".codes"): _preference(name, arrays)
-        for name in names
-        if name.endswith(".codes")
-    }
-
-
-def _preference(name: str, arrays: Mapping[str, Array]) -> Preference:
-    codes, of_weights = arrays[name], f"{name.removesuffix('codes')}weights"
+def _preference(field: str, arrays: Mapping[str, Array]) -> Preference:
+    of_codes, of_weights = f"{PREFERENCES}{field}{CODES}", f"{PREFERENCES}{field}{WEIGHTS}"
+    codes = arrays[of_codes]
     weights = _shaped(arrays, of_weights, codes.shape, 0)
     if not is_preference(codes, weights):
-        for each, array in ((name, codes), (of_weights, weights)):
+        for each, array in ((of_codes, codes), (of_weights, weights)):
             check_numbers(each, array)
-        raise InvalidQuery(f"arrays.{name}", None, "ascending, each once", "sort them")
+        raise InvalidQuery(f"arrays.{of_codes}", None, "ascending, each once", "sort them")
     return Preference(codes, weights)
 
 
@@ -145,6 +152,7 @@ def warm() -> None:
     """Have all that a call needs compiled before the first comes: in a new place, seconds."""
     rows, codes, weights = np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1, np.float32)
     candidates_of((), {"rows": rows})
-    user_of(None, {"preferences.field.codes": codes, "preferences.field.weights": weights})
+    tastes = {"preferences.field.codes": codes, "preferences.field.weights": weights}
+    user_of(None, tastes, ["field"])
     check_numbers("query.vector", weights)
     places_of(rows, np.zeros(1, np.int64))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,20 @@ import numpy as np
 from app.domain.arrays import F32, F64, I64, Array
 from app.domain.errors import InvalidQuery
 from app.rank.fields import Fields
-from app.rank.wire import REPLY, pack, unpack
+from app.rank.wire import REPLY, Arrays, form_of, opened, pack
 
 MAX_NAME = 256
 MAX_FEATURES = 4_096
-DTYPES = {"scores": np.float32, "places": np.int64, "features": np.float32, "lists": np.float64}
+REMEMBERED = 64  # forms: of each release one, and one with features
 WHY = ("contributions", "differences")
-"""Arrays of float64 that come where they were asked for."""
+"""Arrays that come where they were asked for."""
 
+DTYPES = {
+    "scores": np.float32, "places": np.int64, "features": np.float32, "lists": np.float64,
+    **dict.fromkeys(WHY, np.float64),
+}  # fmt: skip
 
-def _no_why() -> F64:
-    return np.empty((0, 0), np.float64)
+_NO_WHY: F64 = np.empty((0, 0), np.float64)
 
 
 def _no_features() -> F32:
@@ -44,8 +48,10 @@ class RankReply:
     features: F32 = field(default_factory=_no_features)  # (k, d)
     lists: Mapping[str, float] = field(default_factory=dict)  # with features: the list_* inputs
     base_score: float = 0.0  # with contributions: they are added to it
-    contributions: F64 = field(default_factory=_no_why)  # (k, d), (0, 0) where not asked for
-    differences: F64 = field(default_factory=_no_why)  # (k, d), (0, 0) where not asked for
+    contributions: F64 = field(
+        default_factory=lambda: _NO_WHY
+    )  # (k, d), (0, 0) where not asked for
+    differences: F64 = field(default_factory=lambda: _NO_WHY)  # (k, d), (0, 0) where not asked for
 
 
 def encode_reply(reply: RankReply) -> bytes:
@@ -60,28 +66,55 @@ def encode_reply(reply: RankReply) -> bytes:
     return pack(REPLY, {**_facts(reply), **names}, arrays)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What replies say again and again, checked once."""
+
+    snapshot_id: str
+    log_seq: int
+    tables_id: str | None
+    release_id: str
+    feature_names: tuple[str, ...]
+    list_names: tuple[str, ...]
+
+
 def decode_reply(body: bytes) -> RankReply:
     """Read a reply. Raises InvalidQuery where it is not one; values are the caller's to judge."""
-    header, arrays = unpack(body, REPLY)
+    standing, header, arrays = opened(body, REPLY, _read_form)
     fields = Fields(header)
-    for name, dtype in DTYPES.items():
-        if name not in arrays or arrays[name].dtype != dtype:
-            raise InvalidQuery(f"arrays.{name}", None, f"{np.dtype(dtype)}", "send it")
     return RankReply(
         fields.text("request_id", MAX_NAME),
+        standing.snapshot_id,
+        standing.log_seq,
+        standing.tables_id,
+        standing.release_id,
+        fields.number("elapsed_ms", 0, 1e9),
+        arrays["scores"],
+        standing.feature_names,
+        arrays["places"],
+        arrays["features"],
+        _lists(standing.list_names, arrays["lists"]),
+        fields.number("base_score", -1e30, 1e30, 0.0),
+        *(arrays.get(name, _NO_WHY) for name in WHY),
+    )
+
+
+@lru_cache(REMEMBERED)
+def _read_form(text: bytes) -> tuple[Standing, Arrays]:
+    said, described = form_of(text)
+    given, fields = {array.name: array.dtype for array in described}, Fields(said)
+    for name, dtype in DTYPES.items():
+        if given.get(name, np.float64 if name in WHY else None) != dtype:
+            raise InvalidQuery(f"arrays.{name}", given.get(name), f"{np.dtype(dtype)}", "send it")
+    standing = Standing(
         fields.text("snapshot_id", MAX_NAME),
         fields.whole("log_seq"),
         fields.text_or_none("tables_id", MAX_NAME),
         fields.text("release_id", MAX_NAME),
-        fields.number("elapsed_ms", 0, 1e9),
-        arrays["scores"],
         fields.texts("feature_names", MAX_FEATURES, MAX_NAME),
-        arrays["places"],
-        arrays["features"],
-        _lists(fields.texts("list_names", MAX_FEATURES, MAX_NAME), arrays["lists"]),
-        fields.number("base_score", -1e30, 1e30, 0.0),
-        *(_why(name, arrays) for name in WHY),
+        fields.texts("list_names", MAX_FEATURES, MAX_NAME),
     )
+    return standing, described
 
 
 def reply_as_json(reply: RankReply) -> dict[str, Any]:
@@ -96,15 +129,6 @@ def reply_as_json(reply: RankReply) -> dict[str, Any]:
         for i, at in enumerate(reply.places)
     ]
     return {**_facts(reply), "scores": reply.scores, "features": features}
-
-
-def _why(name: str, arrays: Mapping[str, Array]) -> F64:
-    array = arrays.get(name)
-    if array is None:
-        return _no_why()
-    if array.dtype != np.float64:
-        raise InvalidQuery(f"arrays.{name}", array.dtype.str, "float64", "send it")
-    return array
 
 
 def _lists(names: tuple[str, ...], values: Array) -> dict[str, float]:

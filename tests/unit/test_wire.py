@@ -112,7 +112,8 @@ def the_call() -> RankCall:
 @MANY
 @given(st.dictionaries(TEXT, ARRAYS, max_size=4), st.dictionaries(TEXT, JUNK, max_size=4))
 def test_arrays_and_header_come_out_as_they_went_in(arrays, header):
-    header.pop("arrays", None)
+    for ours in ("arrays", "shapes"):
+        header.pop(ours, None)
     told, given_back = unpack(pack(CALL, header, arrays), CALL)
     assert told == header
     assert list(given_back) == list(arrays)
@@ -235,11 +236,56 @@ def test_a_reply_is_no_call_and_another_version_is_neither():
     with pytest.raises(InvalidQuery, match="kind"):
         decode_call(body)
     newer = bytearray(pack(CALL, a_header(), some_arrays()))
-    newer[4] = 2
+    newer[4] += 1
     with pytest.raises(InvalidQuery, match="version"):
         decode_call(bytes(newer))
-    with pytest.raises(InvalidQuery, match="inside the body"):
-        decode_call(newer[:8].replace(b"\x02", b"\x01") + b"\xff\xff\xff\xff" + newer[12:])
+
+
+@pytest.mark.parametrize("at", [8, 12])
+def test_a_text_that_ends_outside_the_body_is_refused(at):
+    body = pack(CALL, a_header(), some_arrays())
+    for length in (b"\xff\xff\xff\xff", len(body).to_bytes(4, "little")):
+        with pytest.raises(InvalidQuery, match="inside the body"):
+            decode_call(body[:at] + length + body[at + 4 :])
+
+
+def test_a_form_is_known_again_by_every_byte_of_it():
+    """What is remembered of one call must not answer for another."""
+    calls = [
+        decode_call(pack(CALL, a_header(**changed), some_arrays()))
+        for changed in ({}, {"log_seq": 5}, {"release_id": "m2"}, {"channels": ["geo", "a"]}, {})
+    ]
+    assert [c.log_seq for c in calls] == [4, 5, 4, 4, 4]
+    assert [c.release_id for c in calls] == ["m1", "m1", "m2", "m1", "m1"]
+    assert [c.candidates.channels[0] for c in calls] == ["lexical"] * 3 + ["geo", "lexical"]
+
+
+@pytest.mark.parametrize(
+    "shapes", [None, [], [3] * 12, [3.0] * 13, [True] * 13, [-1] * 13, [2**31] * 13, {"rows": 3}]
+)
+def test_lengths_that_are_none_are_refused(shapes):
+    whole = pack(CALL, a_header(), some_arrays())
+    form, said = texts_of(whole)
+    header = orjson.loads(said)
+    assert len(header["shapes"]) == 13
+    read = orjson.dumps(header | {"shapes": shapes})
+    with pytest.raises(InvalidQuery, match=r"shapes|arrays\.|by its header"):
+        decode_call(with_texts(whole, form, read))
+
+
+def texts_of(frame: bytes) -> tuple[bytes, bytes]:
+    """Form and header of a frame."""
+    of_form, of_header = np.frombuffer(frame, "<u4", 2, 8).tolist()
+    begins = 16 + of_form
+    return frame[16:begins], frame[begins : begins + of_header]
+
+
+def with_texts(frame: bytes, form: bytes, header: bytes) -> bytes:
+    """The same frame with other texts."""
+    before = sum(map(len, texts_of(frame))) + 16
+    lengths = b"".join(len(text).to_bytes(4, "little") for text in (form, header))
+
+    return frame[:8] + lengths + form + header + frame[before:]
 
 
 def read_or_refuse(decode: Any, body: Any) -> None:
@@ -286,9 +332,9 @@ def test_junk_in_any_json_array_raises_the_intended_error_and_no_other(name, jun
 @given(JUNK, st.binary(max_size=64))
 def test_junk_among_the_array_descriptions_raises_the_intended_error(junk, tail):
     whole = pack(CALL, {**a_header()}, {})
-    header = orjson.loads(whole[12:]) | {"arrays": junk}
-    text = orjson.dumps(header)
-    read_or_refuse(decode_call, whole[:8] + len(text).to_bytes(4, "little") + text + tail)
+    form, said = texts_of(whole)
+    described = orjson.dumps(orjson.loads(form) | {"arrays": junk})
+    read_or_refuse(decode_call, with_texts(whole, described, said) + tail)
 
 
 def test_calls_that_differ_in_one_field_are_not_the_same():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import partial
 
 from starlette.requests import Request
-from starlette.responses import Response
 
 from app.bootstrap import RANK_THREADS
 from app.domain.query import Deadline
@@ -15,6 +15,7 @@ from app.online.json_body import JSON
 from app.online.ranker.work import NotOpen, open_missing, rank_in_time
 from app.online.service import Service
 from app.online.telemetry import Facts
+from app.online.threaded import Answered
 from app.rank.call import RankCall, decode_call
 from app.rank.parts import warm
 from app.rank.reply import RankReply, encode_reply, versions_of
@@ -42,7 +43,7 @@ class RankCalls:
         refuse_foreign_page(request, service.settings.service.cors_origins, (BINARY,))
         return media_type(request) == BINARY and JSON not in request.headers.get("accept", "")
 
-    def answer(self, body: bytes, facts: Facts, loop: asyncio.AbstractEventLoop) -> Response:
+    def answer(self, body: bytes, loop: asyncio.AbstractEventLoop) -> Answered:
         """Rank, in turns. Raises as the route does."""
         service = self._service
         with service.admission.enter():
@@ -54,9 +55,11 @@ class RankCalls:
                 opening = open_missing(service.engine, missing, until)
                 asyncio.run_coroutine_threadsafe(opening, loop).result()
                 reply = self._ranked(call, until)
-        facts.update(facts_of(reply))
-        service.metrics.search({"rank": reply.elapsed_ms})
-        return Response(encode_reply(reply), media_type=BINARY)
+        return Answered(encode_reply(reply), BINARY.encode(), partial(self._note, reply))
+
+    def _note(self, reply: RankReply) -> Facts:
+        self._service.metrics.search({"rank": reply.elapsed_ms})
+        return facts_of(reply)
 
     def _ranked(self, call: RankCall, until: Deadline) -> RankReply:
         if not self._turns.acquire(timeout=max(until.remaining_s(), 0.0)):
@@ -67,7 +70,7 @@ class RankCalls:
             self._turns.release()
 
 
-def facts_of(reply: RankReply) -> dict[str, object]:
+def facts_of(reply: RankReply) -> Facts:
     """Say of a reply what stands in the log."""
     return {
         **versions_of(reply),

@@ -20,7 +20,7 @@ from app.query.understand import SearchRequest, understand
 from app.rank.call import RankCall, place
 from app.rank.explanation import explain
 from app.rank.local import LocalRanker
-from app.rank.ranker import Ranking
+from app.rank.ranker import Keep, Ranking
 from app.rank.reply import RankReply
 from app.rank.sound import places_of
 from app.snapshot.snapshot import Snapshot
@@ -133,16 +133,25 @@ def _ranker(
 
 
 def _places(call: RankCall, scores: F32) -> I64:
-    """Say whose features are wanted: the best, then the named ones. (k,) indices"""
-    best = best_first(scores)[: call.features]
+    """Say whose features are wanted: the best, then the drawn, then the named ones. (k,) indices"""
+    places = best_first(scores)[: call.features]
+    if not call.drawn and not call.rows:
+        return places
+    drawn = Keep(drawn=call.drawn).draw(call.request_id, scores.size)
+    every = [*places.tolist(), *drawn, *_named(call)]
+    return np.array(list(dict.fromkeys(every)), np.int64)
+
+
+def _named(call: RankCall) -> list[int]:
     if not call.rows:
-        return best
+        return []
     rows = np.array(call.rows, np.int64)
     named = places_of(call.candidates.rows, rows)
-    if named.size and named.min() < 0:
+    if named.min() < 0:
         missing = int(rows[named.argmin()])
         raise InvalidQuery("rows", missing, "one of the candidates' rows", "name a candidate")
-    return np.array(list(dict.fromkeys(best.tolist() + named.tolist())), np.int64)
+    places: list[int] = named.tolist()
+    return places
 
 
 def _rows(snapshot: Snapshot, ids: list[str]) -> I64:
