@@ -27,13 +27,13 @@ def doc_recent_gain_log(doc_recent_gain: Any) -> Any:
     return np.log1p(doc_recent_gain)
 
 
-@feature(unit="ratio")
+@feature(unit="ratio", arithmetic=True)
 def doc_ctr(doc_clicks: Any, doc_impressions: Any) -> Any:
     """Clicks per impression, pulled towards 5 % while impressions are few."""
     return (doc_clicks + PRIOR_CLICKS) / (doc_impressions + PRIOR_IMPRESSIONS)
 
 
-@feature(unit="share")
+@feature(unit="share", arithmetic=True)
 def query_memory_share(pair_query_memory: Any, query_memory_total: Any) -> Any:
     """Share of the gain after this very query that went to the document; NaN if never typed."""
     return pair_query_memory / query_memory_total
@@ -63,7 +63,7 @@ def user_gain_log(pair_user_gain: Any) -> Any:
     return np.log1p(pair_user_gain)
 
 
-@feature(unit="hours")
+@feature(unit="hours", arithmetic=True)
 def hours_since_user_acted(query_now_ms: Any, pair_user_time_ms: Any) -> Any:
     """Hours since this person last acted on the document; NaN if never."""
     return (query_now_ms - pair_user_time_ms) / 3.6e6

@@ -13,7 +13,7 @@ def attr(doc_number: Any) -> Any:
     return doc_number
 
 
-@feature(unit="hours")
+@feature(unit="hours", arithmetic=True)
 def doc_age_hours(query_now_ms: Any, doc_published_at: Any) -> Any:
     """Hours since the document was published."""
     return (query_now_ms - doc_published_at) / 3.6e6

@@ -24,15 +24,14 @@ import numpy as np
 
 from app.domain.arrays import F32
 from app.domain.errors import InvalidInput
-from app.features.plan import Plan, Step, lay_blocks, plan_of
-from app.features.side_by_side import Gathered, Layout, lay
+from app.features.formula import Argument, Formula, formula_of, put_in
+from app.features.plan import REQUEST_SCOPES, Plan, Step, plan_of
+from app.features.program import run
+from app.features.side_by_side import Gathered, Layout
 
 Compute = Callable[..., Any]
 Inputs = Mapping[str, Any]
 """Input name → a scalar of the request, or an (n,) column of the candidates."""
-
-REQUEST_SCOPES = ("query_", "user_", "list_")
-"""Inputs of these are scalars."""
 
 INPUT_SCOPES = ("query", "user", "doc", "pair", "hit", "list")
 
@@ -44,7 +43,7 @@ class Feature:
     doc: str
     inputs: tuple[str, ...]
     compute: Compute
-    elementwise: bool = False
+    formula: Formula | None = None  # over its inputs, where it is arithmetic
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,35 +56,38 @@ class Template:
     inputs: tuple[str, ...]
     compute: Compute
     over: str  # "text", "number", "preference", "channel" or "window": what the field may be
-    elementwise: bool = False
+    formula: Formula | None = None
 
     def of(self, field: str) -> Feature:
         # a query is counted as well, and has an intent in each preference field
         whole = () if self.over in ("window", "preference") else ("query_", "user_")
         inputs = tuple(i if i.startswith(whole) else f"{i}[{field}]" for i in self.inputs)
+        formula = _over(self.formula, self.inputs, inputs)
         name = f"{self.name}({field})"
-        return Feature(name, self.unit, self.doc, inputs, self.compute, self.elementwise)
+        return Feature(name, self.unit, self.doc, inputs, self.compute, formula)
 
 
-def feature(*, unit: str) -> Callable[[Compute], Feature]:
-    """Declare a feature. Its docstring is its documentation and may not be missing."""
+def feature(*, unit: str, arithmetic: bool = False) -> Callable[[Compute], Feature]:
+    """Declare a feature. Its docstring is its documentation and may not be missing.
+
+    `arithmetic`: it does no more than + - * and /, and need not be called: see program.py.
+    """
 
     def declare(fn: Compute) -> Feature:
-        return Feature(fn.__name__, unit, _doc(fn), tuple(inspect.signature(fn).parameters), fn)
+        inputs = tuple(inspect.signature(fn).parameters)
+        formula = formula_of(fn, inputs) if arithmetic else None
+        return Feature(fn.__name__, unit, _doc(fn), inputs, fn, formula)
 
     return declare
 
 
-def template(*, unit: str, over: str, elementwise: bool = False) -> Callable[[Compute], Template]:
-    """Declare a feature over fields of one kind.
-
-    `elementwise`: it may be asked for k fields at once, with (k, n) for columns and (k, 1) for
-    scalars; see plan.py.
-    """
+def template(*, unit: str, over: str, arithmetic: bool = False) -> Callable[[Compute], Template]:
+    """Declare a feature over fields of one kind; `arithmetic` as above."""
 
     def declare(fn: Compute) -> Template:
         inputs = tuple(inspect.signature(fn).parameters)
-        return Template(fn.__name__, unit, _doc(fn), inputs, fn, over, elementwise)
+        formula = formula_of(fn, inputs) if arithmetic else None
+        return Template(fn.__name__, unit, _doc(fn), inputs, fn, over, formula)
 
     return declare
 
@@ -156,10 +158,9 @@ class FeatureSet:
             if _returns_its_input(f):
                 source[f.name] = reads[0]
             else:
-                scalars = _scalars(reads, computed)
-                self._steps.append(Step(f.name, f.compute, reads, scalars, f.elementwise))
-        self._columns = {j: source.get(name, name) for j, name in enumerate(self.names)}
-        self._unplanned = self._plan_of(None)
+                scalars, formula = _scalars(reads, computed), _over(f.formula, f.inputs, reads)
+                self._steps.append(Step(f.name, f.compute, reads, scalars, formula))
+        self._columns = tuple(source.get(name, name) for name in self.names)
         self._planned: tuple[Layout, Plan] | None = None
 
     def matrix(self, inputs: Inputs, n: int) -> F32:
@@ -167,35 +168,43 @@ class FeatureSet:
 
         A feature that reads a scalar that is missing is missing itself, and is not computed.
         """
-        plan = self._plan(inputs if isinstance(inputs, Gathered) else None)
-        values = {name: inputs[name] for name in plan.inputs}
-        out, alone = np.empty((n, len(self.names)), np.float32), plan.alone
-        with np.errstate(all="ignore"):  # NaN and infinity are answers here
-            if isinstance(inputs, Gathered):
-                lay_blocks(plan, inputs, out)
-            for name, compute, reads, scalars, _ in plan.steps:
-                if scalars and any(map(isnan, [values[i] for i in scalars])):
-                    values[name] = nan
-                else:
-                    values[name] = compute(*[values[i] for i in reads])
-        columns = np.empty((len(alone.names), n), np.float32)
-        for j, name in enumerate(alone.names):
-            columns[j] = values[name]
-        lay(columns.T, alone.columns, out, alone.targets)
+        out = np.empty((n, len(self.names)), np.float32)
+        if isinstance(inputs, Gathered):
+            self._run(self._plan(inputs), inputs, out)
+        else:
+            values = _called(self._steps, {name: inputs[name] for name in self.inputs})
+            for j, name in enumerate(self._columns):
+                out[:, j] = values[name]
         return out
 
-    def _plan(self, gathered: Gathered | None) -> Plan:
+    def _run(self, plan: Plan, inputs: Gathered, out: F32) -> None:
+        """Fill the matrix by the plan's program, after the features that it cannot compute."""
+        values = _called(plan.steps, {name: inputs[name] for name in plan.inputs})
+        alone = np.empty((len(plan.alone), out.shape[0]), np.float64)
+        for j, name in enumerate(plan.alone):
+            alone[j] = values[name]
+        scalars = np.array([values[name] for name in plan.scalars], np.float64)
+        run(plan.program, inputs.sources(plan.program, alone, scalars), out)
+
+    def _plan(self, gathered: Gathered) -> Plan:
         """Return where columns come from, made once for a snapshot and what channels there are."""
-        if gathered is None:
-            return self._unplanned
         held = self._planned
         if held is None or not held[0].is_of(gathered.lookup):
             layout = Layout.of(gathered.lookup)
-            held = self._planned = layout, self._plan_of(layout)
+            held = layout, plan_of(layout, self._columns, self._steps, self.inputs)
+            self._planned = held
         return held[1]
 
-    def _plan_of(self, layout: Layout | None) -> Plan:
-        return plan_of(layout, self._columns, self._steps, self.inputs)
+
+def _called(steps: Iterable[Step], values: dict[str, Any]) -> Mapping[str, Any]:
+    """Return the values with those of these features, which are called one by one."""
+    with np.errstate(all="ignore"):  # NaN and infinity are answers here
+        for name, compute, reads, scalars, _ in steps:
+            if scalars and any(map(isnan, [values[i] for i in scalars])):
+                values[name] = nan
+            else:
+                values[name] = compute(*[values[i] for i in reads])
+    return values
 
 
 def _returns_its_input(f: Feature) -> bool:
@@ -205,6 +214,13 @@ def _returns_its_input(f: Feature) -> bool:
         return len(f.inputs) == 1 and f.compute(anything) is anything
     except (TypeError, AttributeError):  # no number: something was to be computed
         return False
+
+
+def _over(formula: Formula | None, inputs: Sequence[str], reads: Sequence[str]) -> Formula | None:
+    """Return the formula with `reads` in place of the inputs."""
+    if formula is None:
+        return None
+    return put_in(formula, {i: Argument(read) for i, read in zip(inputs, reads, strict=True)})
 
 
 def _scalars(names: Iterable[str], computed: Collection[str]) -> tuple[str, ...]:

@@ -19,13 +19,13 @@ def distance_log(pair_distance_km: Any) -> Any:
     return np.log(pair_distance_km + 0.05)
 
 
-@feature(unit="km")
+@feature(unit="km", arithmetic=True)
 def distance_behind_nearest(pair_distance_km: Any, list_nearest_km: Any) -> Any:
     """Kilometres farther than the nearest candidate."""
     return pair_distance_km - list_nearest_km
 
 
-@feature(unit="km")
+@feature(unit="km", arithmetic=True)
 def distance_behind_nearest_match(pair_distance_km: Any, list_nearest_match_km: Any) -> Any:
     """Kilometres farther than the nearest candidate that has all of the query's best match."""
     return pair_distance_km - list_nearest_match_km

@@ -14,7 +14,7 @@ def hit_input(lookup: Inputs, base: str, field: str) -> Any:
     asked = field in candidates.channels
     column = candidates.channels.index(field) if asked else -1
     if base == "hit_score":
-        return lookup.said.scores[column] if asked else NAN
+        return candidates.scores[:, column] if asked else NAN
     if base == "hit_rank":
         return candidates.ranks[:, column] if asked else 0.0
     raise unknown(base, field)

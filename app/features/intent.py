@@ -11,7 +11,7 @@ def intent(pair_intent: Any) -> Any:
     return pair_intent
 
 
-@template(unit="ratio", over="preference")
+@template(unit="ratio", over="preference", arithmetic=True)
 def intent_of_top(pair_intent: Any, query_intent_top: Any) -> Any:
     """The same as a share of the most probable value's: 1 for the value that is meant most."""
     return pair_intent / query_intent_top

@@ -55,7 +55,7 @@ def equals(pair_equals: Any) -> Any:
     return pair_equals
 
 
-@template(unit="share of the best", over="text", elementwise=True)
+@template(unit="share of the best", over="text", arithmetic=True)
 def bm25_of_best(pair_bm25: Any, list_best_bm25: Any) -> Any:
     """BM25 in this field as a share of the list's best: how far behind the best match."""
     return pair_bm25 / list_best_bm25
@@ -67,7 +67,7 @@ def cosine(pair_cosine: Any) -> Any:
     return pair_cosine
 
 
-@feature(unit="cosine")
+@feature(unit="cosine", arithmetic=True)
 def cosine_behind_best(pair_cosine: Any, list_best_cosine: Any) -> Any:
     """Cosine minus the list's best."""
     return pair_cosine - list_best_cosine
@@ -85,7 +85,7 @@ def hit_rank(hit_rank: Any) -> Any:
     return hit_rank
 
 
-@template(unit="share of the best", over="channel", elementwise=True)
+@template(unit="share of the best", over="channel", arithmetic=True)
 def hit_of_best(hit_score: Any, list_best_hit: Any) -> Any:
     """The channel's score as a share of its best hit."""
     return hit_score / list_best_hit
@@ -128,13 +128,13 @@ def between(doc_number: Any, query_number_low: Any, query_number_high: Any) -> A
     return np.where(np.isnan(doc_number + query_number_low + query_number_high), np.nan, inside)
 
 
-@template(unit="ratio", over="number")
+@template(unit="ratio", over="number", arithmetic=True)
 def over_lowest(doc_number: Any, query_number_low: Any) -> Any:
     """The value ÷ the lowest number typed; NaN without a number."""
     return doc_number / query_number_low
 
 
-@template(unit="ratio", over="number")
+@template(unit="ratio", over="number", arithmetic=True)
 def over_highest(doc_number: Any, query_number_high: Any) -> Any:
     """The value ÷ the highest number typed; NaN without a number."""
     return doc_number / query_number_high

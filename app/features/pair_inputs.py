@@ -45,8 +45,6 @@ def _text(lookup: Inputs, name: str, field: str) -> Any:
     place = lookup.ctx.snapshot.documents.rows.text_fields.get(field)
     if place is None or not lookup.ctx.query.terms:
         return NAN
-    if name == "bm25":
-        return lookup.records.bm25[place]
     return lookup.records.text[:, place, _MATCH[name]]
 
 

@@ -1,20 +1,26 @@
-"""Where each column of a matrix comes from: a block that is copied, a template, or a feature alone.
+"""Where each column of a matrix comes from: the program, or a feature that is called by itself.
 
-A processor that comes from other work takes longer to find a function than a function takes for a
-column. So inputs that lie side by side are copied as blocks, and a template over fields whose
-inputs do is computed for all its fields in one call: the bits of a call for each.
+What lies side by side is copied and what is arithmetic is computed by one program (program.py).
+Other features are called one by one, and so is what they read of features.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
+from app.features.formula import Argument, Formula, put_in
+from app.features.program import Place, Program, Writer
+from app.features.side_by_side import Layout, place_of
 
-from app.domain.arrays import F32
-from app.features.side_by_side import TALL, Gathered, Layout, Places, lay, place_of
+WIDE = ("pair_user_time_ms", "pair_outside")
+"""Inputs that stand alone and are float64 columns; other columns that do are float32."""
+
+WHOLE = "hit_rank"
+"""The input whose columns are whole numbers."""
+
+REQUEST_SCOPES = ("query_", "user_", "list_")
+"""Inputs of these are scalars, Python's own floats."""
 
 
 class Step(NamedTuple):
@@ -24,107 +30,65 @@ class Step(NamedTuple):
     compute: Callable[..., Any]
     reads: tuple[str, ...]
     scalars: tuple[str, ...]  # those of `reads` that are one for all candidates
-    elementwise: bool  # see feature.template
-
-
-class Copy(NamedTuple):
-    """Columns of one block, and the columns of the matrix that they become."""
-
-    block: str
-    columns: Places
-    targets: Places
-
-
-class Together(NamedTuple):
-    """A template, the rows that are wanted of what it gives, and the columns that they become."""
-
-    compute: Callable[..., Any]
-    reads: tuple[str, ...]  # without their fields, see side_by_side.TALL
-    rows: Places
-    targets: Places
-
-
-class Alone(NamedTuple):
-    """Inputs and features that no block holds, and the columns of the matrix that they become."""
-
-    names: tuple[str, ...]
-    columns: Places  # 0, 1, 2 …
-    targets: Places
+    formula: Formula | None  # over `reads`, where it is arithmetic
 
 
 class Plan(NamedTuple):
-    copies: tuple[Copy, ...]
-    together: tuple[Together, ...]
-    steps: tuple[Step, ...]  # that are computed by themselves
-    alone: Alone
+    steps: tuple[Step, ...]  # that are called
     inputs: tuple[str, ...]  # that are looked up by name
+    alone: tuple[str, ...]  # inputs and features that become columns for the program
+    scalars: tuple[str, ...]  # those that it reads
+    program: Program
 
 
 def plan_of(
-    layout: Layout | None, names: Mapping[int, str], steps: Sequence[Step], inputs: Iterable[str]
+    layout: Layout, names: Sequence[str], steps: Sequence[Step], inputs: Iterable[str]
 ) -> Plan:
-    """`names`: column of the matrix → input or feature. Without a layout each stands alone."""
-    blocks: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    together = _together(layout, names, steps)
-    done = {target for t in together for target in t.targets.tolist()}
-    alone: dict[int, str] = {}
-    for target, name in names.items():
-        found = None if layout is None else place_of(layout, name)
+    """`names`: the input or feature that each column of the matrix is."""
+    formulas = _formulas(steps)
+    called = _called(steps, formulas)
+    alone: dict[str, int] = {}
+    scalars: dict[str, int] = {}
+
+    def place(name: str) -> Place:
+        found = place_of(layout, name)
         if found is not None:
-            blocks[found[0]].append((found[1], target))
-        elif target not in done:
-            alone[target] = name
-    copies = tuple(Copy(block, *_columns(pairs)) for block, pairs in blocks.items())
-    left = tuple(step for step in steps if step.name not in {names[target] for target in done})
-    wanted = {*alone.values(), *(name for step in left for name in step.reads)}
+            return found
+        if name.startswith(REQUEST_SCOPES) and name not in called:
+            return Place("scalars", scalars.setdefault(name, len(scalars)))
+        return Place("alone", alone.setdefault(name, len(alone)), name.startswith(WIDE))
+
+    writer = Writer(place)
+    for target, name in enumerate(names):
+        writer.column(formulas.get(name, Argument(name)), target)
+    left = tuple(step for step in steps if step.name in called)
+    wanted = {*alone, *scalars, *(name for step in left for name in step.reads)}
     return Plan(
-        copies, together, left, Alone(tuple(alone.values()), _places(range(len(alone))),
-        _places(alone)), tuple(name for name in inputs if name in wanted),
+        left, tuple(name for name in inputs if name in wanted), tuple(alone), tuple(scalars),
+        writer.program(),
     )  # fmt: skip
 
 
-def lay_blocks(plan: Plan, inputs: Gathered, out: F32) -> None:
-    """Fill the columns of `out` that whole blocks and templates over fields become."""
-    for copy in plan.copies:
-        lay(inputs.block(copy.block), copy.columns, out, copy.targets)
-    for t in plan.together:
-        values = t.compute(*[inputs.tall(name) for name in t.reads])
-        lay(values.T, t.rows, out, t.targets)
+def _formulas(steps: Sequence[Step]) -> Mapping[str, Formula]:
+    """Return the formulas, over inputs alone, of the features that a program can compute.
 
-
-def _together(
-    layout: Layout | None, names: Mapping[int, str], steps: Sequence[Step]
-) -> tuple[Together, ...]:
-    """Group the columns of one template. What another feature reads is computed by itself."""
-    read, column = {name for step in steps for name in step.reads}, _first_column(names)
-    groups: dict[tuple[Callable[..., Any], tuple[str, ...]], list[tuple[int, int]]] = {}
+    Not of one that reads a feature that is called, whose precision is not known beforehand, nor of
+    one that reads whole numbers.
+    """
+    found: dict[str, Formula] = {}
+    features = {step.name for step in steps}
     for step in steps:
-        place = _place(layout, step.reads) if layout and step.elementwise else None
-        if place is not None and step.name in column and step.name not in read:
-            reads = tuple(name.partition("[")[0] for name in step.reads)
-            groups.setdefault((step.compute, reads), []).append((place, column[step.name]))
-    return tuple(
-        Together(*template, *_columns(found)) for template, found in groups.items() if found[1:]
-    )
+        others = [read for read in step.reads if read not in found]
+        is_open = any(read in features or read.startswith(WHOLE) for read in others)
+        if step.formula is not None and not is_open:
+            found[step.name] = put_in(step.formula, found)
+    return found
 
 
-def _first_column(names: Mapping[int, str]) -> Mapping[str, int]:
-    return {name: target for target, name in names.items()}
-
-
-def _place(layout: Layout, reads: Iterable[str]) -> int | None:
-    """Return where the field stands among all in whatever is read, None where it does not."""
-    places = set()
-    for name in reads:
-        base, _, field = name.removesuffix("]").partition("[")
-        fields = layout.texts if TALL.get(base) == "texts" else layout.places
-        places.add(fields.get(field) if base in TALL else None)
-    return places.pop() if len(places) == 1 else None
-
-
-def _columns(pairs: Sequence[tuple[int, int]]) -> tuple[Places, Places]:
-    return _places(c for c, _ in pairs), _places(t for _, t in pairs)
-
-
-def _places(of: Iterable[int]) -> Places:
-    return np.array([*of], np.uintp)
+def _called(steps: Sequence[Step], formulas: Mapping[str, Formula]) -> set[str]:
+    """Return the features that no program computes, and those that such a one reads."""
+    called: set[str] = set()
+    for step in reversed(steps):  # each follows what it reads
+        if step.name not in formulas or step.name in called:
+            called |= {step.name, *step.reads}
+    return called & {step.name for step in steps}

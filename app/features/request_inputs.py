@@ -27,7 +27,7 @@ def query_input(lookup: Inputs, base: str, field: str) -> Any:
             return lookup.ctx.snapshot.documents.terms.find_all(query.terms)
         case "query_known_share":
             ids = lookup.get("query_term_ids")
-            return np.count_nonzero(ids >= 0) / ids.size if ids.size else NAN
+            return int(np.count_nonzero(ids >= 0)) / ids.size if ids.size else NAN
         case "query_idf_mean":
             known = query_idf(lookup)
             return float(np.add.reduce(known) / known.size) if known.size else NAN

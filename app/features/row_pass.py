@@ -27,8 +27,7 @@ class RowInputs(NamedTuple):
     numbers: F64  # (m, n) numeric columns, NaN where missing
     lengths: F32  # (n, fields) true token counts of the searched fields
     text: F32  # (n, fields, 9) FIELD_MATCHES of each field
-    bm25: F32  # (fields, n) the first of them once more, for features that compute with it
-    best_bm25: F32  # (fields,) the highest of them, NaN where no row has the field
+    best_bm25: F32  # (fields,) the highest BM25, NaN where no row has the field
     any_coverage: F32  # (n,) the best coverage of any field, NaN where the row has none
     affinities: F32  # (n, preference fields), NaN where the person has none for the field
 
@@ -70,7 +69,7 @@ def _affinities(offsets: I64, values: I32, layout: Layout, rows: Rows, tastes: T
 @njit(cache=True, nogil=True)
 def _read(
     offsets: I64, values: I32, layout: Layout, rows: Rows, asked: Asked, tastes: Tastes
-) -> tuple[F64, F32, F32, F32, F32, F32, F32]:
+) -> tuple[F64, F32, F32, F32, F32, F32]:
     n, wide = rows.size, values.view(np.float64)
     numbers, lengths = np.empty((layout.numbers, n)), np.empty((n, layout.fields), np.int32)
     starts, codes = _touch(offsets, values, rows), np.empty(n, np.int64)
@@ -83,7 +82,7 @@ def _read(
             codes[i] += min(lengths[i, f], FIRST_TOKENS)
     text = match(values, starts, layout, lengths, asked)
     return (
-        numbers, lengths.astype(np.float32), text.fields, text.bm25, text.best_bm25,
+        numbers, lengths.astype(np.float32), text.fields, text.best_bm25,
         text.any_coverage, affinities(values, starts, layout.counts, codes, tastes),
     )  # fmt: skip
 

@@ -1,22 +1,22 @@
-"""Which inputs lie side by side, a column each of one array: those are copied all at once."""
+"""Which inputs lie side by side, a column each of one array: those are read all at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
-from numba import njit
 
-from app.domain.arrays import F32, Array
+from app.domain.arrays import F32, F64
 from app.features.list_inputs import bests
 from app.features.lookup import Inputs
+from app.features.program import Place, Program, Sources
 from app.features.text_match import FIELD_MATCHES
 from app.snapshot.tables import COUNTERS
 
-Places: TypeAlias = npt.NDArray[np.uintp]
-"""Places without a sign: a kernel need not ask whether they count from the end."""
+_OF_RECORDS = {"text", "lengths", "affinities", "numbers"}
+_NO_COLUMNS, _NO_NUMBERS = np.empty((0, 0), np.float32), np.empty((0, 0), np.float64)
+_NOTHING = np.empty(0, np.float32)
 
 
 class Layout(NamedTuple):
@@ -65,45 +65,28 @@ class Gathered(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self.names)
 
-    def block(self, name: str) -> Array:
-        """Return (n, k) values; `place_of` says which column is whose."""
-        lookup = self.lookup
-        match name:
-            case "text":
-                return lookup.records.text.reshape(lookup.rows.size, -1)
-            case "numbers":
-                return lookup.heads[0].T
-            case "lengths":
-                return lookup.records.lengths
-            case "affinities":
-                return lookup.records.affinities
-            case "intents":
-                return lookup.intents
-            case "scores":
-                return lookup.candidates.scores
-        return lookup.candidates.ranks
-
-    def tall(self, base: str) -> Array:
-        """Return an input of all fields at once: (k, n) columns, or (k, 1) scalars; see TALL."""
-        match base:
-            case "pair_bm25":
-                return self.lookup.records.bm25
-            case "hit_score":
-                return self.lookup.said.scores
-        return bests(self.lookup, base)[:, np.newaxis]
+    def sources(self, program: Program, alone: F64, scalars: F64) -> Sources:
+        """Return what a program reads, with these for the inputs that stand alone."""
+        lookup, reads = self.lookup, program.reads
+        text = lengths = affinities = _NO_COLUMNS
+        numbers, best_bm25, best_hits = _NO_NUMBERS, _NOTHING, _NOTHING
+        if not _OF_RECORDS.isdisjoint(reads):
+            records = lookup.records
+            text, lengths, affinities = flat(records.text), records.lengths, records.affinities
+            numbers = records.numbers
+        if "best_bm25" in reads:
+            best_bm25 = bests(lookup, "list_best_bm25")
+        if "best_hits" in reads:
+            best_hits = bests(lookup, "list_best_hit")
+        return Sources(
+            text, lengths, affinities, lookup.intents if "intents" in reads else _NO_COLUMNS,
+            lookup.candidates.scores, lookup.candidates.ranks, numbers, alone, scalars,
+            best_bm25, best_hits, program.constants,
+        )  # fmt: skip
 
 
-TALL: Mapping[str, str] = {
-    "pair_bm25": "texts",
-    "list_best_bm25": "texts",
-    "hit_score": "channels",
-    "list_best_hit": "channels",
-}
-"""Inputs that are there for all fields at once, and what those are."""
-
-
-def place_of(layout: Layout, name: str) -> tuple[str, int] | None:
-    """Return the block and the column of an input, None for one that stands alone."""
+def place_of(layout: Layout, name: str) -> Place | None:
+    """Return where an input stands, None for one that stands alone."""
     base, _, field = name.removesuffix("]").partition("[")
     kind, _, what = base.partition("_")
     if kind == "doc" and not field and what not in COUNTERS:
@@ -113,27 +96,29 @@ def place_of(layout: Layout, name: str) -> tuple[str, int] | None:
     if field not in fields:
         return None
     column = fields[field]
-    return block, column * len(FIELD_MATCHES) + FIELD_MATCHES.index(match) if match else column
+    if match:
+        column = column * len(FIELD_MATCHES) + FIELD_MATCHES.index(match)
+    return Place(block, column, block == "numbers")
 
 
 def _fields(layout: Layout, base: str) -> tuple[str, Mapping[str, int]]:
-    """Return the block of such inputs, and the place of each field in it."""
+    """Return where such inputs stand, and the place of each field there."""
     match base:
         case "doc_number":
             return "numbers", layout.numbers
         case "doc_length":
             return "lengths", layout.texts
+        case "list_best_bm25":
+            return "best_bm25", layout.texts
         case "pair_affinity":
             return "affinities", layout.codes
         case "pair_intent":
             return "intents", layout.codes
-    blocks = {"hit_score": "scores", "hit_rank": "ranks"}
-    return (blocks[base], layout.places) if base in blocks else ("", {})
+    of_channels = {"hit_score": "scores", "hit_rank": "ranks", "list_best_hit": "best_hits"}
+    return (of_channels[base], layout.places) if base in of_channels else ("", {})
 
 
-@njit(cache=True, nogil=True)
-def lay(block: Any, columns: Places, out: F32, targets: Places) -> None:
-    """Copy columns of a block to columns of the matrix, a row at a time."""
-    for i in range(out.shape[0]):
-        for j in range(columns.size):
-            out[i, targets[j]] = block[i, columns[j]]
+def flat(block: F32) -> F32:
+    """Return (n, a, b) as (n, a · b)."""
+    n, a, b = block.shape
+    return block.reshape(n, a * b)

@@ -49,8 +49,7 @@ class TextMatches(NamedTuple):
     """How a query meets each searched field of some rows."""
 
     fields: F32  # (rows, fields, 9) FIELD_MATCHES
-    bm25: F32  # (fields, rows) the first of them once more, for features that compute with it
-    best_bm25: F32  # (fields,) the highest of them, NaN where no row has the field
+    best_bm25: F32  # (fields,) the highest BM25, NaN where no row has the field
     any_coverage: F32  # (rows,) the best coverage of any field, NaN where the row has none
 
 
@@ -105,21 +104,18 @@ def match(values: I32, starts: I64, layout: Layout, lengths: I32, asked: Asked) 
     best = _blank(lengths, asked.ids.size, out)
     _weigh(lengths, asked, found, out, best)
     _place(read, lengths, asked.ids.size, found, out)
-    bm25, best_bm25 = _by_field(out)
-    return TextMatches(out, bm25, best_bm25, best)
+    return TextMatches(out, _best_by_field(out), best)
 
 
 @njit(cache=True, nogil=True)
-def _by_field(out: F32) -> tuple[F32, F32]:
-    """Return BM25 a field a row, and the best of each field."""
+def _best_by_field(out: F32) -> F32:
     n, fields = out.shape[:2]
-    bm25, best = np.empty((fields, n), np.float32), np.full(fields, -np.inf, np.float32)
+    best = np.full(fields, -np.inf, np.float32)
     for i in range(n):
         for f in range(fields):
             value = out[i, f, BM25]
-            bm25[f, i] = value
             best[f] = value if value > best[f] else best[f]  # not so where it is NaN
-    return bm25, np.where(best == -np.inf, np.float32(np.nan), best)
+    return np.where(best == -np.inf, np.float32(np.nan), best)
 
 
 @njit(cache=True, nogil=True)

@@ -1,0 +1,106 @@
+"""What an arithmetic feature computes, read off its function by calling it with symbols.
+
+So that one definition serves twice: NumPy calls the function, and a program (program.py) computes
+the same for all columns in one pass, bit by bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An input, or a feature that is computed before."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A number of Python's: it takes the precision of what it meets."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    sign: str  # one of SIGNS
+    left: Formula
+    right: Formula
+
+
+Formula: TypeAlias = Argument | Constant | Operation
+
+SIGNS = ("+", "-", "*", "/")
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """Stands for a value, and remembers what is done with it."""
+
+    formula: Formula
+    __array_ufunc__ = None  # a number of NumPy leaves the operation to this class, which refuses it
+
+    def __add__(self, other: Any) -> Symbol:
+        return _operation("+", self, other)
+
+    def __radd__(self, other: Any) -> Symbol:
+        return _operation("+", other, self)
+
+    def __sub__(self, other: Any) -> Symbol:
+        return _operation("-", self, other)
+
+    def __rsub__(self, other: Any) -> Symbol:
+        return _operation("-", other, self)
+
+    def __mul__(self, other: Any) -> Symbol:
+        return _operation("*", self, other)
+
+    def __rmul__(self, other: Any) -> Symbol:
+        return _operation("*", other, self)
+
+    def __truediv__(self, other: Any) -> Symbol:
+        return _operation("/", self, other)
+
+    def __rtruediv__(self, other: Any) -> Symbol:
+        return _operation("/", other, self)
+
+
+def formula_of(compute: Callable[..., Any], parameters: Sequence[str]) -> Formula:
+    """Return what the function computes. Raises TypeError where that is more than + - * and /."""
+    name = getattr(compute, "__name__", "the feature")
+    try:
+        found = compute(*[Symbol(Argument(parameter)) for parameter in parameters])
+    except (TypeError, AttributeError) as e:
+        raise TypeError(
+            f"feature {name} is declared arithmetic, but does more than + - * and /: {e}; "
+            "declare it without arithmetic=True"
+        ) from e
+    if not isinstance(found, Symbol):
+        raise TypeError(f"feature {name} is declared arithmetic, but returns {found!r}")
+    return found.formula
+
+
+def put_in(formula: Formula, values: Mapping[str, Formula]) -> Formula:
+    """Return the formula with these in place of the arguments of those names."""
+    match formula:
+        case Argument(name):
+            return values.get(name, formula)
+        case Operation(sign, left, right):
+            return Operation(sign, put_in(left, values), put_in(right, values))
+    return formula
+
+
+def _operation(sign: str, left: Any, right: Any) -> Symbol:
+    return Symbol(Operation(sign, _formula(left), _formula(right)))
+
+
+def _formula(value: Any) -> Formula:
+    if isinstance(value, Symbol):
+        return value.formula
+    if type(value) in (int, float):  # a number of NumPy would bring its own precision
+        return Constant(float(value))
+    raise TypeError(f"{value!r} is no plain number")

@@ -1,0 +1,156 @@
+"""The program that fills a matrix in one call, against NumPy's calls one by one."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.features.catalog import CATALOG
+from app.features.feature import REQUEST_SCOPES, Catalog, FeatureSet, feature
+from app.features.formula import Argument, Constant, Formula, Operation, formula_of
+from app.features.inputs import gather
+from app.features.plan import WIDE, plan_of
+from app.features.program import Place, Sources, Writer, run
+from app.features.side_by_side import Layout, place_of
+from tests.builders import city_rows, make_snapshot
+from tests.builders.releases import some_candidates
+from tests.builders.requests import make_context
+
+PLACES = {
+    "narrow": Place("text", 1), "other": Place("scores", 0), "wide": Place("numbers", 1, True),
+    "own": Place("alone", 0), "shared": Place("scalars", 1), "best": Place("best_hits", 0),
+}  # fmt: skip
+OPERATIONS = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
+
+numbers = st.floats(width=32) | st.sampled_from([0.0, 1e-45, 3e38, np.nan, np.inf, -np.inf])
+leaves = st.sampled_from([Argument(name) for name in PLACES]) | numbers.map(Constant)
+formulas = st.recursive(
+    leaves, lambda f: st.builds(Operation, st.sampled_from([*OPERATIONS]), f, f), max_leaves=8
+)
+
+
+def called(formula: Formula, values: dict[str, Any]) -> Any:
+    """As NumPy computes it: Python's floats stay what they are until they meet a column."""
+    match formula:
+        case Constant(value):
+            return value
+        case Argument(name):
+            return values[name]
+        case Operation(sign, left, right):
+            a, b = called(left, values), called(right, values)
+            found = OPERATIONS[sign](a, b)
+            return float(found) if isinstance(a, float) and isinstance(b, float) else found
+
+
+@settings(max_examples=300, deadline=None)
+@given(wanted=st.lists(formulas, min_size=1, max_size=6), seed=st.integers(0, 99))
+def test_a_program_computes_the_bits_of_the_calls(wanted: list[Formula], seed: int) -> None:
+    rng, n = np.random.default_rng(seed), 130  # two tiles and a bit
+    sources = Sources(
+        *((rng.standard_normal((n, 2)) * 10.0 ** rng.integers(-20, 20)).astype(np.float32)
+          for _ in range(5)),
+        rng.integers(0, 9, (n, 2)).astype(np.int16), rng.standard_normal((2, n)) * 1e12,
+        rng.standard_normal((2, n)).astype(np.float32).astype(np.float64),
+        rng.standard_normal(2), *(rng.standard_normal(1).astype(np.float32) for _ in range(2)),
+        np.empty(0),
+    )  # fmt: skip
+    sources.scores[3], sources.numbers[1, 70] = np.nan, np.inf
+    values: dict[str, Any] = {
+        "narrow": sources.text[:, 1], "other": sources.scores[:, 0], "wide": sources.numbers[1],
+        "own": sources.alone[0].astype(np.float32), "shared": float(sources.scalars[1]),
+        "best": float(sources.best_hits[0]),
+    }  # fmt: skip
+    writer = Writer(PLACES.__getitem__)
+    for target, formula in enumerate(wanted):
+        writer.column(formula, target)
+    program, out = writer.program(), np.empty((n, len(wanted)), np.float32)
+    run(program, sources._replace(constants=program.constants), out)
+    expected = np.empty_like(out)
+    with np.errstate(all="ignore"):
+        for target, formula in enumerate(wanted):
+            expected[:, target] = called(formula, values)
+    np.testing.assert_array_equal(out, expected)
+
+
+def test_what_two_columns_share_is_computed_once() -> None:
+    shared = Operation("-", Argument("narrow"), Constant(2.0))
+    writer = Writer(PLACES.__getitem__)
+    writer.column(Operation("/", shared, Argument("wide")), 0)
+    once = writer.program().registers
+    writer.column(Operation("*", shared, Argument("wide")), 1)
+    assert writer.program().registers == once + 1
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [np.log1p, abs, lambda x: x if x > 0 else -x, lambda x: x + np.float64(2), lambda x: 3.0],
+    ids=["a function", "a sign", "a branch", "a number with a precision of its own", "no input"],
+)
+def test_more_than_arithmetic_is_refused_when_it_is_declared(compute: Any) -> None:
+    with pytest.raises(TypeError, match="is declared arithmetic, but"):
+        formula_of(compute, ["x"])
+
+
+def test_features_that_are_called_and_computed_may_read_each_other(tmp_path: Any) -> None:
+    @feature(unit="x", arithmetic=True)
+    def half_price(doc_price: Any) -> Any:
+        """Computed, and read by one that is called."""
+        return doc_price / 2
+
+    @feature(unit="x")
+    def root_price(half_price: Any) -> Any:
+        """Called: a feature of somebody's own, with whatever Python there is."""
+        return np.sqrt(half_price)
+
+    @feature(unit="x", arithmetic=True)
+    def root_behind(root_price: Any, half_price: Any, list_size: Any) -> Any:
+        """Arithmetic, of what was called."""
+        return root_price - half_price * list_size
+
+    mine = SimpleNamespace(a=half_price, b=root_price, c=root_behind)
+    catalog = Catalog.collect(mine)  # type: ignore[arg-type]
+    snapshot = make_snapshot(city_rows(80), tmp_path / "s")
+    candidates = some_candidates(snapshot, np.random.default_rng(3), 70)
+    features = FeatureSet(catalog, ["root_behind", "half_price", "root_price"])
+    gathered = gather(features.inputs, make_context(snapshot, "火锅"), candidates)
+    whole, single = features.matrix(gathered, 70), features.matrix(dict(gathered), 70)
+    np.testing.assert_array_equal(whole, single)
+    assert np.isfinite(whole).any(axis=0).all()
+
+
+def test_inputs_are_as_precise_as_a_program_takes_them_to_be(tmp_path: Any) -> None:
+    """Columns float32 but for those said to be float64, scalars Python's own floats."""
+    snapshot = make_snapshot(city_rows(80), tmp_path / "s")
+    ctx = make_context(snapshot, "火锅 under 80", origin=(31.2, 121.4))
+    candidates = some_candidates(snapshot, np.random.default_rng(3), 70)
+    layout = Layout.of(gather((), ctx, candidates).lookup)
+    fields = {
+        "text": ["title"], "number": ["price"], "preference": ["tags"], "window": ["7d"],
+        "channel": list(candidates.channels),
+    }  # fmt: skip
+    stars = [f"{t.name}(*)" for t in CATALOG.templates.values() if t.over in fields]
+    features = FeatureSet(CATALOG, CATALOG.expand([*CATALOG.features, *stars], fields))
+    inputs = gather(features.inputs, ctx, candidates)
+    for name in features.inputs:
+        value, place = inputs[name], place_of(layout, name)
+        if name.startswith(REQUEST_SCOPES) or not isinstance(value, np.ndarray):
+            assert type(value) is float, name
+        elif not name.startswith("hit_rank"):
+            is_wide = place.is_wide if place else name.startswith(WIDE)
+            assert value.dtype == (np.float64 if is_wide else np.float32), name
+
+
+def test_a_feature_of_whole_numbers_is_called(tmp_path: Any) -> None:
+    snapshot = make_snapshot(city_rows(80), tmp_path / "s")
+    candidates = some_candidates(snapshot, np.random.default_rng(3), 70)
+    layout = Layout.of(gather((), make_context(snapshot, "x"), candidates).lookup)
+    features = FeatureSet(CATALOG, ["hit_of_best(lexical)"])
+    step = features._steps[0]
+    ranked = step._replace(formula=Argument("hit_rank[lexical]"), reads=("hit_rank[lexical]",))
+    assert not plan_of(layout, features.names, [step], features.inputs).steps
+    assert plan_of(layout, features.names, [ranked], ()).steps == (ranked,)
