@@ -30,7 +30,6 @@ from typing import Any, TypeAlias
 import numpy as np
 import orjson
 
-from app.corpus.chains import Chains
 from app.corpus.patches import Patches, places_among
 from app.corpus.place_blocks import NOWHERE, Places
 from app.corpus.ragged import Dictionary, Ragged, Strings, open_array
@@ -92,7 +91,6 @@ class Documents:
     counted: int  # rows that statistics and postings speak of; those behind are newer
     dead: Bools | None = None  # (n,) rows that are no documents any more
     versions: I64 | None = None  # (n,)
-    newer: Chains | None = None  # of a view: which of its newer rows hold a term
     patches: Patches | None = None  # numbers and shown keys that were changed in place
     places: Places = NOWHERE  # of the snapshot's own rows
 

@@ -16,7 +16,6 @@ import orjson
 
 from app.corpus.analyzer import Analyzer
 from app.corpus.attributes import conform
-from app.corpus.chains import Chains, GrowingChains
 from app.corpus.chunk import Chunk, columnise, texts_of
 from app.corpus.cut_texts import CutTexts
 from app.corpus.documents import Documents, KeywordColumn, TokenColumn, row_columns
@@ -55,7 +54,6 @@ class GrowingDocuments:
         self._records = GrowingRagged(own.rows.records)
         self._side_by_side = Growing(own.rows.df)
         self._vectors = None if own.vectors is None else Growing(own.vectors)
-        self._chains = GrowingChains()
         versions = np.zeros(len(own), np.int64) if own.versions is None else own.versions
         self._versions = Growing(versions)
 
@@ -66,7 +64,6 @@ class GrowingDocuments:
         pause()
         tokens = {n: Ragged(t.offsets, terms[t.values]) for n, t in chunk.tokens.items()}
         codes = {n: self._coded(n, chunk, seqs) for n in chunk.codes}
-        self._chains.add(list(tokens.values()), len(self._payload), self._terms.size(seqs[-1]))
         for name, token_ids in tokens.items():
             self._tokens[name].append(token_ids)
         for name, values in codes.items():
@@ -124,7 +121,6 @@ class GrowingDocuments:
             dead=dead,
             versions=self._versions.view(n),
             patches=patches,
-            newer=Chains(self._chains, n),
         )
 
     def _columns(self, rows: Sequence[Row], pause: Pause) -> Chunk:

@@ -51,18 +51,22 @@ class Matches:
 
 
 def best_rows(
-    postings: Postings, terms: I32, at_least: int, k: int, mask: RowMask | None = None
-) -> Matches:
-    """Find the best `k` rows that hold at least `at_least` (≥ 1) of the distinct `terms` (≤ 64)."""
+    postings: Postings, terms: I32, at_least: int, k: int, mask: RowMask | None = None,
+    packed: U64 | None = None,
+) -> Matches:  # fmt: skip
+    """Find the best `k` rows that hold at least `at_least` (≥ 1) of the distinct `terms` (≤ 64).
+
+    `packed`: the mask's flags as `bitmaps.pack` packs them, where they are at hand.
+    """
     if not terms.size or (mask is not None and not mask.count):
         return Matches(np.empty(0, np.int32), np.empty(0, np.float32), 0)
-    flags, words, by_mask = np.empty(0, np.bool_), np.empty(0, np.uint64), False
+    words, by_mask = np.empty(0, np.uint64), False
     if mask is not None:
-        flags, words = mask.allowed, pack(mask.allowed)
+        words = pack(mask.allowed) if packed is None else packed
         sizes = postings.offsets[terms + 1] - postings.offsets[terms]
         common = sizes[sizes * COMMON_EVERY >= postings.n]
         by_mask = bool(mask.count * LOOK_UP_COST < common.sum())
-    keys, total = search(postings, terms, flags, words, by_mask, at_least, k)
+    keys, total = search(postings, terms, words, by_mask, at_least, k)
     keys.sort()  # NumPy's sort is vector code, numba's is not
     rows, scores = _read(keys, min(k, keys.size))
     return Matches(rows, scores, total)
@@ -96,7 +100,7 @@ def _read(keys: I64, k: int) -> tuple[Rows, F32]:
 
 @njit(cache=True, nogil=True)
 def search(
-    postings: Postings, terms: I32, flags: Bools, words: U64, by_mask: bool, at_least: int, k: int
+    postings: Postings, terms: I32, words: U64, by_mask: bool, at_least: int, k: int
 ) -> tuple[I64, int]:
     """Return keys, the k best among them, and the number of rows that match."""
     lists = open_lists(postings, terms)
@@ -123,14 +127,14 @@ def search(
             if by_mask:
                 size, word = pick_allowed(words, block, scratch), WORDS
             elif few:
-                size, matching = pick_touched(lists, added, block, scratch, enough, above, flags)
+                size, matching = pick_touched(lists, added, block, scratch, enough, above, words)
                 word = WORDS
                 total += matching if is_seen else 0
             else:
                 size, word = pick_from_block(word, block, scratch, enough, above)
             before = held
             held, matching = complete(
-                lists, added, scratch, size, flags, at_least, floor, keys, held
+                lists, added, scratch, size, words, at_least, floor, keys, held
             )
             total += matching if by_mask else 0
             floor = max(floor, _raise_floor(keys[before:held], k, shift, seen, level))

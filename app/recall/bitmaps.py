@@ -74,6 +74,12 @@ def count_ones(word: np.uint64) -> np.int64:
 
 
 @njit(cache=True, nogil=True)
+def is_set(words: U64, row: int) -> bool:
+    """Tell whether a row is among those that `pack` packed: an eighth of the memory of flags."""
+    return bool(words[row >> 6] >> np.uint64(row & 63) & np.uint64(1))
+
+
+@njit(cache=True, nogil=True)
 def lowest_bit(word: np.uint64) -> np.int64:
     """Return the place of the lowest bit that is set, 0 to 63."""
     place: np.int64 = count_ones((word & (~word + np.uint64(1))) - np.uint64(1))

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from app.domain.arrays import I32, I64, U16, U64, Bools, Rows
-from app.recall.bitmaps import count_ones, lowest_bit
+from app.recall.bitmaps import count_ones, is_set, lowest_bit
 from app.recall.postings import BLOCK, WORDS, Postings
 
 LAST_ROW = 0x7FFFFFFF
@@ -173,7 +173,7 @@ def pick_from_block(
 
 @njit(cache=True, nogil=True)
 def pick_touched(
-    lists: Lists, added: int, block: int, scratch: Block, enough: int, above: int, flags: Bools
+    lists: Lists, added: int, block: int, scratch: Block, enough: int, above: int, allowed: U64
 ) -> tuple[int, int]:
     """Pick the same rows by the postings that were added up: they are few.
 
@@ -187,7 +187,7 @@ def pick_touched(
             scratch.rows[size], scratch.picked[size] = row, value
             size += (value >= enough) & (value & SCORE > above)
             if value >= enough:
-                matching += flags.size == 0 or flags[row]
+                matching += allowed.size == 0 or is_set(allowed, row)
             scratch.values[row - block * BLOCK] = 0
     return size, matching
 
@@ -210,7 +210,7 @@ def pick_allowed(words: U64, block: int, scratch: Block) -> int:
 
 @njit(cache=True, nogil=True)
 def complete(
-    lists: Lists, added: int, scratch: Block, size: int, flags: Bools,
+    lists: Lists, added: int, scratch: Block, size: int, allowed: U64,
     at_least: int, floor: int, keys: I64, held: int,
 ) -> tuple[int, int]:  # fmt: skip
     """Look picked rows up in the lists that were not added up; append those above the floor.
@@ -220,7 +220,7 @@ def complete(
     matching = 0
     for j in range(size):
         row, value = scratch.rows[j], np.int64(scratch.picked[j])
-        if flags.size > 0 and not flags[row]:
+        if allowed.size > 0 and not is_set(allowed, row):
             continue
         word, bit = row >> 6, np.uint64(1) << np.uint64(row & 63)
         for i in range(added, lists.slots.size):

@@ -1,4 +1,4 @@
-"""BM25F of rows that no posting knows yet, term by term from their tokens.
+"""BM25F of rows that came after the snapshot, from postings of their own.
 
 The same grains as `indexing` writes for a posting, by the snapshot's own df, lengths and number of
 rows: a document scores alike before and after it is folded into an index of these statistics.
@@ -7,83 +7,113 @@ rows: a document scores alike before and after it is folded into an index of the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numba import njit
 
-from app.corpus.bm25 import idf, length_norm, saturate
-from app.corpus.chains import Chains
-from app.domain.arrays import F32, F64, I32, I64, Rows
+from app.corpus.bm25 import idf, saturate
+from app.corpus.ragged import Ragged, frozen
+from app.domain.arrays import F32, I32, I64
 from app.domain.filters import RowMask
 from app.recall.best_rows import Matches
-from app.recall.indexing import WeightedField
+from app.recall.indexing import WeightedField, merge_rows, weigh_field
+from app.recall.newer_postings import GrowingPostings, Inverted, pick
 from app.recall.postings import GRAIN, Postings
+
+EVERYTHING = np.empty(0, np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
 class NewerText:
-    """The searched fields of rows newer than the postings."""
+    """What a view's newer rows hold: one thread goes on, any may search."""
 
-    chains: Chains
-    fields: Sequence[WeightedField]  # their columns reach to the newest row
+    own: Postings  # of the rows before them, and whose statistics count
     k1: float
+    growing: GrowingPostings  # shared with earlier and later views
+    count: int = 0  # rows of this view
 
-    def find(self, postings: Postings, terms: I32, at_least: int, mask: RowMask | None) -> Matches:
-        """Return all rows that hold at least `at_least` of the distinct terms, by row."""
-        rows = self.chains.holding(terms)
-        rows = rows if mask is None else rows[mask.allowed[rows]]
-        if not rows.size:
-            return Matches(np.empty(0, np.int32), np.empty(0, np.float32), 0)
-        earned = np.zeros((rows.size, terms.size), np.float32)
-        for field in self.fields:
-            tokens, average = field.column.tokens, field.column.average_length
-            _earn(
-                tokens.offsets, tokens.values, field.weight, average, field.b, rows, terms, earned
-            )
-        worths = np.array([idf(df, postings.n) / GRAIN for df in postings.sizes(terms)])
-        found, scores = _score(rows, earned, worths, self.k1, at_least)
-        return Matches(found, scores, found.size)
+    def follow(self, n: int, fields: Sequence[WeightedField]) -> Self:
+        """Return the same of a view of `n` rows, to the newest of which the columns reach."""
+        count = n - self.own.n
+        last = self if self.growing.rows == self.count <= count else self._anew()
+        if last.count < count:
+            inverted = _inverted(fields, last.own.n + last.count, n, last.count)
+            terms = max((len(field.column.df) for field in fields), default=0)
+            last.growing.add(count - last.count, terms, last._weighed(*inverted))
+        return replace(last, count=count)
+
+    def most_matches(self, terms: I32) -> int:
+        """Return a bound on the newer rows that hold any of the terms."""
+        return self.growing.most_matches(terms)
+
+    def find(self, terms: I32, at_least: int, mask: RowMask | None, floor: float = 0.0) -> Matches:
+        """Return the rows that hold at least `at_least` of the distinct terms and score the floor.
+
+        By row; `total` counts the others too.
+        """
+        allowed = EVERYTHING if mask is None else mask.allowed[self.own.n :]
+        sums = self.growing.add_up(terms, self.count)
+        places, grains, total = pick(sums, allowed, at_least, int(floor / GRAIN))
+        return Matches(places + np.int32(self.own.n), grains * np.float32(GRAIN), total)
+
+    def _weighed(self, terms: I32, starts: I64, ends: I64, places: I32, sums: F32) -> Inverted:
+        df = self.own.sizes(terms)
+        impacts: I32 = _impacts(self.own.n, df, starts, ends, sums, self.k1)
+        return Inverted(terms.astype(np.int64), starts, ends, places, impacts)
+
+    def _anew(self) -> Self:
+        """Begin again: another view went on from the same one, or this is an earlier one."""
+        return replace(self, growing=GrowingPostings(), count=0)
 
 
-@njit(cache=True, nogil=True)
-def _earn(
-    offsets: I64, values: I32, weight: float, average: float, b: float,
-    rows: Rows, terms: I32, earned: F32,
-) -> None:  # fmt: skip
-    """Add what each term earns in one field: weight · tf ÷ length norm. earned: (rows, terms)
-
-    One bit for each residue of 64 tells, without a branch, that most tokens are no query term.
+def _inverted(
+    fields: Sequence[WeightedField], first: int, last: int, place: int
+) -> tuple[I32, I64, I64, I32, F32]:
+    """Return the distinct terms of some rows, where each one's postings begin and end, their
+    places, from `place` on, and Σ weight · normalised tf.
     """
-    sieve, tf = np.uint64(0), np.zeros(terms.size, np.int64)
-    for term in terms:
-        sieve |= np.uint64(1) << np.uint64(term & 63)
-    for i in range(rows.size):
-        start, end, has_any = offsets[rows[i]], offsets[rows[i] + 1], False
-        for at in range(start, end):
-            if sieve >> np.uint64(values[at] & 63) & np.uint64(1):
-                for j in range(terms.size):
-                    if terms[j] == values[at]:
-                        tf[j] += 1
-                        has_any = True
-        if has_any:
-            norm = length_norm(end - start, average, b)
-            for j in range(terms.size):
-                earned[i, j] += np.float32(weight * tf[j] / norm)
-                tf[j] = 0
+    columns, terms = _among_themselves([f.column.tokens for f in fields], first, last)
+    lengths = sum((c.lengths for c in columns), start=np.zeros(last - first, np.int64))
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    ends, tf = starts[:-1].copy(), np.zeros(terms.size, np.int32)
+    held, gains = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.float32)
+    for field, column in zip(fields, columns, strict=True):
+        average = field.column.average_length
+        weigh_field(
+            0, column.offsets, column.values, field.weight, average, field.b, tf, ends, held, gains
+        )
+    room = np.zeros(terms.size + 1, np.int64)
+    for column in columns:
+        room[1:] += np.bincount(column.values, minlength=terms.size)
+    firsts = np.cumsum(room)
+    places, sums = np.empty(firsts[-1], np.int32), np.empty(firsts[-1], np.float32)
+    cursors, total = firsts[:-1].copy(), np.zeros(terms.size, np.float32)
+    merge_rows(place, starts, ends, held, gains, total, cursors, places, sums)
+    return terms, firsts[:-1], cursors, places, sums
+
+
+def _among_themselves(columns: Sequence[Ragged], first: int, last: int) -> tuple[list[Ragged], I32]:
+    """Number the terms of some rows from 0 on, ascending: what is laid out by term stays small."""
+    offsets = [c.offsets[first : last + 1] for c in columns]
+    held = [c.values[o[0] : o[-1]] for c, o in zip(columns, offsets, strict=True)]
+    terms, places = np.unique(np.concatenate([*held, _NO_TERMS]), return_inverse=True)
+    parts = np.split(places.astype(np.int32), np.cumsum([h.size for h in held])[:-1])
+    return [
+        Ragged(frozen(o - o[0]), frozen(part)) for o, part in zip(offsets, parts, strict=False)
+    ], terms
+
+
+_NO_TERMS = np.empty(0, np.int32)
 
 
 @njit(cache=True, nogil=True)
-def _score(rows: Rows, earned: F32, worths: F64, k1: float, at_least: int) -> tuple[Rows, F32]:
-    """Add up whole grains, as the postings' impacts are added."""
-    found, scores, size = np.empty(rows.size, np.int32), np.empty(rows.size, np.float32), 0
-    for i in range(rows.size):
-        matched, grains = 0, 0
-        for j in range(worths.size):
-            if earned[i, j] > 0:
-                matched += 1
-                grains += max(1, round(worths[j] * saturate(earned[i, j], k1)))
-        if matched >= at_least:
-            found[size], scores[size] = rows[i], grains * GRAIN
-            size += 1
-    return found[:size], scores[:size]
+def _impacts(n: int, df: I64, starts: I64, ends: I64, sums: F32, k1: float) -> I32:
+    """Turn each sum into BM25F, as `indexing.close_gaps` does."""
+    impacts = np.zeros(sums.size, np.int32)
+    for term in range(df.size):
+        worth = idf(df[term], n) / GRAIN
+        for at in range(starts[term], ends[term]):
+            impacts[at] = max(1, round(worth * saturate(sums[at], k1)))
+    return impacts

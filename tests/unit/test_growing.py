@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from numba import typeof
 
 from app.corpus import growing
-from app.corpus.chains import Chains, GrowingChains
 from app.corpus.growing import Growing
 from app.corpus.growing_columns import GrowingDictionary, GrowingRagged
 from app.corpus.ragged import Dictionary, Ragged, open_array, save_array
@@ -91,18 +90,3 @@ def test_a_dictionary_knows_each_string_as_of_a_point_of_the_log():
     assert [len(known.view(s)) for s in range(4, 10)] == [2, 3, 4, 4, 4, 5]
     others = Dictionary.pack(["d", "c", "b", "a"])
     assert known.view(7).join(others).tolist() == [-1, 2, -1, 3]
-
-
-@given(
-    st.lists(st.lists(st.integers(0, 6), max_size=5), max_size=20),
-    st.lists(st.integers(0, 9), min_size=1, max_size=4),
-    st.integers(0, 20),
-)
-def test_chains_lead_to_every_newer_row_that_holds_a_term(rows, terms, cut):
-    growing, cut = GrowingChains(), min(cut, len(rows))
-    for start, end in ((0, cut), (cut, len(rows))):
-        halves = [Ragged.pack([row[h::2] for row in rows[start:end]], np.int32) for h in (0, 1)]
-        growing.add(halves, 100 + start, 7)
-    for n in (cut, len(rows)):
-        wanted = [100 + i for i, row in enumerate(rows[:n]) if set(row) & set(terms)]
-        assert Chains(growing, 100 + n).holding(np.array(terms, np.int32)).tolist() == wanted

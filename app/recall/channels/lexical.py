@@ -17,13 +17,15 @@ import numpy as np
 from app.corpus.bm25 import K1, B
 from app.corpus.documents import Documents
 from app.corpus.function_words import content_terms, function_words
-from app.domain.arrays import F64, I32, Bools
+from app.domain.arrays import F64, I32, U64, Bools
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.recall.best_rows import Matches, best_rows, holds_any
+from app.recall.bitmaps import pack
 from app.recall.channel import ChannelConfig
 from app.recall.indexing import WeightedField, invert
-from app.recall.newer import base_part
+from app.recall.newer import base_part, floor_of
+from app.recall.newer_postings import GrowingPostings
 from app.recall.newer_text import NewerText
 from app.recall.options import read_options
 from app.recall.phrases import phrase_bonus, phrase_weights
@@ -60,7 +62,8 @@ class LexicalChannel:
     phrases: F64  # (fields,) weight of neighbouring words in each searched field
     function_terms: frozenset[str]
     options: LexicalOptions
-    newer: NewerText | None = None  # rows that came after the snapshot
+    newer: NewerText  # rows that came after the snapshot
+    living: Living | None = None  # of the snapshot's own rows; None where none died
 
     @classmethod
     def build(cls, documents: Documents, part: Path, config: ChannelConfig) -> None:
@@ -75,17 +78,16 @@ class LexicalChannel:
         channel = cls(
             snapshot.documents, postings, phrase_weights(snapshot.documents),
             function_words(snapshot.analyzer), options,
+            NewerText(postings, options.k1, GrowingPostings()),
         )  # fmt: skip
         any_terms = np.arange(min(2, len(snapshot.documents.terms)), dtype=np.int32)
         channel.find(any_terms, any_terms[:0], 1, None)  # compiles here, not in the first query
         return channel
 
     def follow(self, view: Snapshot, tables: Tables) -> Self:
-        newer = None
-        if view.documents.newer is not None:
-            fields = _weighted_fields(view.documents, self.options)
-            newer = NewerText(view.documents.newer, fields, self.options.k1)
-        return replace(self, documents=view.documents, newer=newer)
+        fields = _weighted_fields(view.documents, self.options)
+        newer, living = self.newer.follow(len(view), fields), Living.of(view, self.postings.n)
+        return replace(self, documents=view.documents, newer=newer, living=living)
 
     def accepts(self, ctx: SearchContext) -> bool:
         return bool(ctx.query.terms)
@@ -104,9 +106,8 @@ class LexicalChannel:
         for term in self.postings.known(known).tolist():
             held[self.postings.rows_of(term)] += 1
         allowed = held >= at_least
-        if self.newer is not None:
-            newer = self.newer.find(self.postings, known, at_least, None)
-            allowed[newer.rows] = True
+        if self.newer.count:
+            allowed[self.newer.find(known, at_least, None).rows] = True
         return allowed if ctx.mask is None else allowed & ctx.mask.allowed
 
     def has_match(self, ctx: SearchContext) -> bool:
@@ -117,9 +118,7 @@ class LexicalChannel:
         own = base_part(ctx.mask, self.postings.n)
         if holds_any(self.postings, self.postings.known(known), own):
             return True
-        if self.newer is None:
-            return False
-        return self.newer.find(self.postings, known, at_least, ctx.mask).total > 0
+        return self.newer.count > 0 and self.newer.find(known, at_least, ctx.mask).total > 0
 
     def _ids(self, ctx: SearchContext) -> tuple[I32, I32]:
         """Return the ids of the query's words and of those searched for beside them."""
@@ -141,6 +140,8 @@ class LexicalChannel:
         if min(known.size, terms.size) < 2 or not self.options.phrase_boost:
             return self._best(known, at_least, k, mask)
         most = self.postings.most_matches(self.postings.known(known))
+        if self.newer.count:
+            most += self.newer.most_matches(known)
         wanted = max(k, PHRASE_WINDOW, most if most <= WHOLE else 0)
         found = self._best(known, at_least, wanted, mask)
         if found.rows.size < found.total <= WHOLE:
@@ -149,14 +150,20 @@ class LexicalChannel:
 
     def _best(self, known: I32, at_least: int, k: int, mask: RowMask | None) -> Matches:
         """Find the best `k` rows by single words, the snapshot's and newer ones alike."""
-        if self.newer is None:
-            return best_rows(self.postings, known, at_least, k, mask)
-        own, terms = base_part(mask, self.postings.n), self.postings.known(known)
+        if not self.newer.count:
+            return best_rows(self.postings, known, at_least, k, *self._own_part(mask))
+        own, terms = self._own_part(mask), self.postings.known(known)
         held = terms if terms.size >= at_least else terms[:0]
-        found = best_rows(self.postings, held, at_least, k, own)
-        newer = self.newer.find(self.postings, known, at_least, mask)
+        found = best_rows(self.postings, held, at_least, k, *own)
+        newer = self.newer.find(known, at_least, mask, floor_of(found.scores, k))
         rows, scores = add_rows(found.rows, found.scores, newer.rows, newer.scores, k)
         return Matches(rows, scores, found.total + newer.total)
+
+    def _own_part(self, mask: RowMask | None) -> tuple[RowMask | None, U64 | None]:
+        """Narrow a mask to the snapshot's own rows; what only leaves out the dead is packed."""
+        if self.living is not None and mask is self.living.alive:
+            return self.living.own, self.living.packed
+        return base_part(mask, self.postings.n), None
 
     def _lift(self, found: Matches, terms: I32, k: int) -> Matches:
         """Add the phrase bonus to the first rows and order them anew; the rest stays below."""
@@ -169,6 +176,21 @@ class LexicalChannel:
             rows = np.concatenate([rows, found.rows[first.size :]])[:k]
             scores = np.concatenate([scores, found.scores[first.size :]])[:k]
         return Matches(rows, scores, found.total)
+
+
+@dataclass(frozen=True, slots=True)
+class Living:
+    """Which of the snapshot's own rows are alive in a view, packed once for all its searches."""
+
+    alive: RowMask  # of the view: the mask of a search without a filter
+    own: RowMask
+    packed: U64
+
+    @classmethod
+    def of(cls, view: Snapshot, n: int) -> Self | None:
+        alive = None if view.overlay is None else view.overlay.alive
+        own = base_part(alive, n)
+        return None if alive is None or own is None else cls(alive, own, pack(own.allowed))
 
 
 def _weighted_fields(documents: Documents, options: LexicalOptions) -> list[WeightedField]:

@@ -29,6 +29,7 @@ from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 
 NAME = "popular"
+MOST = 1000  # rows that a channel may be asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class PopularChannel:
     steady: Steady  # the rows for which the order still holds
     newer: OncePerRow  # the score of each row behind them, by its numbers as they were written
     loose: tuple[Rows, F32] | None = None  # all others, best first, and their scores
+    first: tuple[Rows, F32] | None = None  # the MOST best living of all rows, and their scores
 
     @classmethod
     def build(cls, documents: Documents, part: Path, config: ChannelConfig) -> None:
@@ -66,13 +68,15 @@ class PopularChannel:
 
     def follow(self, view: Snapshot, tables: Tables) -> Self:
         if view.overlay is None:
-            return replace(self, steady=Steady(self.order.size), loose=None)
+            return replace(self, steady=Steady(self.order.size), loose=None, first=None)
         work = partial(self._scores, view, tables)
         newer = self.newer.follow(len(view), work)
         rows, scores = of_loose_rows(view.overlay, newer, work)
-        loose = top_rows(rows, scores, rows.size) if rows.size else None
+        loose = top_rows(rows, scores, rows.size)
         steady = Steady.of(view, self.order.size)
-        return replace(self, steady=steady, newer=newer, loose=loose)
+        own = self._own(steady.unfiltered, MOST)
+        first = add_rows(*own, loose[0][:MOST], loose[1][:MOST], MOST)
+        return replace(self, steady=steady, newer=newer, loose=loose, first=first)
 
     def _scores(self, view: Snapshot, tables: Tables, rows: Rows) -> F32:
         numbers = numbers_of(view, rows, self.measure.known)
@@ -82,16 +86,23 @@ class PopularChannel:
         return True
 
     def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
-        mask = self.steady.mask(ctx)
-        first = slice(k) if mask is None else self._first_allowed(mask, k)
-        rows, scores = self.order[first], self.scores[first]
+        is_filtered = self.steady.is_filtered(ctx)
+        if self.first is not None and k <= MOST and not is_filtered:
+            rows, scores = self.first
+            return ChannelHits(NAME, rows[:k], scores[:k])
+        rows, scores = self._own(self.steady.mask(ctx), k)
         if self.loose is not None:
             loose, worth = self.loose
-            if self.steady.is_filtered(ctx) and ctx.mask is not None:
+            if is_filtered and ctx.mask is not None:
                 kept = ctx.mask.allowed[loose]
                 loose, worth = loose[kept], worth[kept]
             rows, scores = add_rows(rows, scores, loose[:k], worth[:k], k)
         return ChannelHits(NAME, rows, scores)
+
+    def _own(self, mask: RowMask | None, k: int) -> tuple[Rows, F32]:
+        """Return the first k of the rows for which the order holds."""
+        first = slice(k) if mask is None else self._first_allowed(mask, k)
+        return self.order[first], self.scores[first]
 
     def _first_allowed(self, mask: RowMask, k: int) -> Rows:
         """Return the positions of the first k allowed rows.

@@ -190,10 +190,18 @@ class StructuredChannel:
     def _newer(
         self, reading: Reading, near: GeoPoint | None, worths: F64, ctx: SearchContext, floor: float
     ) -> tuple[Rows, F32]:
-        """Score the rows that the scan leaves out; return those that reach the floor."""
+        """Score the rows that the scan leaves out; return those that reach the floor.
+
+        Mostly the snapshot's own best have every part: then few others are liked as much.
+        """
         assert self.loose is not None
         view, loose, liked = self.loose
-        rows = allowed_rows(loose, ctx)
+        rows, every_part = allowed_rows(loose, ctx), np.float32(0)
+        for worth in worths:  # as parts are added up below, to the last bit
+            every_part += np.float32(worth)
+        tie = TIE * (liked if rows is loose else liked[np.searchsorted(loose, rows)])
+        may_be = np.flatnonzero(every_part + tie >= np.float32(floor))
+        rows, tie = rows[may_be], tie[may_be]
         numbers = numbers_of(view, rows, {q.range.field for q in reading.quantities})
         parts = [
             *(holds(view.documents, m, rows) for m in reading.mentions),
@@ -204,8 +212,7 @@ class StructuredChannel:
             met += np.where(has, np.float32(worth), np.float32(0))
         if near is not None:
             met += np.float32(worths[-1]) * self._nearness(near, rows)
-        own = liked if rows is loose else liked[np.searchsorted(loose, rows)]
-        scores = met + TIE * own
+        scores = met + tie
         good = np.flatnonzero((met > 0) & (scores >= np.float32(floor)))
         return rows[good], scores[good]
 

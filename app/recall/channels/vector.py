@@ -30,6 +30,7 @@ from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 
 NAME = "vector"
+MOSTLY, SPARE = 0.9, 1.05  # share of rows that are mostly all; how much wider a beam is for them
 WIDEST = 5  # × ef_search: the beam for those who ask for more than the usual one finds
 
 
@@ -158,7 +159,8 @@ class VectorChannel:
         Who asks for more gets the rest from a wider beam, or from all rows where that is cheaper,
         behind the last of the usual one.
         """
-        near, wide = graph.near(query, width, allowed), min(WIDEST * width, self.rows.size)
+        wide = min(WIDEST * width, self.rows.size)
+        near = self._beam(graph, query, width, allowed, count)
         if allowed is not None and near[-1] < 0:
             return self._astray(graph, query, wide, allowed, count, k)
         rows, scores = self._ranked(query, near, width)
@@ -172,6 +174,23 @@ class VectorChannel:
         behind = (lower < scores[-1]) | ((lower == scores[-1]) & (more > rows[-1]))
         rows, scores = np.append(rows, more[behind]), np.append(scores, lower[behind])
         return rows[:k], scores[:k]
+
+    def _beam(
+        self, graph: Graph, query: F32, width: int, allowed: Bools | None, count: int
+    ) -> Array:
+        """Return what a beam ends with, -1 behind it where it had fewer than it should.
+
+        Where few rows are left out, as the dead are, a beam that is wide enough to lose some is
+        quicker than one that asks of every row whether it is allowed.
+        """
+        if allowed is not None and count >= MOSTLY * self.rows.size:
+            enough = self.options.ef_search
+            near = graph.near(query, int(SPARE * enough * self.rows.size / count) + 1)
+            near = near[near >= 0]
+            near = near[allowed[near]]
+            if near.size >= enough:
+                return near
+        return graph.near(query, width, allowed)
 
     def _astray(
         self, graph: Graph, query: F32, wide: int, allowed: Bools, count: int, k: int
