@@ -29,6 +29,7 @@ class PlaceBlocks(NamedTuple):
     """Places of n rows. A tuple, for kernels take those."""
 
     rows: Rows  # (p,) those that have a place, along the curve
+    degrees: F64  # (p, 2) latitude and longitude
     points: F64  # (p, 3) on the unit sphere
     at: I32  # (n,) where each row stands among them, -1 without a place
     boxes: F64  # (blocks, 2, 3) least and largest coordinates
@@ -41,10 +42,12 @@ class PlaceBlocks(NamedTuple):
         points = unit_vectors(lats[rows], lons[rows])
         order = np.argsort(_codes(points), kind="stable")
         rows, points = rows[order], np.ascontiguousarray(points[order])
+        degrees = np.stack([lats[rows], lons[rows]], axis=1)
         at = np.full(lats.size, -1, np.int32)
         at[rows] = np.arange(rows.size, dtype=np.int32)
         points.flags.writeable = False  # as those of newer rows are: kernels compile once a type
-        return cls(rows, points, at, _around(points, BLOCK), _around(points, BLOCK * GROUP))
+        boxes, groups = _around(points, BLOCK), _around(points, BLOCK * GROUP)
+        return cls(rows, degrees, points, at, boxes, groups)
 
 
 class Places:
@@ -96,22 +99,25 @@ def nearest(
     reach: float,
     allowed: Bools,
     budget: int,
-) -> tuple[Rows, bool]:
-    """Return rows among which the k nearest within the chord `reach` are.
+) -> tuple[I32, bool]:
+    """Return places in the blocks among which the k nearest within the chord `reach` are.
 
     `allowed` (n or more,) leaves rows out, (0,) none. False with it: `budget` places were looked at
-    and it was not known yet.
+    and it was not known yet. The nearest group, and in it the nearest block, is sought when its
+    turn comes: mostly a few are enough.
     """
     gaps = _gaps(blocks.groups, 0, blocks.groups.shape[0], here)
     found, squares, size, before = np.empty(4 * BLOCK, np.int32), np.empty(4 * BLOCK), 0, 0
     limit = reach * reach
-    for group in np.argsort(gaps):
-        if gaps[group] > limit:
-            break
+    while True:
+        group, gap = _take_least(gaps)
+        if gap > limit:
+            return found[:size], True
         first, last = group * GROUP, min((group + 1) * GROUP, blocks.boxes.shape[0])
         inner = _gaps(blocks.boxes, first, last, here)
-        for i in np.argsort(inner):
-            if inner[i] > limit:
+        while True:
+            i, gap = _take_least(inner)
+            if gap > limit:
                 break
             budget -= BLOCK
             if budget < 0:
@@ -125,7 +131,18 @@ def nearest(
                 edge = no_nearer_than(math.sqrt(-closest[k - 1]))
                 limit = min(limit, edge * edge)
                 size = before = _keep_within(limit, found, squares, size)
-    return found[:size], True
+
+
+@njit(cache=True, nogil=True)
+def _take_least(gaps: F64) -> tuple[int, float]:
+    """Return the place of the least gap and the gap, and leave infinity there."""
+    place = 0
+    for i in range(gaps.size):
+        if gaps[i] < gaps[place]:
+            place = i
+    gap = gaps[place]
+    gaps[place] = np.inf
+    return place, gap
 
 
 @njit(cache=True, nogil=True)
@@ -144,15 +161,15 @@ def _look(
     here: tuple[float, float, float],
     limit: float,
     allowed: Bools,
-    found: Rows,
+    found: I32,
     squares: F64,
     size: int,
 ) -> int:
-    """Append the block's rows that are allowed and near enough to those found; return how many."""
+    """Append the block's places that are allowed and near enough; return how many are found."""
     for place in range(block * BLOCK, min((block + 1) * BLOCK, blocks.rows.size)):
         row, square = blocks.rows[place], _square(blocks.points[place], here)
         if square <= limit and (not allowed.size or allowed[row]):
-            found[size], squares[size] = row, square
+            found[size], squares[size] = place, square
             size += 1
     return size
 
@@ -215,7 +232,7 @@ def _span(box: F64, here: tuple[float, float, float]) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _keep_within(limit: float, found: Rows, squares: F64, size: int) -> int:
+def _keep_within(limit: float, found: I32, squares: F64, size: int) -> int:
     kept = 0
     for i in range(size):
         if squares[i] <= limit:

@@ -18,21 +18,21 @@ from app.corpus.documents import Documents
 from app.corpus.geometry import chord_of_km, km_between, unit_vectors
 from app.corpus.masks import rows_in
 from app.corpus.place_blocks import PlaceBlocks, nearest, no_nearer_than, unit_vector
-from app.domain.arrays import F32, F64, I32, Bools, Rows
+from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.domain.query import GeoPoint
 from app.recall.channel import ChannelConfig
-from app.recall.newer import NO_ROWS, allowed_rows, base_part
+from app.recall.newer import allowed_rows, base_part
 from app.recall.once import OncePerRow
 from app.recall.options import read_options
-from app.recall.topk import add_rows, top_rows
+from app.recall.topk import add_rows, key_of, top_keys
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 
 NAME = "geo"
-EVERYTHING, ENDLESS = np.empty(0, np.bool_), 1 << 62
+EVERYTHING, NO_KEYS, ENDLESS = np.empty(0, np.bool_), np.empty(0, np.int64), 1 << 62
 SCAN_COST = 8  # places walked past in the time in which an allowed row is picked out and measured
 
 
@@ -91,44 +91,40 @@ class GeoChannel:
         origin = ctx.query.origin
         if origin is None:
             return ChannelHits.nothing(NAME)
-        own = self._within(self._near(origin, k, base_part(ctx.mask, self.n)), origin)
-        rows, scores = top_rows(*own, k)
+        rows, scores = top_keys(self._near(origin, k, base_part(ctx.mask, self.n)), k)
         if self.newer is not None:
             reach_km = self.radius_km if rows.size < k else -float(scores[-1])
             newer = self.newer.near(origin, reach_km, ctx)
-            rows, scores = add_rows(rows, scores, *self._within(newer, origin), k)
+            here = (origin.lat, origin.lon, self.radius_km)
+            near: tuple[Rows, F32] = _within(newer, self.lats, self.lons, *here)
+            rows, scores = add_rows(rows, scores, *near, k)
         return ChannelHits(NAME, rows, scores)
 
-    def _within(self, rows: Rows, origin: GeoPoint) -> tuple[Rows, F32]:
-        """Return the rows in reach, and their scores."""
-        near: tuple[Rows, F32] = _within(
-            rows, origin.lat, origin.lon, self.lats, self.lons, self.radius_km
-        )
-        return near
-
-    def _near(self, origin: GeoPoint, k: int, mask: RowMask | None) -> Rows:
-        """Return allowed rows among which the k nearest are.
+    def _near(self, origin: GeoPoint, k: int, mask: RowMask | None) -> I64:
+        """Return the keys of allowed rows in reach among which the k nearest are.
 
         Of few rows all are measured. Of more the blocks around the place are looked through, no
         further than measuring all of them costs: the filter may allow few nearby.
         """
         if not self.blocks.rows.size:
-            return NO_ROWS
+            return NO_KEYS
         if mask is None:
             return self._walk(origin, k, EVERYTHING, ENDLESS)[0]
         budget = int(SCAN_COST * mask.count)
         if budget * mask.count > k * self.n:
-            rows, is_whole = self._walk(origin, k, mask.allowed, budget)
+            keys, is_whole = self._walk(origin, k, mask.allowed, budget)
             if is_whole:
-                return rows
+                return keys
         blocks = self.blocks
         at = blocks.at[rows_in(mask.allowed)]
-        return blocks.rows[_nearest(blocks.points, at[at >= 0], origin, k)]
+        near = _nearest(blocks.points, at[at >= 0], origin, k)
+        found: I64 = _keys(blocks, near, origin.lat, origin.lon, self.radius_km)
+        return found
 
-    def _walk(self, origin: GeoPoint, k: int, allowed: Bools, budget: int) -> tuple[Rows, bool]:
-        reach = no_nearer_than(chord_of_km(self.radius_km))
-        here = unit_vector(origin.lat, origin.lon)
-        found: tuple[Rows, bool] = nearest(self.blocks, here, k, reach, allowed, budget)
+    def _walk(self, origin: GeoPoint, k: int, allowed: Bools, budget: int) -> tuple[I64, bool]:
+        reach, here = chord_of_km(self.radius_km), (origin.lat, origin.lon, self.radius_km)
+        point = unit_vector(origin.lat, origin.lon)
+        found: tuple[I64, bool] = _walk(self.blocks, point, k, reach, allowed, budget, *here)
         return found
 
 
@@ -182,8 +178,30 @@ def _closer(
 
 
 @njit(cache=True, nogil=True)
+def _walk(
+    blocks: PlaceBlocks, point: tuple[float, float, float], k: int, reach: float, allowed: Bools,
+    budget: int, lat: float, lon: float, radius_km: float,
+) -> tuple[I64, bool]:  # fmt: skip
+    """Return the keys of rows among which the k nearest are; see `nearest`."""
+    at, is_whole = nearest(blocks, point, k, no_nearer_than(reach), allowed, budget)
+    return _keys(blocks, at, lat, lon, radius_km), is_whole
+
+
+@njit(cache=True, nogil=True)
+def _keys(blocks: PlaceBlocks, at: I32, lat: float, lon: float, radius_km: float) -> I64:
+    """Return the keys, see app.recall.topk, of those of the places that are in reach."""
+    keys, size = np.empty(at.size, np.int64), 0
+    for place in at:
+        km = km_between(lat, lon, blocks.degrees[place, 0], blocks.degrees[place, 1])
+        if km <= radius_km:
+            keys[size] = key_of(np.float32(-km), blocks.rows[place])
+            size += 1
+    return keys[:size]
+
+
+@njit(cache=True, nogil=True)
 def _within(
-    rows: Rows, lat: float, lon: float, lats: F64, lons: F64, radius_km: float
+    rows: Rows, lats: F64, lons: F64, lat: float, lon: float, radius_km: float
 ) -> tuple[Rows, F32]:
     """Return the rows in reach, and their scores."""
     near, scores, size = np.empty(rows.size, np.int32), np.empty(rows.size, np.float32), 0
