@@ -179,8 +179,7 @@ class Stages:
         order = select(request.ctx, candidates.rows, request.scores).order
         rows = candidates.rows[order[: query.limit]]
         count_matches(request.ctx, request.hits, len(candidates))
-        strings = request.ctx.snapshot.documents.ids.strings
-        tuple(strings[int(row)] for row in rows)
+        request.ctx.snapshot.documents.ids.strings.of(rows)
 
     async def _whole(self, asked: Asked) -> None:
         _body(await self.engine.search(asked.request, asked.now_ms))

@@ -118,6 +118,13 @@ class Documents:
         raw = self.payload.raw(row)
         return raw if self.patches is None else self.patches.shown(row, raw)
 
+    def shown_of(self, rows: Rows) -> list[bytes]:
+        """Return the JSON of some rows as they are shown."""
+        raw = self.payload.raw_of(rows)
+        if self.patches is None:
+            return raw
+        return [self.patches.shown(row, r) for row, r in zip(rows.tolist(), raw, strict=True)]
+
     @property
     def has_places(self) -> bool:
         return "lat" in self.numbers and "lon" in self.numbers

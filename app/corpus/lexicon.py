@@ -22,11 +22,11 @@ import numpy as np
 from numba import njit
 
 from app.corpus.documents import Documents
-from app.corpus.names import LONGEST, Names
-from app.corpus.ragged import Ragged, Strings, open_array, save_array
+from app.corpus.names import LONGEST, NAME, Names
+from app.corpus.ragged import Ragged, Strings, first_from, open_array, same_bytes, save_array
 from app.corpus.schema import FieldType
 from app.corpus.synonyms import Synonyms
-from app.domain.arrays import I32, U64, Array, Bools
+from app.domain.arrays import I32, I64, U8, U64, Array, Bools
 
 SYNONYMS = "synonyms.json"
 LOOKED_AT = 128  # characters of a query: who pastes a page names nothing
@@ -39,7 +39,8 @@ class Found(NamedTuple):
     start: int
     end: int
     text: str
-    owners: tuple[tuple[int, int], ...]  # (field, code)
+    options: tuple[tuple[str, int], ...]  # field and code of the values that are called so
+    title_row: int  # the first document that is called so, -1 where none is
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +58,27 @@ class Lexicon:
 
         A name in letters or digits stands between words; a Chinese one may stand anywhere.
         """
-        spans = _spans(_points(text[:LOOKED_AT]), self.hashes, LONGEST)
-        found = []
-        for start, end, place in spans.tolist():
-            entry = int(self.order[place])
-            name = text[start:end]
-            if self.texts[entry] == name:  # a hash may lie
-                owners = self.owners[entry].tolist()
-                pairs = zip(owners[::2], owners[1::2], strict=True)
-                found.append(Found(start, end, name, tuple(pairs)))
-        return found
+        text = text[:LOOKED_AT]
+        spans = _spans(
+            _points(text), np.frombuffer(text.encode("utf-8", "replace"), np.uint8),
+            self.hashes, self.order, self.texts.offsets, self.texts.values,
+            self.owners.offsets, LONGEST,
+        )  # fmt: skip
+        return [
+            Found(start, end, text[start:end], *self._owners(first, last))
+            for start, end, first, last in spans.tolist()
+        ]
+
+    def _owners(self, first: int, last: int) -> tuple[tuple[tuple[str, int], ...], int]:
+        """Tell values from titles among the owners that stand there."""
+        numbers = self.owners.values[first:last].tolist()
+        options, title_row = [], -1
+        for field, code in zip(numbers[::2], numbers[1::2], strict=True):
+            if field != NAME:
+                options.append((self.fields[field], code))
+            elif title_row < 0:
+                title_row = code
+        return tuple(options), title_row
 
     def save(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
@@ -132,9 +144,15 @@ def _is_letter(point: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _spans(points: Array, hashes: U64, longest: int) -> Array:
-    """Return start, end and place among `hashes` of all that may be names. (m, 3)"""
-    out, size, breaks = np.empty((64, 3), np.int64), 0, _breaks(points)
+def _spans(
+    points: Array, raw: U8, hashes: U64, order: I32, starts: I64, texts: U8, owners: I64,
+    longest: int,
+) -> Array:  # fmt: skip
+    """Return start, end and the owners' first and last place of all names. (m, 4)
+
+    points, raw: the same text as characters and as UTF-8; starts, texts: of the names
+    """
+    out, size, breaks, at = np.empty((64, 4), np.int64), 0, _breaks(points), _places(points)
     for start in range(points.size):
         if not breaks[start]:
             continue
@@ -143,10 +161,25 @@ def _spans(points: Array, hashes: U64, longest: int) -> Array:
             value = (value + np.uint64(points[end - 1]) + np.uint64(1)) * _FACTOR
             if not breaks[end]:
                 continue
-            place = np.searchsorted(hashes, value)
+            place = first_from(hashes, value)
             while place < hashes.size and hashes[place] == value:
-                if size == len(out):
-                    out = np.concatenate((out, np.empty_like(out)))
-                out[size] = start, end, place
-                size, place = size + 1, place + 1
+                entry = order[place]
+                bytes_ = starts[entry + 1] - starts[entry]
+                is_as_long = bytes_ == at[end] - at[start]  # a hash may lie
+                if is_as_long and same_bytes(texts, starts[entry], raw, at[start], bytes_):
+                    if size == len(out):
+                        out = np.concatenate((out, np.empty_like(out)))
+                    out[size] = start, end, owners[entry], owners[entry + 1]
+                    size += 1
+                place += 1
     return out[:size]
+
+
+@njit(cache=True, nogil=True)
+def _places(points: Array) -> I64:
+    """Return where each character begins in UTF-8. (characters + 1,)"""
+    at = np.zeros(points.size + 1, np.int64)
+    for i in range(points.size):
+        point = points[i]
+        at[i + 1] = at[i] + 1 + (point >= 0x80) + (point >= 0x800) + (point >= 0x10000)
+    return at

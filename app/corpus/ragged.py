@@ -16,7 +16,10 @@ import numpy as np
 from numba import njit
 
 from app.corpus.lower_bound import lower_bound
-from app.domain.arrays import I32, I64, U8, U64, Array
+from app.domain.arrays import I32, I64, U8, U64, Array, Rows
+
+_HASH, _SIZE = 8, 4
+"""Bytes of a key before the string itself."""
 
 
 def save_array(path: Path, values: Array) -> None:
@@ -99,6 +102,16 @@ class Strings:
     def raw(self, i: int) -> bytes:
         return self.values[self.offsets[i] : self.offsets[i + 1]].tobytes()
 
+    def raw_of(self, rows: Rows) -> list[bytes]:
+        """Return some entries at once: one by one each takes three times as long."""
+        values = self.values.data
+        ends = self.offsets[rows + 1].tolist()
+        return [bytes(values[a:b]) for a, b in zip(self.offsets[rows].tolist(), ends, strict=True)]
+
+    def of(self, rows: Rows) -> tuple[str, ...]:
+        """Return some strings at once."""
+        return tuple([raw.decode() for raw in self.raw_of(rows)])
+
     def __iter__(self) -> Iterator[str]:
         return (self[i] for i in range(len(self)))
 
@@ -124,36 +137,45 @@ def hash64(text: str) -> int:
 
 
 @lru_cache(1 << 14)
-def _key(text: str) -> tuple[int, bytes]:
-    """Return hash and bytes of a string that is looked up: a query's terms are, in many tables."""
-    return hash64(text), text.encode()
-
-
-def _alone(text: str) -> tuple[U64, I64, U8]:
-    """Return hash, size and bytes of one string, as `_find` takes them. (1,), (1,), (size,)"""
-    value, raw = _key(text)
-    return np.array((value,), np.uint64), np.array((len(raw),)), np.frombuffer(raw, np.uint8)
+def _key(text: str) -> bytes:
+    """Return hash, size and bytes of a string to look up: a query's terms are, in many tables."""
+    raw = text.encode()
+    return hash64(text).to_bytes(_HASH, "little") + len(raw).to_bytes(_SIZE, "little") + raw
 
 
 @njit(cache=True, nogil=True)
-def _find(
-    hashes: U64, order: I32, offsets: I64, values: U8, wanted: U64, sizes: I64, texts: U8
-) -> I32:
-    """Look each of `wanted` up; `texts` are their bytes one after another, sizes[i] of string i."""
-    found, start = np.full(wanted.size, -1, np.int32), np.int64(0)
-    for i in range(wanted.size):
-        at = first_from(hashes, wanted[i])
-        while at < hashes.size and hashes[at] == wanted[i]:
+def _find(hashes: U64, order: I32, offsets: I64, values: U8, keys: U8, count: int) -> I32:
+    """Look up `count` strings, whose keys stand one after another. (count,)"""
+    found, start = np.full(count, -1, np.int32), np.int64(0)
+    for i in range(count):
+        wanted, size = _number(keys, start, _HASH), np.int64(_number(keys, start + _HASH, _SIZE))
+        start += _HASH + _SIZE
+        at = first_from(hashes, wanted)
+        while at < hashes.size and hashes[at] == wanted:
             first, end = offsets[order[at]], offsets[order[at] + 1]
-            same = end - first == sizes[i]
-            for j in range(end - first if same else 0):
-                same = same and values[first + j] == texts[start + j]
-            if same:
+            if end - first == size and same_bytes(values, first, keys, start, size):
                 found[i] = order[at]
                 break
             at += 1
-        start += sizes[i]
+        start += size
     return found
+
+
+@njit(cache=True, nogil=True)
+def same_bytes(one: U8, first: int, other: U8, start: int, size: int) -> bool:
+    """Tell whether the next `size` bytes from two places on are the same."""
+    same = True
+    for j in range(size):
+        same = same and one[first + j] == other[start + j]
+    return same
+
+
+@njit(cache=True, nogil=True)
+def _number(raw: U8, start: int, size: int) -> np.uint64:
+    value = np.uint64(0)
+    for j in range(size):
+        value |= np.uint64(raw[start + j]) << np.uint64(8 * j)
+    return value
 
 
 @njit(cache=True, nogil=True)
@@ -201,26 +223,21 @@ class Dictionary:
 
     def find(self, text: str) -> int:
         """Return the ordinal, or -1."""
-        found = _find(
-            self.hashes, self.order, self.strings.offsets, self.strings.values, *_alone(text)
-        )
         moved = None if self.moves is None else self.moves.find(text)
-        return int(found[0]) if moved is None else moved
+        return int(self._found(_key(text), 1)[0]) if moved is None else moved
 
     def find_all(self, texts: Sequence[str]) -> I32:
         """Return the ordinals of many strings at once, -1 where absent. (m,)
 
         Equal hashes are told apart by comparing the strings.
         """
-        keys = [_key(text) for text in texts]
-        encoded = np.frombuffer(b"".join([raw for _, raw in keys]), np.uint8)
-        sizes = np.array([len(raw) for _, raw in keys], np.int64)
-        wanted = np.array([value for value, _ in keys], np.uint64)
-        found: I32 = _find(
-            self.hashes, self.order, self.strings.offsets, self.strings.values,
-            wanted, sizes, encoded,
-        )  # fmt: skip
+        found = self._found(b"".join([_key(text) for text in texts]), len(texts))
         return found if self.moves is None else self._moved(texts, found, self.moves)
+
+    def _found(self, keys: bytes, count: int) -> I32:
+        strings, packed = self.strings, np.frombuffer(keys, np.uint8)
+        found: I32 = _find(self.hashes, self.order, strings.offsets, strings.values, packed, count)
+        return found
 
     def join(self, others: Dictionary) -> I32:
         """Return, for each ordinal of `others`, our ordinal of the same string or -1. (m,)
@@ -262,7 +279,8 @@ class Dictionary:
     @classmethod
     def pack_few(cls, texts: Sequence[str]) -> Dictionary:
         """Pack strings that were looked up just now: their hashes are remembered."""
-        return cls._packed(texts, np.array([_key(text)[0] for text in texts], np.uint64))
+        hashes = b"".join([_key(text)[:_HASH] for text in texts])
+        return cls._packed(texts, np.frombuffer(hashes, np.uint64))
 
     @classmethod
     def _packed(cls, texts: Sequence[str], hashes: U64) -> Dictionary:

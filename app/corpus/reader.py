@@ -13,7 +13,6 @@ from functools import lru_cache, partial
 from typing import TypeAlias
 
 from app.corpus.lexicon import Found, Lexicon
-from app.corpus.names import NAME
 from app.corpus.quantities import Quantities
 from app.domain.reading import NOTHING_READ, Mention, Reading, Synonym
 
@@ -49,37 +48,25 @@ class Reader:
 
 
 def _read(lexicon: Lexicon, quantities: Quantities, text: str) -> Reading:
-    found = lexicon.find(text)
-    near, where = _near(text, found)
-    others = lexicon.synonyms.others
-    named = _longest([f for f in found if _is_value(f) or f.text in others], where)
-    mentions = [_mention(lexicon, f) for f in named if _is_value(f)]
-    covered = _covered(text, [*where, *((f.start, f.end) for f in named)])
-    bounds = quantities.find(covered)
+    found, others = lexicon.find(text), lexicon.synonyms.others
+    near, where = _near(text, [f for f in found if f.title_row >= 0])
+    named = _longest([f for f in found if f.options or f.text in others], where)
+    bounds = quantities.find(_covered(text, [*where, *[(f.start, f.end) for f in named]]))
+    said = [*where, *[(q.start, q.end) for q in bounds]]
     return Reading(
-        rest=_without(text, sorted([*where, *((q.start, q.end) for q in bounds)])),
-        mentions=tuple(mentions),
+        rest=_without(text, sorted(said)),
+        mentions=tuple([Mention(f.text, f.start, f.end, f.options) for f in named if f.options]),
         quantities=bounds,
         synonyms=tuple(
-            Synonym(f.start, f.end, others[f.text]) for f in named if f.text in others
+            [Synonym(f.start, f.end, others[f.text]) for f in named if f.text in others]
         ),
-        near_row=_row(near) if near else None,
+        near_row=near.title_row if near else None,
     )  # fmt: skip
 
 
-def _mention(lexicon: Lexicon, found: Found) -> Mention:
-    options = tuple((lexicon.fields[field], code) for field, code in found.owners if field != NAME)
-    return Mention(found.text, found.start, found.end, options)
-
-
-def _is_value(found: Found) -> bool:
-    return any(field != NAME for field, _ in found.owners)
-
-
-def _near(text: str, found: list[Found]) -> tuple[Found | None, list[Span]]:
+def _near(text: str, titles: list[Found]) -> tuple[Found | None, list[Span]]:
     """Return the longest title that the query wants something near to, and what says so."""
-    titles = [f for f in found if any(field == NAME for field, _ in f.owners)]
-    for name in sorted(titles, key=lambda f: (f.start - f.end, f.start)):
+    for name in sorted(titles, key=_longest_first):
         if after := _NEAR_AFTER.match(text, name.end):
             return name, [(name.start, after.end())]
         if before := _NEAR_BEFORE.search(text, 0, name.start):
@@ -87,15 +74,15 @@ def _near(text: str, found: list[Found]) -> tuple[Found | None, list[Span]]:
     return None, []
 
 
-def _row(found: Found) -> int:
-    return next(code for field, code in found.owners if field == NAME)
+def _longest_first(name: Found) -> Span:
+    return name.start - name.end, name.start
 
 
 def _longest(found: list[Found], said: list[Span]) -> list[Found]:
     """Choose names that overlap neither each other nor what is said, longest first; in order."""
     taken = [*said]
     chosen = []
-    for name in sorted(found, key=lambda f: (f.start - f.end, f.start)):
+    for name in sorted(found, key=_longest_first):
         if all(name.end <= start or end <= name.start for start, end in taken):
             taken.append((name.start, name.end))
             chosen.append(name)

@@ -26,15 +26,15 @@ _SETTLED = re.compile(r"[\x00-\x7f\u4e00-\u9fa5]*")  # of this, case alone has t
 
 def normalise(text: str) -> str:
     """Return the normal form. Idempotent; lone surrogates become U+FFFD, so it encodes to UTF-8."""
-    if text.isascii():
-        return " ".join(text.lower().split())
     if _SETTLED.fullmatch(text):
         text = text.lower()
+        is_simple = _TRADITIONAL.isdisjoint(text)
     else:
         text = _SURROGATE.sub("\ufffd", text)
         text = unicodedata.normalize("NFKC", text).casefold().translate(_PLAIN)
         text = unicodedata.normalize("NFKC", text)  # what marks kept apart composes now
-    if HAN_RUN.search(text):
+        is_simple = HAN_RUN.search(text) is None
+    if not is_simple:
         simpler = _SIMPLER.convert(text)
         text = simpler if simpler == text else _SIMPLER.convert(simpler)  # 薴: first 苧, then 苎
     return " ".join(text.split())
@@ -74,3 +74,15 @@ def _plain_letters() -> dict[int, str]:
 
 _PLAIN = _plain_letters()
 _SIMPLER = OpenCC("t2s")
+
+
+def _traditional() -> frozenset[str]:
+    """Return the settled characters that have a simpler form, alone or in some phrase."""
+    all_settled = [chr(code) for code in range(0x4E00, 0x9FA6)]
+    simpler = _SIMPLER.convert("\n".join(all_settled)).split("\n")
+    alone = {c for c, other in zip(all_settled, simpler, strict=True) if c != other}
+    return frozenset(alone | set(_IN_PHRASES))
+
+
+_IN_PHRASES = "沈坏覆瞭藉哩衹甦"  # 深沈 is 深沉, 沈 alone is a name
+_TRADITIONAL = _traditional()

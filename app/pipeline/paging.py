@@ -104,7 +104,7 @@ def _has_more(left: Pinned) -> bool:
 def _result(ctx: SearchContext, pinned: Pinned, rows: Rows, scores: F32) -> SearchResult:
     """Lay out a page that no channel and no model was asked for."""
     candidates = as_candidates(rows)
-    ids = tuple(ctx.snapshot.documents.ids.strings[int(r)] for r in rows)
+    ids = ctx.snapshot.documents.ids.strings.of(rows)
     return SearchResult(
         rows, ids, scores, candidates, np.arange(rows.size), (), (), pinned.total, "eq", {},
         pinned.release_id, Ranking(scores), NOTHING_COUNTED,

@@ -6,17 +6,15 @@ features read. The first of the list below that hold are given, the most telling
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
-from itertools import islice
-from typing import NamedTuple, Self
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numba import njit
 
 from app.corpus.text import HAN_RUN
-from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
+from app.domain.arrays import F32, F64, I32, I64, Rows
 from app.domain.candidates import CandidateSet
 from app.snapshot.asked import holds, keeps, named_place
 from app.snapshot.context import SearchContext
@@ -58,6 +56,13 @@ class Reason(NamedTuple):
         return (chinese if language is Language.CHINESE else english).format(self.detail)
 
 
+Fact: TypeAlias = tuple[int, Reason]
+"""The place of a result on its page, and what holds of it."""
+
+_REMEMBERED, _SEEN = Reason("remembered"), Reason("seen")
+_SIMILAR, _POPULAR = Reason("similar"), Reason("popular")
+
+
 def language_of(text: str, title: str = "") -> Language:
     """Return the query's language; without words that of what is shown."""
     said = text if any(c.isalpha() for c in text) else title
@@ -68,64 +73,52 @@ def reasons_of(
     ctx: SearchContext, candidates: CandidateSet, picked: I64, km: F64 | None
 ) -> list[list[Reason]]:
     """Return each result's reasons, the most telling first. `km`: distances of the results. (m,)"""
-    if not picked.size:
+    told: list[list[Reason]] = [[] for _ in range(picked.size)]
+    if told:
+        for facts in _kinds(ctx, candidates, picked, km):
+            for i, reason in facts:
+                if len(told[i]) < MOST:
+                    told[i].append(reason)
+    return told
+
+
+def _kinds(
+    ctx: SearchContext, candidates: CandidateSet, picked: I64, km: F64 | None
+) -> Iterator[Iterable[Fact]]:
+    """Yield one kind of reason after the other, each looked up for the whole page at once."""
+    rows = candidates.rows[picked]
+    remembered = _among(rows, _remembered(ctx)).tolist()
+    yield _asked(ctx, rows)
+    yield [(i, _REMEMBERED) for i in remembered]
+    if km is not None:
+        yield _near(ctx, km)
+    yield [(i, _SEEN) for i in _among(rows, ctx.user.rows).tolist()]
+    yield _tastes(ctx, rows)
+    if ctx.user.is_known:
+        ranks = _ranks_by("behaviour", candidates, picked)
+        yield [(i, _SIMILAR) for i, rank in enumerate(ranks) if rank and i not in remembered]
+    ranks = _ranks_by("popular", candidates, picked)
+    gains = ctx.tables.counters["recent_gain"]  # the catalogue's own order is no popularity
+    yield [
+        (i, _POPULAR)
+        for i, rank in enumerate(ranks)
+        if 0 < rank <= POPULAR_RANK and gains[rows[i]] > 0
+    ]
+
+
+def _ranks_by(channel: str, candidates: CandidateSet, picked: I64) -> list[int]:
+    """Return how a channel placed each result, 0 where it did not return it."""
+    if channel not in candidates.channels:
         return []
-    evidence = _Evidence.of_page(ctx, candidates, picked, km)
-    return [list(islice(evidence.of(i), MOST)) for i in range(picked.size)]
+    ranks: list[int] = candidates.ranks[picked, candidates.channels.index(channel)].tolist()
+    return ranks
 
 
-@dataclass(frozen=True, slots=True)
-class _Evidence:
-    """What holds of each of the m results of one page, looked up once for all."""
-
-    asked: list[list[str]]
-    remembered: list[bool]
-    seen: list[bool]
-    tastes: list[Reason | None]
-    ranks: Mapping[str, list[int]]  # by channel, 0 where it did not return the result
-    gains: F32  # (documents,) of late; the catalogue's own order is no popularity
-    rows: list[int]
-    km: list[float] | None
-    is_near: bool  # distances are from a place that the text names
-    is_known: bool  # who asks
-
-    @classmethod
-    def of_page(
-        cls, ctx: SearchContext, candidates: CandidateSet, picked: I64, km: F64 | None
-    ) -> Self:
-        rows = candidates.rows[picked]
-        return cls(
-            _asked(ctx, rows),
-            _are_among(rows, _remembered(ctx)),
-            _are_among(rows, ctx.user.rows),
-            _tastes(ctx, rows),
-            dict(zip(candidates.channels, candidates.ranks[picked].T.tolist(), strict=True)),
-            ctx.tables.counters["recent_gain"],
-            rows.tolist(),
-            None if km is None else km.tolist(),
-            km is not None and _is_place_named(ctx),
-            ctx.user.is_known,
-        )
-
-    def of(self, i: int) -> Iterator[Reason]:
-        if self.asked[i]:
-            yield Reason("asked", ", ".join(self.asked[i][:SHOWN_VALUES]))
-        if self.remembered[i]:
-            yield Reason("remembered")
-        if self.km is not None and self.km[i] <= NEAR_KM:
-            yield _distance(self.km[i], self.is_near)
-        if self.seen[i]:
-            yield Reason("seen")
-        if (taste := self.tastes[i]) is not None:
-            yield taste
-        if self.is_known and self._rank_by("behaviour", i) and not self.remembered[i]:
-            yield Reason("similar")
-        if 0 < self._rank_by("popular", i) <= POPULAR_RANK and self.gains[self.rows[i]] > 0:
-            yield Reason("popular")
-
-    def _rank_by(self, channel: str, i: int) -> int:
-        ranks = self.ranks.get(channel)
-        return ranks[i] if ranks else 0
+def _near(ctx: SearchContext, km: F64) -> Iterator[Fact]:
+    is_place = _is_place_named(ctx)
+    for i, distance in enumerate(km.tolist()):
+        if distance <= NEAR_KM:
+            yield i, _distance(distance, is_place)
 
 
 def _distance(km: float, is_near: bool) -> Reason:
@@ -135,9 +128,9 @@ def _distance(km: float, is_near: bool) -> Reason:
     return Reason(f"{prefix}kilometres", f"{km:.1f}")
 
 
-def _tastes(ctx: SearchContext, rows: Rows) -> list[Reason | None]:
-    """The person's own brand, or else their own kind of place, of each row."""
-    tastes: list[Reason | None] = [None] * rows.size
+def _tastes(ctx: SearchContext, rows: Rows) -> Iterable[Fact]:
+    """The person's own brand, or else their own kind of place, of each row that has one."""
+    tastes: dict[int, Reason] = {}
     for field in ("category", "brand"):  # what comes later wins
         preference = ctx.user.preferences.get(field)
         if preference is None:
@@ -148,7 +141,7 @@ def _tastes(ctx: SearchContext, rows: Rows) -> list[Reason | None]:
         for i, code in enumerate(own.tolist()):
             if code >= 0:
                 tastes[i] = Reason(field, column.names.strings[code])
-    return tastes
+    return tastes.items()
 
 
 @njit(cache=True, nogil=True)
@@ -167,39 +160,35 @@ def _first_of(
     return found
 
 
-def _are_among(rows: Rows, others: Rows) -> list[bool]:
-    """Tell which rows of a page are among some hundreds of others. (m,)"""
-    if not others.size:
-        return [False] * rows.size
-    among: list[bool] = _among(rows, others).tolist()
-    return among
-
-
 @njit(cache=True, nogil=True)
-def _among(rows: Rows, others: Rows) -> Bools:
-    among = np.zeros(rows.size, np.bool_)
+def _among(rows: Rows, others: Rows) -> I64:
+    """Return the places of the rows of a page that are among some hundreds of others."""
+    places, size = np.empty(rows.size, np.int64), 0
     for i in range(rows.size):
         for other in others:
             if other == rows[i]:
-                among[i] = True
+                places[size] = i
+                size += 1
                 break
-    return among
+    return places[:size]
 
 
-def _asked(ctx: SearchContext, rows: Rows) -> list[list[str]]:
-    """Return, of each row, the parts of the query that it has, in the query's own words.
+def _asked(ctx: SearchContext, rows: Rows) -> Iterator[Fact]:
+    """Yield of each row the parts of the query that it has, in the query's own words.
 
     A single name is what every result has: it is a reason beside another part alone.
     """
     reading, documents = ctx.query.reading, ctx.snapshot.documents
     if reading.parts < 1 or (reading.parts == 1 and reading.mentions):
-        return [[] for _ in rows]
+        return
     parts = [(m.text, holds(documents, m, rows).tolist()) for m in reading.mentions]
     for q in reading.quantities:
         values = documents.numbers_of(q.range.field, rows)
         said = ctx.query.text[q.start : q.end].strip()
         parts.append((said, keeps(values, q.range).tolist()))
-    return [[text for text, has in parts if has[i]] for i in range(rows.size)]
+    for i in range(rows.size):
+        if had := [text for text, has in parts if has[i]]:
+            yield i, Reason("asked", ", ".join(had[:SHOWN_VALUES]))
 
 
 def _remembered(ctx: SearchContext) -> Rows:

@@ -115,7 +115,7 @@ class Search:
         counted, matching = await count_all(ctx, self.channels, rows)
         if matching is not None:
             total, relation = matching, "eq"
-        ids = tuple(ctx.snapshot.documents.ids.strings[int(r)] for r in rows)
+        ids = ctx.snapshot.documents.ids.strings.of(rows)
         clock.lap("select")
         return SearchResult(
             rows, ids, scores[picked], candidates, picked, hits,
@@ -136,7 +136,7 @@ class Search:
             ChannelHits.nothing(name, ChannelStatus.SKIPPED) for name in self.fanout.channels
         )
         candidates = as_candidates(rows)
-        ids = tuple(ctx.snapshot.documents.ids.strings[int(r)] for r in rows)
+        ids = ctx.snapshot.documents.ids.strings.of(rows)
         clock.lap("select")
         return SearchResult(
             rows, ids, candidates.fused, candidates, np.arange(rows.size), hits, (), total, "eq",

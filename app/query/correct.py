@@ -20,7 +20,7 @@ from app.corpus.pinyin import is_sound, keys
 from app.corpus.spelling import Guess
 from app.corpus.text import HAN_RUN, RUNS, normalise
 from app.domain.reading import Reading
-from app.query.loose import Known, Terms, loose
+from app.query.loose import Terms, loose
 from app.snapshot.snapshot import Snapshot
 
 SHORTEST_SOUND = 4  # letters of a word that may be a name by its sound
@@ -114,35 +114,30 @@ def _changes(text: str, reading: Reading, terms: Terms, snapshot: Snapshot) -> I
     runs = list(RUNS.finditer(text))
     if all(any(s <= run.start() and run.end() <= e for s, e in said) for run in runs):
         return
-    written = sum(1 for run in runs if run[2])
+    written = len([run for run in runs if run[2]])
     if written > MOST_WORDS:
         return
-    looks_at_han = sum(len(run[1]) for run in runs if run[1]) <= MOST_HAN
-    known, words = _known(terms, snapshot), list[Word]()
+    looks_at_han = sum([len(run[1]) for run in runs if run[1]]) <= MOST_HAN
+    words = list[Word]()
     for run in runs:
         is_said = any(start < run.end() and run.start() < end for start, end in said)
         if run[2] and not is_said and run[2].isalpha():
-            words.append(_word(run, known, snapshot))
+            words.append(_word(run, terms, snapshot))
             continue
         yield from _in_words(text, words, written, snapshot)
         words = []
         if run[1] and looks_at_han:
-            for start, end in loose(text, run.span(), said, known, snapshot.analyzer):
+            for start, end in loose(text, run.span(), said, terms, snapshot):
                 yield from _in_chinese(text, start, end, snapshot)
     yield from _in_words(text, words, written, snapshot)
 
 
-def _known(terms: Terms, snapshot: Snapshot) -> Known:
-    """Return of each place in the text the term there, and whether it stands in any document."""
-    found = snapshot.documents.terms.find_all([term for term, _, _ in terms]) >= 0
-    held = zip(terms, found.tolist(), strict=True)
-    return {(start, end): (term, is_held) for (term, start, end), is_held in held}
-
-
-def _word(run: re.Match[str], known: Known, snapshot: Snapshot) -> Word:
-    text, is_known = run[2], known[run.span()][1]
+def _word(run: re.Match[str], terms: Terms, snapshot: Snapshot) -> Word:
+    text, place = run[2], run.span()
+    term = next(term for term, start, end in terms if (start, end) == place)
+    is_known = snapshot.documents.terms.find(term) >= 0
     is_right = is_known or snapshot.spelling.is_english(text)
-    return Word(*run.span(), text, is_known, is_right, is_sound(text))
+    return Word(*place, text, is_known, is_right, is_sound(text))
 
 
 def _in_words(

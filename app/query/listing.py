@@ -65,7 +65,9 @@ def _spec(what: str, name: str, schema: Schema, *types: FieldType) -> FieldSpec:
 
 def _texts(what: str, asked: Any, most: int) -> tuple[str, ...]:
     """Return one text or a list of them as a tuple, each once."""
-    texts = [] if asked is None else [asked] if isinstance(asked, str) else asked
+    if asked is None:
+        return ()
+    texts = [asked] if isinstance(asked, str) else asked
     if not isinstance(texts, list | tuple) or not all(isinstance(t, str) and t for t in texts):
         raise InvalidQuery(what, asked, "a field's name or a list of them", 'write ["price"]')
     if len(texts) > most:

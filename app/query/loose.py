@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from app.corpus.analyzer import Analyzer
+from app.snapshot.snapshot import Snapshot
 
 Span: TypeAlias = tuple[int, int]
 Terms: TypeAlias = Sequence[tuple[str, int, int]]
 """The terms of a text and where each begins and ends, as `Analyzer.spans` gives them."""
 
-Known: TypeAlias = Mapping[Span, tuple[str, bool]]
-"""The same by place, with whether any document holds the term."""
-
 _FREE = re.compile(rb"\x00+")
 
 
 def loose(
-    text: str, run: Span, said: Sequence[Span], known: Known, analyzer: Analyzer
+    text: str, run: Span, said: Sequence[Span], terms: Terms, snapshot: Snapshot
 ) -> Iterator[Span]:
-    """Yield the stretches of a Chinese run of the text that no word and nothing said covers."""
+    """Yield the stretches of a Chinese run of the text that no word and nothing said covers.
+
+    The dictionary is asked before the documents: it takes a tenth of the time.
+    """
     start, end = run
     covered = bytearray(end - start)
     for first, last in said:
         _cover(covered, max(first, start) - start, min(last, end) - start)
     if not all(covered):
-        for (first, last), (term, is_known) in known.items():
+        for term, first, last in terms:
             is_inside = start <= first and last <= end and len(term) > 1
-            if is_inside and (is_known or analyzer.is_word(term)):
+            if is_inside and (
+                snapshot.analyzer.is_word(term) or snapshot.documents.terms.find(term) >= 0
+            ):
                 _cover_all(covered, text[start:end], term)
     for free in _FREE.finditer(bytes(covered)):
         yield start + free.start(), start + free.end()

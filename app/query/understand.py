@@ -70,7 +70,8 @@ def understand(
     check_place(request)
     _check_asked(request)
     schema = snapshot.documents.schema
-    filters = _all_of(parse_filters(request.filters or {}, schema), _within(request))
+    filters = parse_filters(request.filters, schema) if request.filters else None
+    filters = _all_of(filters, _within(request))
     text = snapshot.analyzer.normalise(request.text)[:MAX_QUERY_CHARACTERS].rstrip()
     reading, words = snapshot.reader.read(text), snapshot.analyzer.spans(text)
     corrected = correct(text, reading, words, snapshot) if request.correct and text else None
@@ -92,7 +93,7 @@ def understand(
         client_id=request.client_id,
         origin=origin,
         vector=query_vector(snapshot.encoder, reading.rest, known, is_live) if encodes else None,
-        filters=_all_of(filters, *(q.range for q in reading.quantities if q.is_hard)),
+        filters=_all_of(filters, *[q.range for q in reading.quantities if q.is_hard]),
         reading=reading,
         facets=parse_facets(request.facets, schema),
         sort=parse_sort(request.sort, schema, origin),
@@ -109,7 +110,7 @@ def _terms(
     """Analyse what is to be searched for: mostly the whole text, whose words are known."""
     analyzers = snapshot.documents.schema.analyzers
     if rest == text and analyzers == ("default",):
-        return tuple(dict.fromkeys(term for term, _, _ in words))[:MAX_QUERY_TERMS]
+        return tuple(dict.fromkeys([term for term, _, _ in words]))[:MAX_QUERY_TERMS]
     return snapshot.analyzer.query_terms(rest, analyzers)
 
 
@@ -208,5 +209,5 @@ def _within(request: SearchRequest) -> Filter | None:
 
 
 def _all_of(*filters: Filter | None) -> Filter | None:
-    parts = tuple(f for f in filters if f is not None)
+    parts = tuple([f for f in filters if f is not None])
     return parts[0] if len(parts) == 1 else AllOf(parts) if parts else None

@@ -13,13 +13,14 @@ def other_terms(reading: Reading, terms: tuple[str, ...], snapshot: Snapshot) ->
 
     A query of one Chinese character that is no term by itself is looked for in words that hold it.
     """
-    analyzers = snapshot.documents.schema.analyzers
-    own, found = frozenset(terms), dict[str, None]()
-    for other in (other for synonym in reading.synonyms for other in synonym.others):
-        found |= dict.fromkeys(snapshot.analyzer.query_terms(other, analyzers))
+    found: list[str] = []
+    for synonym in reading.synonyms:
+        for other in synonym.others:
+            found += snapshot.analyzer.query_terms(other, snapshot.documents.schema.analyzers)
     if len(terms) == 1 and len(terms[0]) == 1 and HAN_RUN.fullmatch(terms[0]):
-        found |= dict.fromkeys(_around(terms[0], snapshot))
-    return tuple(term for term in found if term not in own)[: MAX_QUERY_TERMS - len(terms)]
+        found += _around(terms[0], snapshot)
+    others = [term for term in dict.fromkeys(found) if term not in terms]
+    return tuple(others[: MAX_QUERY_TERMS - len(terms)])
 
 
 def _around(character: str, snapshot: Snapshot) -> list[str]:

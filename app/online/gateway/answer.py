@@ -79,8 +79,8 @@ def channel_summary(hits: ChannelHits) -> dict[str, Any]:
     """How one channel fared."""
     return {
         "name": hits.channel,
-        "status": hits.status.value,
-        "hits": int(hits.rows.size),
+        "status": str(hits.status),
+        "hits": hits.rows.size,
         "elapsed_ms": round(hits.elapsed_ms, 3),
     }
 
@@ -95,12 +95,13 @@ def _results(answer: Answer) -> Iterator[dict[str, Any]]:
     text = ctx.query.text
     language = language_of(text) if any(c.isalpha() for c in text) else None
     rows, scores, picked = result.rows.tolist(), list(result.scores), result.picked.tolist()
+    shown = documents.shown_of(result.rows)
     for i, (row, place) in enumerate(zip(rows, picked, strict=True)):
         entry = {
             "id": result.ids[i],
             "rank": first + i,
             "score": scores[i],
-            "document": orjson.Fragment(documents.shown(row)),
+            "document": orjson.Fragment(shown[i]),
             "channels": by_channel[i],
             "reasons": _told(language, documents, row, why[i]),
         }
@@ -141,17 +142,17 @@ def _told(
 
 def _channels(result: SearchResult) -> list[dict[str, Any]]:
     """Say of each result which channels returned it, and how each placed and scored it."""
-    candidates = result.candidates
-    ranks, scores = candidates.ranks[result.picked], candidates.scores[result.picked]
-    known = iter(scores[ranks > 0])  # float32, row after row
-    return [
-        {
-            name: {"rank": rank, "score": next(known)}
-            for name, rank in zip(candidates.channels, of_row, strict=True)
-            if rank
-        }
-        for of_row in ranks.tolist()
-    ]
+    candidates, picked = result.candidates, result.picked
+    ranks = candidates.ranks[picked]
+    at, channel = ranks.nonzero()
+    told: list[dict[str, Any]] = [{} for _ in range(picked.size)]
+    found = zip(
+        at.tolist(), channel.tolist(), ranks[at, channel].tolist(),
+        candidates.scores[picked[at], channel], strict=True,
+    )  # fmt: skip
+    for i, c, rank, score in found:
+        told[i][candidates.channels[c]] = {"rank": rank, "score": score}
+    return told
 
 
 def _distances_km(answer: Answer) -> F64 | None:
