@@ -19,7 +19,7 @@ from numba import njit
 from app.corpus.documents import KeywordColumn
 from app.corpus.lower_bound import lower_bound
 from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
-from app.recall.best_heap import LAST_ROW, keep, key_of, rows_of, score_of
+from app.recall.best_heap import LAST_ROW, drained, keep, key_of, score_of
 
 TIE = np.float32(1e-3)
 """What being liked adds at most: below what any part of a query is worth."""
@@ -67,12 +67,23 @@ class LikedLists:
         if not spans:
             return np.empty(0, np.int32), np.empty(0, np.float32)
         lists = np.array(spans, np.int64)
-        return rows_of(_best(self.ranks, self.rows, self.liked, lists, worths, allowed, k))
+        best: tuple[Rows, F32] = _best_of(
+            self.ranks, self.rows, self.liked, lists, worths, allowed, k
+        )
+        return best
 
     def _spans(self, options: Iterable[tuple[str, int]]) -> list[tuple[int, int]]:
         """Return where the lists lie; a value that is newer than the index has none."""
         values = (self.firsts[f] + code for f, code in options if code < self.sizes[f])
         return [(int(self.starts[v]), int(self.starts[v + 1])) for v in values]
+
+
+@njit(cache=True, nogil=True)
+def _best_of(
+    ranks: I32, rows: Rows, liked: F32, lists: I64, worths: F64, allowed: Bools, k: int
+) -> tuple[Rows, F32]:
+    best: tuple[Rows, F32] = drained(_best(ranks, rows, liked, lists, worths, allowed, k))
+    return best
 
 
 @njit(cache=True, nogil=True)

@@ -20,6 +20,7 @@ from app.recall.preference_index import PreferenceIndex
 from app.recall.preferences import Person, most_possible
 
 BLOCK = 4_096  # ranks that are added up together: 32 KiB
+RUN = 16  # entries of a list that are added without asking of each whether it ends the block
 LINE = 64  # of them that are passed over together, in vector code, where none reaches the floor
 HEAD = 65_536  # most popular rows that are looked at, where no filter leaves out some of them
 PREFIX = 1_024  # rows read on from there in one value's list
@@ -96,6 +97,11 @@ def _add_up(
     found[:] = 0.0
     for i in range(worths.size):
         place, end, worth = at[i], ends[i], worths[i]
+        while place + RUN <= end and lists[place + RUN - 1] < stop:
+            ranks, own = lists[place : place + RUN], shares[place : place + RUN]
+            for j in range(RUN):
+                found[np.uint64(ranks[j] - start)] += worth * own[j]  # never counted from the end
+            place += RUN
         while place < end and lists[place] < stop:
             found[lists[place] - start] += worth * shares[place]
             place += 1
