@@ -32,7 +32,8 @@ from app.pipeline.select import select
 from app.query.suggest import warm as warm_suggestions
 from app.rank.call import decode_call, encode_call, place
 from app.rank.local import LocalRanker
-from app.rank.sound import are_different, are_numbers, places_of
+from app.rank.ranker import Keep
+from app.rank.sound import is_answer, places_of
 from app.rank.trees.paths import warm as warm_differences
 from app.rank.trees.shapley import warm as warm_contributions
 from app.recall.channel import Recalls
@@ -116,8 +117,8 @@ def _over_the_wire(ranker: LocalRanker, ctx: SearchContext, candidates: Candidat
         return
     scores = ranker.score(placed, call.candidates)
     places = places_of(call.candidates.rows, candidates.rows[:1].astype(np.int64))
-    are_numbers(scores, False)
-    are_different(places)
+    is_answer(scores, places)
+    Keep().draw(ctx.request_id, scores.size)
 
 
 def _await(lane: Lane, call: Future[ChannelHits], ctx: SearchContext) -> ChannelHits:

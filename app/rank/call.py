@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from app.domain.arrays import I64, Array
 from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidQuery
@@ -18,8 +20,8 @@ from app.domain.query import MAX_QUERY_TERMS, Deadline, GeoPoint, Query
 from app.domain.reading import NOTHING_READ, Reading
 from app.domain.user import UserState
 from app.rank.explanation import MAX_EXPLAINED
-from app.rank.fields import Fields
-from app.rank.parts import candidates_of, check_form, check_numbers, tastes_of, user_of
+from app.rank.fields import MAX_SAFE, Fields
+from app.rank.parts import check_form, numbers_of
 from app.rank.ranker import Keep
 from app.rank.read_query import check_reading, reading_of, reading_said
 from app.rank.wire import CALL, Arrays, Described, form_of, opened, pack
@@ -40,6 +42,7 @@ PASSING = (
 )  # fmt: skip
 HEADER = STANDING + PASSING
 QUERY = ("text", "terms", "limit", "offset", "user_id", "client_id", "origin", "reading")
+USER = ("id", "preferences")
 
 
 REMEMBERED = 64  # forms: gateways send a handful, until versions change
@@ -54,7 +57,6 @@ class Standing:
     tables_id: str | None
     release_id: str | None  # None: the one that the ranker serves
     channels: tuple[str, ...]
-    tastes: tuple[str, ...]  # keyword fields in which the person has preferences
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,10 @@ def encode_call(
             "offset": query.offset, "user_id": query.user_id, "client_id": query.client_id,
             "origin": origin, "reading": reading_said(query.reading),
         },
-        "user": {"id": user.user_id},
+        "user": {
+            "id": user.user_id,
+            "preferences": {field: taste.codes.size for field, taste in user.preferences.items()},
+        },
         "channels": candidates.channels,
         **(why or _wanted(ctx, keep)),
     }  # fmt: skip
@@ -115,9 +120,9 @@ def encode_call(
     }  # fmt: skip
     if query.vector is not None:
         arrays["query.vector"] = query.vector
-    for field, preference in user.preferences.items():
-        arrays[f"preferences.{field}.codes"] = preference.codes
-        arrays[f"preferences.{field}.weights"] = preference.weights
+    if tastes := [*user.preferences.values()]:
+        arrays["preferences.codes"] = np.concatenate([taste.codes for taste in tastes])
+        arrays["preferences.weights"] = np.concatenate([taste.weights for taste in tastes])
     return pack(CALL, header, arrays)
 
 
@@ -161,14 +166,15 @@ def _standing(fields: Fields, described: Arrays) -> Standing:
         fields.text_or_none("tables_id", MAX_ID),
         fields.text_or_none("release_id", MAX_ID),
         fields.texts("channels", MAX_CHANNELS, MAX_ID),
-        tastes_of([array.name for array in described]),
     )
 
 
 def _call(standing: Standing, fields: Fields, arrays: Mapping[str, Array]) -> RankCall:
     query = fields.child("query").only(QUERY)
     reading = reading_of(query)
-    user_id = fields.child("user").only(("id",)).text_or_none("id", MAX_ID)
+    user = fields.child("user").only(USER)
+    counts = _counts(user)
+    numbers = numbers_of(arrays, len(standing.channels), tuple(counts.values()))
     return RankCall(
         fields.text("request_id", MAX_ID),
         standing.snapshot_id,
@@ -176,15 +182,25 @@ def _call(standing: Standing, fields: Fields, arrays: Mapping[str, Array]) -> Ra
         standing.tables_id,
         standing.release_id,
         fields.number("timeout_ms", 0, MAX_TIMEOUT_MS, MAX_TIMEOUT_MS),
-        _query(query, fields.whole("now_ms"), arrays.get("query.vector"), reading),
-        user_of(user_id, arrays, standing.tastes),
-        candidates_of(standing.channels, arrays),
+        _query(query, fields.whole("now_ms"), numbers.vector, reading),
+        numbers.user(user.text_or_none("id", MAX_ID), counts),
+        numbers.candidates(standing.channels),
         fields.whole("features", 0, MAX_FEATURE_ROWS),
         fields.whole("drawn", 0, MAX_FEATURE_ROWS),
         fields.wholes("rows", MAX_FEATURE_ROWS),
         *_why(fields),
         is_read=reading is not None,
     )
+
+
+def _counts(user: Fields) -> dict[str, int]:
+    """Read in which keyword fields a person has preferences: field → how many."""
+    counts = user.child("preferences").values
+    wrong = [n for n in counts.values() if type(n) is not int or not 0 <= n <= MAX_SAFE]
+    if wrong or len(counts) > MAX_CHANNELS:
+        limit = f"whole numbers for at most {MAX_CHANNELS} fields"
+        raise user.wrong("preferences", limit)
+    return counts
 
 
 def _why(fields: Fields) -> tuple[bool, int | None]:
@@ -216,7 +232,10 @@ def place(
     for field in call.user.preferences:
         if field not in documents.keywords:
             raise InvalidQuery(
-                f"preferences.{field}", field, "not a keyword field of the snapshot", "leave it out"
+                f"user.preferences.{field}"[:80],
+                field,
+                "not a keyword field of the snapshot",
+                "leave it out",
             )
     query = call.query
     if call.is_read:
@@ -229,8 +248,6 @@ def place(
 
 
 def _query(fields: Fields, now_ms: int, vector: Array | None, reading: Reading | None) -> Query:
-    if vector is not None:
-        check_numbers("query.vector", vector)
     place = fields.child("origin").only(("lat", "lon"))
     lat_lon = (
         GeoPoint(place.number("lat", -90, 90), place.number("lon", -180, 180))

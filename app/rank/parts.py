@@ -5,24 +5,18 @@ Kernels index by rows and codes, unguarded, so nothing goes on from here unseen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
 
-from app.domain.arrays import Array
+from app.domain.arrays import F32, F64, I16, I32, I64, Array
 from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidQuery
 from app.domain.user import Preference, UserState
-from app.rank.sound import (
-    are_actions,
-    are_candidates,
-    are_different,
-    are_numbers,
-    is_preference,
-    least,
-    places_of,
-)
+from app.rank.drawing import kept
+from app.rank.sound import are_different, are_numbers, are_preferences, is_call, least, places_of
 
 MAX_CANDIDATES = 10_000
 
@@ -30,13 +24,12 @@ KINDS: Mapping[str, tuple[str, int]] = {
     "rows": ("i4", 1), "fused": ("f4", 1), "scores": ("f4", 2), "ranks": ("i2", 2),
     "query.vector": ("f4", 1), "user.rows": ("i4", 1), "user.times_ms": ("i8", 1),
     "user.weights": ("f4", 1), "user.log_price": ("f8", 1),
+    "preferences.codes": ("i4", 1), "preferences.weights": ("f4", 1),
 }  # fmt: skip
-PREFERENCE_KINDS: Mapping[str, tuple[str, int]] = {"codes": ("i4", 1), "weights": ("f4", 1)}
-"""Dtype and dimensions of each array; preferences.FIELD.codes and .weights beside them."""
-
-PREFERENCES, CODES, WEIGHTS = "preferences.", ".codes", ".weights"
+"""Dtype and dimensions of each array."""
 
 _DTYPES = {dtype: np.dtype(dtype) for dtype in ("i2", "i4", "i8", "f4", "f8")}
+_NO_VECTOR: F32 = np.empty(0, np.float32)
 _NAN_IS_FINE = ("scores", "user.log_price")
 
 
@@ -44,9 +37,6 @@ def kind_of(name: str) -> tuple[str, int]:
     """Return the dtype and dimensions that an array of this name must have."""
     if name in KINDS:
         return KINDS[name]
-    parts = name.split(".")
-    if parts[0] == "preferences" and len(parts) >= 3 and parts[-1] in PREFERENCE_KINDS:
-        return PREFERENCE_KINDS[parts[-1]]
     raise InvalidQuery("arrays", name, f"known: {', '.join(KINDS)}", "leave it out")
 
 
@@ -60,17 +50,6 @@ def check_form(name: str, dtype: np.dtype[Any], dimensions: int) -> None:
         raise InvalidQuery(f"arrays.{name}", given, limit, "send that")
 
 
-def tastes_of(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the fields whose preferences arrays of these names are. Raises InvalidQuery."""
-    ours = [name.removeprefix(PREFERENCES) for name in names if name.startswith(PREFERENCES)]
-    fields = [name.removesuffix(CODES) for name in ours if name.endswith(CODES)]
-    for name in ours:
-        if name.rpartition(".")[0] not in fields:
-            wrong = f"arrays.{PREFERENCES}{name}"
-            raise InvalidQuery(wrong, None, "codes come with weights", "send both")
-    return tuple(fields)
-
-
 def check_numbers(name: str, array: Array) -> None:
     """Refuse numbers that are none."""
     values = array.reshape(-1)
@@ -81,58 +60,97 @@ def check_numbers(name: str, array: Array) -> None:
         raise InvalidQuery(f"arrays.{name}", None, "finite numbers", "send no NaN and no infinity")
 
 
-def _refuse(arrays: Mapping[str, Array], *names: str) -> NoReturn:
-    """Say which of some arrays is not what it must be."""
-    given = {name: arrays[name] for name in names if name in arrays}
-    for name, array in given.items():
-        check_numbers(name, array)
-    for name, array in given.items():
-        if array.dtype == np.int32 and not are_different(array):
-            raise InvalidQuery(f"arrays.{name}", None, "each row once", "send a row once")
-    raise InvalidQuery("arrays", None, f"{', '.join(names)} that fit together", "mend them")
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """All arrays of a call, each of its shape; what they hold is not looked at yet."""
+
+    rows: I32  # (n,)
+    fused: F32  # (n,)
+    scores: F32  # (n, c)
+    ranks: I16  # (n, c)
+    vector: F32 | None  # (dim,)
+    acted_on: I32  # (a,)
+    times_ms: I64  # (a,)
+    gains: F32  # (a,)
+    log_price: F64  # (2,)
+    codes: I32  # (v,)
+    weights: F32  # (v,)
+    counts: tuple[int, ...]  # (f,) they sum to v
+
+    def check(self) -> None:
+        """Refuse numbers that cannot be. Raises InvalidQuery naming their array."""
+        counts = np.array(self.counts, np.int64)
+        vector = _NO_VECTOR if self.vector is None else self.vector
+        if not is_call(
+            self.rows, self.fused, self.scores, self.ranks, vector,
+            self.acted_on, self.times_ms, self.gains, self.log_price,
+            self.codes, self.weights, counts,
+        ):  # fmt: skip
+            self._refuse(vector, counts)
+
+    def _refuse(self, vector: F32, counts: I64) -> NoReturn:
+        """Say which is wrong: for the one call that is refused there is time."""
+        arrays: tuple[Array, ...] = (
+            self.rows, self.fused, self.scores, self.ranks, vector, self.acted_on, self.times_ms,
+            self.gains, self.log_price, self.codes, self.weights,
+        )  # fmt: skip
+        for name, array in zip(KINDS, arrays, strict=True):
+            check_numbers(name, array)
+        for name, rows in (("rows", self.rows), ("user.rows", self.acted_on)):
+            if not are_different(rows):
+                raise InvalidQuery(f"arrays.{name}", None, "each row once", "send a row once")
+        if not are_preferences(self.codes, self.weights, counts):
+            limit = "ascending in each field, each once"
+            raise InvalidQuery("arrays.preferences.codes", None, limit, "sort them")
+        raise InvalidQuery("arrays", None, "numbers that fit together", "mend them")
+
+    def candidates(self, channels: tuple[str, ...]) -> CandidateSet:
+        return CandidateSet(self.rows, self.fused, channels, self.scores, self.ranks)
+
+    def user(self, user_id: str | None, fields: Iterable[str]) -> UserState:
+        """Return a person's state, with preferences in so many fields as there are counts."""
+        preferences, at = {}, 0
+        for field, count in zip(fields, self.counts, strict=True):
+            end = at + count
+            preferences[field] = Preference(self.codes[at:end], self.weights[at:end])
+            at = end
+        return UserState(
+            user_id, self.acted_on, self.times_ms, self.gains, preferences, self.log_price
+        )
 
 
-def candidates_of(channels: tuple[str, ...], arrays: Mapping[str, Array]) -> CandidateSet:
-    """Return the candidates. Raises InvalidQuery naming what is wrong."""
+def numbers_of(arrays: Mapping[str, Array], channels: int, counts: tuple[int, ...]) -> Numbers:
+    """Return a call's numbers, checked. Raises InvalidQuery naming the array that is wrong."""
     if "rows" not in arrays:
         raise InvalidQuery("arrays.rows", None, "needed", "send the candidates' rows")
-    rows = arrays["rows"]
-    shape = (rows.size, len(channels))
+    rows = _few(arrays, "rows")
+    of_each, of_person = (rows.size, channels), _few(arrays, "user.rows")
+    numbers = Numbers(
+        rows,
+        _shaped(arrays, "fused", rows.shape, 0),
+        _shaped(arrays, "scores", of_each, np.nan),
+        _shaped(arrays, "ranks", of_each, 0),
+        arrays.get("query.vector"),
+        of_person,
+        _shaped(arrays, "user.times_ms", of_person.shape, 0),
+        _shaped(arrays, "user.weights", of_person.shape, 0),
+        _shaped(arrays, "user.log_price", (2,), np.nan),
+        _shaped(arrays, "preferences.codes", (sum(counts),), 0),
+        _shaped(arrays, "preferences.weights", (sum(counts),), 0),
+        counts,
+    )
+    numbers.check()
+    return numbers
+
+
+def _few(arrays: Mapping[str, Array], name: str) -> I32:
+    rows = arrays.get(name)
+    if rows is None:
+        return np.empty(0, np.int32)
     if rows.size > MAX_CANDIDATES:
-        raise InvalidQuery("arrays.rows", rows.size, f"at most {MAX_CANDIDATES} rows", "send fewer")
-    fused = _shaped(arrays, "fused", shape[:1], 0)
-    scores, ranks = _shaped(arrays, "scores", shape, np.nan), _shaped(arrays, "ranks", shape, 0)
-    if not are_candidates(rows, fused, scores, ranks):
-        _refuse(arrays, "rows", "fused", "scores", "ranks")
-    return CandidateSet(rows, fused, channels, scores, ranks)
-
-
-def user_of(
-    user_id: str | None, arrays: Mapping[str, Array], tastes: Sequence[str] = ()
-) -> UserState:
-    """Return a person's state, with preferences in these fields. Raises InvalidQuery."""
-    rows = arrays.get("user.rows", np.empty(0, np.int32))
-    if rows.size > MAX_CANDIDATES:
-        limit = f"at most {MAX_CANDIDATES} documents acted on"
-        raise InvalidQuery("arrays.user.rows", rows.size, limit, "send the newest")
-    times_ms = _shaped(arrays, "user.times_ms", rows.shape, 0)
-    weights = _shaped(arrays, "user.weights", rows.shape, 0)
-    log_price = _shaped(arrays, "user.log_price", (2,), np.nan)
-    if not are_actions(rows, times_ms, weights, log_price):
-        _refuse(arrays, "user.rows", "user.times_ms", "user.weights", "user.log_price")
-    preferences = {field: _preference(field, arrays) for field in tastes}
-    return UserState(user_id, rows, times_ms, weights, preferences, log_price)
-
-
-def _preference(field: str, arrays: Mapping[str, Array]) -> Preference:
-    of_codes, of_weights = f"{PREFERENCES}{field}{CODES}", f"{PREFERENCES}{field}{WEIGHTS}"
-    codes = arrays[of_codes]
-    weights = _shaped(arrays, of_weights, codes.shape, 0)
-    if not is_preference(codes, weights):
-        for each, array in ((of_codes, codes), (of_weights, weights)):
-            check_numbers(each, array)
-        raise InvalidQuery(f"arrays.{of_codes}", None, "ascending, each once", "sort them")
-    return Preference(codes, weights)
+        limit = f"at most {MAX_CANDIDATES} rows"
+        raise InvalidQuery(f"arrays.{name}", rows.size, limit, "send fewer")
+    return rows
 
 
 def _shaped(
@@ -150,9 +168,7 @@ def _shaped(
 
 def warm() -> None:
     """Have all that a call needs compiled before the first comes: in a new place, seconds."""
-    rows, codes, weights = np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1, np.float32)
-    candidates_of((), {"rows": rows})
-    tastes = {"preferences.field.codes": codes, "preferences.field.weights": weights}
-    user_of(None, tastes, ["field"])
-    check_numbers("query.vector", weights)
+    rows = np.zeros(1, np.int32)
+    numbers_of({"rows": rows}, 0, (1,))
     places_of(rows, np.zeros(1, np.int64))
+    kept(np.zeros(1, np.int64), 1, 0, 1, np.zeros(1, np.int64))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from app.domain.arrays import F32, I64
 from app.domain.candidates import CandidateSet
 from app.features.lookup import PairModel
+from app.rank.drawing import drawn, seed_of
 from app.snapshot.context import SearchContext
 
 
@@ -46,27 +46,8 @@ class Keep:
 
     def draw(self, request_id: str, n: int) -> list[int]:
         """Return places of candidates in [0, n), distinct, in random order."""
-        return _drawn(request_id, n, min(n, self.drawn))
-
-
-STEP, PLUS, MASK = 6364136223846793005, 1442695040888963407, 2**64 - 1
-"""A linear congruential generator of 64 bits (Knuth, The Art of Computer Programming 2, 3.3.4)."""
-
-
-def _drawn(seed: str, n: int, k: int) -> list[int]:
-    """Draw k of n without replacement: the first steps of Fisher and Yates's shuffle.
-
-    Each ranked answer waits for this; to seed `random.Random` alone takes as long again.
-    """
-    state = int.from_bytes(blake2b(seed.encode(), digest_size=8).digest(), "little")
-    moved: dict[int, int] = {}  # what stands where another was taken away
-    out = []
-    for at in range(k):
-        state = (state * STEP + PLUS) & MASK
-        other = at + ((state >> 32) * (n - at) >> 32)
-        out.append(moved.get(other, other))
-        moved[other] = moved.get(at, at)
-    return out
+        places: list[int] = drawn(seed_of(request_id), n, min(n, self.drawn)).tolist()
+        return places
 
 
 def _nowhere() -> I64:

@@ -25,7 +25,7 @@ from app.rank.explanation import Explanation
 from app.rank.follow import lacking
 from app.rank.ranker import Keep, Ranking
 from app.rank.reply import RankReply, decode_reply
-from app.rank.sound import are_different, are_numbers
+from app.rank.sound import is_answer
 from app.snapshot.context import SearchContext
 
 T = TypeVar("T")
@@ -166,25 +166,21 @@ class RemoteRanker:
         )  # fmt: skip
         if given != asked:
             raise RankerUnavailable(f"it answers for {given}, asked was {asked}")
-        if reply.scores.shape != (n,) or not are_numbers(reply.scores, False):
-            raise RankerUnavailable(
-                f"it answers nonsense: {reply.scores.shape} scores for {n} rows"
-            )
-        _refuse_misplaced(reply, n)
+        _refuse_nonsense(reply, n)
         return reply
 
 
-def _refuse_misplaced(reply: RankReply, n: int) -> None:
-    """Features come as one line a place, each place once. What was not asked for does no harm."""
-    places, features = reply.places, reply.features
+def _refuse_nonsense(reply: RankReply, n: int) -> None:
+    """Finite scores; features as one line a place, each place once. More does no harm."""
+    scores, places, features = reply.scores, reply.places, reply.features
     fits = places.ndim == 1 and features.shape == (places.size, len(reply.feature_names))
-    if places.size and (not fits or places.min() < 0 or places.max() >= n):
-        raise RankerUnavailable(
-            f"it answers nonsense: features {features.shape} of {len(reply.feature_names)} names "
-            f"for {places.size} of {n} rows"
-        )
-    if not are_different(places):
-        raise RankerUnavailable("it answers nonsense: the features of one row twice")
+    if scores.shape == (n,) and (fits or not places.size) and is_answer(scores, places):
+        return
+    raise RankerUnavailable(
+        f"it answers nonsense: {scores.shape} scores for {n} rows, or some that are no numbers, or "
+        f"features {features.shape} of {len(reply.feature_names)} names for {places.size} rows, "
+        "which are others or twice the same"
+    )
 
 
 def _words(answer: bytes) -> str:

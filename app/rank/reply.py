@@ -20,10 +20,11 @@ REMEMBERED = 64  # forms: of each release one, and one with features
 WHY = ("contributions", "differences")
 """Arrays that come where they were asked for."""
 
-DTYPES = {
-    "scores": np.float32, "places": np.int64, "features": np.float32, "lists": np.float64,
-    **dict.fromkeys(WHY, np.float64),
+FORMS = {
+    "scores": (np.float32, 1), "places": (np.int64, 1), "features": (np.float32, 2),
+    "lists": (np.float64, 1), **dict.fromkeys(WHY, (np.float64, 2)),
 }  # fmt: skip
+"""Dtype and dimensions of each array."""
 
 _NO_WHY: F64 = np.empty((0, 0), np.float64)
 
@@ -102,10 +103,13 @@ def decode_reply(body: bytes) -> RankReply:
 @lru_cache(REMEMBERED)
 def _read_form(text: bytes) -> tuple[Standing, Arrays]:
     said, described = form_of(text)
-    given, fields = {array.name: array.dtype for array in described}, Fields(said)
-    for name, dtype in DTYPES.items():
-        if given.get(name, np.float64 if name in WHY else None) != dtype:
-            raise InvalidQuery(f"arrays.{name}", given.get(name), f"{np.dtype(dtype)}", "send it")
+    given, fields = {array.name: array for array in described}, Fields(said)
+    for name, (dtype, dimensions) in FORMS.items():
+        array = given.get(name)
+        fits = array is not None and array.dtype == dtype and array.dimensions == dimensions
+        if not fits and not (array is None and name in WHY):
+            limit = f"{np.dtype(dtype)} of {dimensions} dimensions"
+            raise InvalidQuery(f"arrays.{name}", None, limit, "send it")
     standing = Standing(
         fields.text("snapshot_id", MAX_NAME),
         fields.whole("log_seq"),

@@ -51,38 +51,55 @@ def are_different(values: Array) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def are_candidates(rows: I32, fused: F32, scores: F32, ranks: I16) -> bool:
-    """Tell whether (n,) rows, (n,) fused, (n, c) scores and ranks are those of candidates."""
+def are_preferences(codes: I32, weights: F32, counts: I64) -> bool:
+    """Tell whether (v,) codes rise from 0 or above within each run of (f,) counts; and weights."""
+    at = 0
+    for count in counts:
+        last = -1
+        for i in range(at, at + count):
+            if codes[i] <= last:
+                return False
+            last = codes[i]
+        at += count
+    return bool(are_numbers(weights, False))
+
+
+@njit(cache=True, nogil=True)
+def is_call(
+    rows: I32, fused: F32, scores: F32, ranks: I16, vector: F32,
+    acted_on: I32, times_ms: I64, gains: F32, log_price: F64,
+    codes: I32, weights: F32, counts: I64,
+) -> bool:  # fmt: skip
+    """Tell whether these are the numbers of a call: candidates, a query's vector, a person.
+
+    (n,) rows and fused, (n, c) scores and ranks, (dim,) vector; (a,) acted_on, times_ms and gains,
+    (2,) log_price; (v,) codes and weights in (f,) runs that sum to v.
+    """
     return bool(
         least(rows) >= 0
         and are_different(rows)
         and are_numbers(fused, False)
         and are_numbers(scores.ravel(), True)
         and least(ranks.ravel()) >= 0
-    )
-
-
-@njit(cache=True, nogil=True)
-def are_actions(rows: I32, times_ms: I64, weights: F32, log_price: F64) -> bool:
-    """Tell whether (a,) rows, times and weights, and (2,) prices, are those of a person."""
-    return bool(
-        least(rows) >= 0
-        and are_different(rows)
+        and are_numbers(vector, False)
+        and least(acted_on) >= 0
+        and are_different(acted_on)
         and least(times_ms) >= 0
-        and are_numbers(weights, False)
+        and are_numbers(gains, False)
         and are_numbers(log_price, True)
+        and are_preferences(codes, weights, counts)
     )
 
 
 @njit(cache=True, nogil=True)
-def is_preference(codes: I32, weights: F32) -> bool:
-    """Tell whether (v,) codes rise from 0 or above, and their (v,) weights are numbers."""
-    last = -1
-    for code in codes:
-        if code <= last:
+def is_answer(scores: F32, places: I64) -> bool:
+    """Tell whether (n,) scores are finite and (k,) places stand among them, each once."""
+    if not are_numbers(scores, False):
+        return False
+    for place in places:
+        if not 0 <= place < scores.size:
             return False
-        last = code
-    return bool(are_numbers(weights, False))
+    return bool(are_different(places))
 
 
 @njit(cache=True, nogil=True)

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from app.rank.sound import (
-    are_actions,
-    are_candidates,
     are_different,
     are_numbers,
-    is_preference,
+    are_preferences,
+    is_answer,
+    is_call,
     least,
     places_of,
 )
@@ -50,26 +50,49 @@ def test_many_values_of_one_slot_are_told_apart():
 
 @settings(deadline=None)  # the first call compiles
 @given(st.data())
-def test_what_belongs_together_is_fine_where_each_is(data):
-    names = ("rows", "fused", "scores", "ranks", "times", "price")
-    wrong, n = data.draw(st.sampled_from(names)), data.draw(st.integers(0, 3))
+def test_a_call_is_fine_where_each_of_its_arrays_is(data):
+    names = ("rows", "fused", "scores", "ranks", "vector", "acted_on", "times", "gains", "price")
+    wrong, n, a = data.draw(st.sampled_from(names)), *data.draw(st.tuples(*2 * [st.integers(0, 3)]))
 
     def drawn(name, dtype, *shape):
         fine = st.integers(0, 9) if dtype[0] == "i" else st.just(0.5)
         odd = st.integers(-1, 0) if dtype[0] == "i" else st.sampled_from([np.nan, np.inf])
         return data.draw(arrays(dtype, shape, elements=fine | odd if name == wrong else fine))
 
-    rows, fused = drawn("rows", "i4", n), drawn("fused", "f4", n)
-    scores, ranks = drawn("scores", "f4", n, 2), drawn("ranks", "i2", n, 2)
-    are_rows = least(rows) >= 0 and are_different(rows)
-    are_scores = are_numbers(fused, False) and are_numbers(scores.reshape(-1), True)
-    are_ranks = least(ranks.reshape(-1)) >= 0
-    assert are_candidates(rows, fused, scores, ranks) == (are_rows and are_scores and are_ranks)
-    times, price = drawn("times", "i8", n), drawn("price", "f8", 2)
-    are_times = least(times) >= 0 and are_numbers(fused, False) and are_numbers(price, True)
-    assert are_actions(rows, times, fused, price) == (are_rows and are_times)
-    rises = least(rows) >= 0 and bool((rows[1:] > rows[:-1]).all())
-    assert is_preference(rows, fused) == (rises and are_numbers(fused, False))
+    whole = {"rows": drawn("rows", "i4", n), "acted_on": drawn("acted_on", "i4", a)}
+    ranks, times = drawn("ranks", "i2", n, 2), drawn("times", "i8", a)
+    fused, scores = drawn("fused", "f4", n), drawn("scores", "f4", n, 2)
+    vector, gains, price = (drawn(x, d, 2 if x != "gains" else a) for x, d in (
+        ("vector", "f4"), ("gains", "f4"), ("price", "f8")
+    ))  # fmt: skip
+    fine = (
+        all(least(rows) >= 0 and are_different(rows) for rows in whole.values())
+        and least(ranks.reshape(-1)) >= 0 and least(times) >= 0
+        and all(are_numbers(x, False) for x in (fused, vector, gains))
+        and are_numbers(scores.reshape(-1), True) and are_numbers(price, True)
+    )  # fmt: skip
+    tastes = np.empty(0, np.int32), np.empty(0, np.float32), np.empty(0, np.int64)
+    assert fine == is_call(
+        whole["rows"], fused, scores, ranks, vector, whole["acted_on"], times, gains, price, *tastes
+    )
+
+
+@settings(deadline=None)  # the first call compiles
+@given(st.lists(st.lists(st.integers(-1, 9), max_size=4), max_size=4), st.booleans())
+def test_preferences_rise_in_each_field_for_itself(fields, is_finite):
+    codes = np.array([code for field in fields for code in field], np.int32)
+    weights = np.full(codes.size, 0.5 if is_finite else np.nan, np.float32)
+    rise = all(f == sorted(set(f)) and min(f, default=0) >= 0 for f in fields)
+    counts = np.array([len(field) for field in fields], np.int64)
+    assert are_preferences(codes, weights, counts) == (rise and (is_finite or not codes.size))
+
+
+@settings(deadline=None)  # the first call compiles
+@given(st.lists(st.sampled_from([0.5, -1.0, np.inf, np.nan, 2.0])), st.lists(st.integers(-1, 6)))
+def test_an_answer_has_finite_scores_and_places_among_them_each_once(scores, places):
+    fine = np.isfinite(scores).all() and len(set(places)) == len(places)
+    fine = fine and all(0 <= place < len(scores) for place in places)
+    assert is_answer(np.array(scores, np.float32), np.array(places, np.int64)) == fine
 
 
 @settings(deadline=None)  # the first call compiles

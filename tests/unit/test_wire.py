@@ -52,7 +52,7 @@ def a_header(**changed: Any) -> dict[str, Any]:
             "text": "老灶 tea", "terms": ["老灶", "tea"], "limit": 10, "offset": 0,
             "user_id": "u1", "client_id": None, "origin": {"lat": 31.25, "lon": 121.5},
         },
-        "user": {"id": "u1"},
+        "user": {"id": "u1", "preferences": {"category": 2}},
         "channels": ["lexical", "geo"],
         **changed,
     }  # fmt: skip
@@ -69,8 +69,8 @@ def some_arrays(**changed: Any) -> dict[str, Any]:
         "user.times_ms": np.array([1_750_000_000_000, 7], np.int64),
         "user.weights": np.array([1, 0.5], np.float32),
         "user.log_price": np.array([4.25, np.nan]),
-        "preferences.category.codes": np.array([1, 4], np.int32),
-        "preferences.category.weights": np.array([0.25, 0.75], np.float32),
+        "preferences.codes": np.array([1, 4], np.int32),
+        "preferences.weights": np.array([0.25, 0.75], np.float32),
         **changed,
     }
 
@@ -184,8 +184,9 @@ def test_what_was_read_in_a_query_comes_back_as_ranking_needs_it():
         ({"user.rows": np.arange(MAX_CANDIDATES + 1, dtype=np.int32)}, "arrays.user.rows"),
         ({"user.weights": np.zeros(3, np.float32)}, "arrays.user.weights"),
         ({"user.log_price": np.zeros(3)}, "arrays.user.log_price"),
-        ({"preferences.category.codes": np.array([4, 1], np.int32)}, "preferences.category.codes"),
-        ({"preferences.tags.weights": np.zeros(2, np.float32)}, "preferences.tags.weights"),
+        ({"preferences.codes": np.array([4, 1], np.int32)}, "arrays.preferences.codes"),
+        ({"preferences.codes": np.array([4, 1, 2], np.int32)}, "arrays.preferences.codes"),
+        ({"preferences.weights": np.zeros(3, np.float32)}, "arrays.preferences.weights"),
         ({"colour": np.zeros(2, np.float32)}, "arrays"),
     ],
 )  # fmt: skip
@@ -221,7 +222,10 @@ def test_arrays_that_native_code_must_never_see_are_refused_by_name(changed, fie
         {"query": {"reading": {"quantities": [["price", 1]]}}},
         {"query": {"reading": {"quantities": [["price", "1", 2]]}}},
         {"query": {"reading": {"quantities": [[5, 1, 2]]}}},
-        {"channels": ["a", "a"]}, {"user": {"id": "x" * 300}},
+        {"channels": ["a", "a"]},
+        {"user": {"id": "x" * 300, "preferences": {"category": 2}}},
+        {"user": {"preferences": {"tags": -1}}}, {"user": {"preferences": {"tags": 2.0}}},
+        {"user": {"preferences": [2]}}, {"user": {"preferences": {"tags": 2**60}}},
         {"features": -1}, {"rows": [1.5]}, {"colour": "red"},
     ],
 )  # fmt: skip

@@ -18,11 +18,12 @@ from app.pipeline.select import best_first
 from app.pipeline.serving import make_context
 from app.query.understand import SearchRequest, understand
 from app.rank.call import RankCall, place
+from app.rank.drawing import kept, seed_of
 from app.rank.explanation import explain
 from app.rank.local import LocalRanker
-from app.rank.ranker import Keep, Ranking
+from app.rank.ranker import Ranking
 from app.rank.reply import RankReply
-from app.rank.sound import places_of
+from app.rank.sound import least, places_of
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 
@@ -64,16 +65,14 @@ def rank(engine: Engine, call: RankCall, deadline: Deadline) -> RankReply:
     release_id, ranker = _ranker(engine, snapshot, tables, call.release_id)
     ctx = place(call, snapshot, tables, deadline, release_id)
     ranking = ranker.ranking(ctx, call.candidates)
-    reply = RankReply(
-        call.request_id, snapshot.id, snapshot.log_seq, tables.id, release_id,
-        (time.perf_counter() - started) * 1e3, ranking.scores,
-    )  # fmt: skip
+    took_ms = (time.perf_counter() - started) * 1e3
+    versions = (call.request_id, snapshot.id, snapshot.log_seq, tables.id, release_id)
     places = _places(call, ranking.scores)
     if not places.size:
-        return reply
-    reply = replace(
-        reply, feature_names=ranking.feature_names, places=places,
-        features=ranking.features[places], lists=ranking.lists,
+        return RankReply(*versions, took_ms, ranking.scores)
+    reply = RankReply(
+        *versions, took_ms, ranking.scores, ranking.feature_names, places,
+        ranking.features[places], ranking.lists,
     )  # fmt: skip
     return _explained(call, ranker, ranking, reply) if call.explain else reply
 
@@ -134,24 +133,20 @@ def _ranker(
 
 def _places(call: RankCall, scores: F32) -> I64:
     """Say whose features are wanted: the best, then the drawn, then the named ones. (k,) indices"""
-    places = best_first(scores)[: call.features]
-    if not call.drawn and not call.rows:
-        return places
-    drawn = Keep(drawn=call.drawn).draw(call.request_id, scores.size)
-    every = [*places.tolist(), *drawn, *_named(call)]
-    return np.array(list(dict.fromkeys(every)), np.int64)
+    if not call.features and not call.drawn and not call.rows:
+        return np.empty(0, np.int64)
+    seed, named = seed_of(call.request_id), _named(call)
+    places: I64 = kept(best_first(scores), call.features, seed, call.drawn, named)
+    return places
 
 
-def _named(call: RankCall) -> list[int]:
-    if not call.rows:
-        return []
+def _named(call: RankCall) -> I64:
     rows = np.array(call.rows, np.int64)
-    named = places_of(call.candidates.rows, rows)
-    if named.min() < 0:
+    named: I64 = places_of(call.candidates.rows, rows)
+    if least(named) < 0:
         missing = int(rows[named.argmin()])
         raise InvalidQuery("rows", missing, "one of the candidates' rows", "name a candidate")
-    places: list[int] = named.tolist()
-    return places
+    return named
 
 
 def _rows(snapshot: Snapshot, ids: list[str]) -> I64:

@@ -68,7 +68,7 @@ def with_value(array: np.ndarray, value: float) -> np.ndarray:
     [
         ("rows", 60), ("rows", -1), ("rows", 2**31 - 1), ("user.rows", 60), ("fused", np.nan),
         ("fused", np.inf), ("scores", np.inf), ("user.weights", np.nan), ("ranks", -1),
-        ("query.vector", np.nan), ("query.vector", -np.inf), ("preferences.tags.weights", np.nan),
+        ("query.vector", np.nan), ("query.vector", -np.inf), ("preferences.weights", np.nan),
         ("user.log_price", np.inf), ("user.times_ms", -1),
     ],
 )  # fmt: skip
