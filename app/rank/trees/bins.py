@@ -45,8 +45,9 @@ def thresholds_of(features: int, trees: Sequence[Tree]) -> list[F64]:
     """Return each feature's distinct thresholds, ascending. Raises NotExpressible."""
     found = [set[float]() for _ in range(features)]
     for tree in trees:
-        for feature, threshold in zip(tree.features, tree.thresholds, strict=True):
-            found[feature].add(float(threshold))
+        splits = zip(tree.features.tolist(), tree.thresholds.tolist(), strict=True)
+        for feature, threshold in splits:
+            found[feature].add(threshold)
     if (most := max(map(len, found), default=0)) > MAX_THRESHOLDS:
         raise NotExpressible(f"{most} thresholds of one feature; at most {MAX_THRESHOLDS}")
     return [np.array(sorted(values)) for values in found]

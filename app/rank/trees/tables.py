@@ -16,7 +16,7 @@ many rows at a time after "RapidScorer" (Ye et al., KDD 2018).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -58,10 +58,11 @@ def build(features: int, trees: Sequence[Tree]) -> Tables:
     wanted = sorted({(s.feature, s.kind) for splits, _ in numbered for s in splits})
     columns = {key: place for place, key in enumerate(wanted)}
     by_feature = thresholds_of(features, trees)
+    places = [{t: at for at, t in enumerate(known.tolist())} for known in by_feature]
     operations, bounds = list[tuple[int, int, int]](), [0]
     for splits, _ in numbered:
         for plane in range(planes):
-            operations += list(_clearing(splits, plane, columns, by_feature))
+            operations += list(_clearing(splits, plane, columns, places))
             bounds.append(len(operations))
     leaves = np.zeros((len(trees), 8 * planes))
     for i, (_, values) in enumerate(numbered):
@@ -77,11 +78,12 @@ def _nan_as_zero(features: int, trees: Sequence[Tree]) -> Bools:
     """Tell the features whose NaN is read as 0; a feature is of one kind in all trees."""
     missing = [set[bool]() for _ in range(features)]
     for tree in trees:
-        for feature, is_missing in zip(tree.features, tree.nan_is_missing, strict=True):
-            missing[feature].add(bool(is_missing))
-    if any(len(kinds) > 1 for kinds in missing):
+        kinds = zip(tree.features.tolist(), tree.nan_is_missing.tolist(), strict=True)
+        for feature, is_missing in kinds:
+            missing[feature].add(is_missing)
+    if any(len(both) > 1 for both in missing):
         raise NotExpressible("a feature whose NaN is missing in one tree and 0 in another")
-    return np.array([kinds == {False} for kinds in missing])
+    return np.array([found == {False} for found in missing])
 
 
 def _number(tree: Tree, nan_as_zero: Bools) -> tuple[list[_Split], F64]:
@@ -89,20 +91,21 @@ def _number(tree: Tree, nan_as_zero: Bools) -> tuple[list[_Split], F64]:
     sizes = _sizes(tree)
     splits: list[_Split] = []
     leaves: list[float] = []
+    lefts, rights, values = tree.left.tolist(), tree.right.tolist(), tree.leaves.tolist()
+    features, thresholds = tree.features.tolist(), tree.thresholds.tolist()
+    is_low = (tree.default_left | nan_as_zero[tree.features]).tolist()
 
     def walk(node: int) -> None:
         if node < 0:
-            leaves.append(tree.leaves[~node])
+            leaves.append(values[~node])
             return
-        left, right = int(tree.left[node]), int(tree.right[node])
+        left, right = lefts[node], rights[node]
         turned = sizes[right] < sizes[left]
         first, second = (right, left) if turned else (left, right)
         start = len(leaves)
         walk(first)
-        feature = int(tree.features[node])
-        high = not (tree.default_left[node] or nan_as_zero[feature])
-        kind = NAN_HIGH * high + TURNED * turned
-        splits.append(_Split(feature, tree.thresholds[node], kind, start, len(leaves)))
+        kind = NAN_HIGH * (not is_low[node]) + TURNED * turned
+        splits.append(_Split(features[node], thresholds[node], kind, start, len(leaves)))
         walk(second)
 
     walk(0 if tree.features.size else -1)
@@ -112,10 +115,11 @@ def _number(tree: Tree, nan_as_zero: Bools) -> tuple[list[_Split], F64]:
 def _sizes(tree: Tree) -> dict[int, int]:
     """Leaves under each node, and 1 for a leaf."""
     sizes = {~leaf: 1 for leaf in range(tree.leaves.size)}
+    lefts, rights = tree.left.tolist(), tree.right.tolist()
 
     def count(node: int) -> int:
         if node not in sizes:
-            sizes[node] = count(int(tree.left[node])) + count(int(tree.right[node]))
+            sizes[node] = count(lefts[node]) + count(rights[node])
         return sizes[node]
 
     count(0 if tree.features.size else -1)
@@ -126,14 +130,14 @@ def _clearing(
     splits: Sequence[_Split],
     plane: int,
     columns: dict[tuple[int, int], int],
-    thresholds: Sequence[F64],
+    places: Sequence[Mapping[float, int]],
 ) -> Iterator[tuple[int, int, int]]:
     """Yield the operations of one byte of a tree's leaves. Bytes fill words, as they are loaded."""
     for split in splits:
         low, high = max(split.first, 8 * plane), min(split.end, 8 * plane + 8)
         if low < high:
             clear = ((1 << (high - low)) - 1) << (low - 8 * plane)
-            at = int(np.searchsorted(thresholds[split.feature], split.threshold))
+            at = places[split.feature][split.threshold]
             above = 254 - at if split.kind & TURNED else at  # 255 − bin > 254 − at ⇔ bin <= at
             signed = above ^ 128  # bytes are compared as signed ones, which processors can
             column = columns[split.feature, split.kind]
