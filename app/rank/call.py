@@ -21,10 +21,10 @@ from app.domain.reading import NOTHING_READ, Reading
 from app.domain.user import UserState
 from app.rank.explanation import MAX_EXPLAINED
 from app.rank.fields import MAX_SAFE, Fields
-from app.rank.parts import check_form, numbers_of
+from app.rank.parts import check_form, form_of_kind, numbers_of
 from app.rank.ranker import Keep
 from app.rank.read_query import check_reading, reading_of, reading_said
-from app.rank.wire import CALL, Arrays, Described, form_of, opened, pack
+from app.rank.wire import CALL, Arrays, Described, form_of, form_text, frame, opened
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
@@ -44,6 +44,12 @@ HEADER = STANDING + PASSING
 QUERY = ("text", "terms", "limit", "offset", "user_id", "client_id", "origin", "reading")
 USER = ("id", "preferences")
 
+
+ALWAYS = (
+    "rows", "fused", "scores", "ranks",
+    "user.rows", "user.times_ms", "user.weights", "user.log_price",
+)  # fmt: skip
+"""Arrays of every call that a gateway makes, in this order."""
 
 REMEMBERED = 64  # forms: gateways send a handful, until versions change
 
@@ -91,14 +97,10 @@ def encode_call(
 
     `why`: what `asking_why` says, where features shall come with what they add.
     """
-    query, user = ctx.query, ctx.user
+    query, user, tastes = ctx.query, ctx.user, ctx.user.preferences
     origin = None if query.origin is None else {"lat": query.origin.lat, "lon": query.origin.lon}
     header = {
         "request_id": ctx.request_id,
-        "snapshot_id": ctx.snapshot.id,
-        "log_seq": ctx.snapshot.log_seq,
-        "tables_id": ctx.tables.id,
-        "release_id": ctx.release_id,
         "now_ms": query.now_ms,
         "timeout_ms": timeout_ms,
         "query": {
@@ -106,24 +108,36 @@ def encode_call(
             "offset": query.offset, "user_id": query.user_id, "client_id": query.client_id,
             "origin": origin, "reading": reading_said(query.reading),
         },
-        "user": {
-            "id": user.user_id,
-            "preferences": {field: taste.codes.size for field, taste in user.preferences.items()},
-        },
-        "channels": candidates.channels,
+        "user": {"id": user.user_id, "preferences": {f: t.codes.size for f, t in tastes.items()}},
         **(why or _wanted(ctx, keep)),
     }  # fmt: skip
-    arrays: dict[str, Array] = {
-        "rows": candidates.rows, "fused": candidates.fused, "scores": candidates.scores,
-        "ranks": candidates.ranks, "user.rows": user.rows, "user.times_ms": user.times_ms,
-        "user.weights": user.weights, "user.log_price": user.log_price,
-    }  # fmt: skip
+    arrays: list[Array] = [
+        candidates.rows, candidates.fused, candidates.scores, candidates.ranks,
+        user.rows, user.times_ms, user.weights, user.log_price,
+    ]  # fmt: skip
+    if tastes:
+        arrays.append(np.concatenate([taste.codes for taste in tastes.values()]))
+        arrays.append(np.concatenate([taste.weights for taste in tastes.values()]))
     if query.vector is not None:
-        arrays["query.vector"] = query.vector
-    if tastes := [*user.preferences.values()]:
-        arrays["preferences.codes"] = np.concatenate([taste.codes for taste in tastes])
-        arrays["preferences.weights"] = np.concatenate([taste.weights for taste in tastes])
-    return pack(CALL, header, arrays)
+        arrays.append(query.vector)
+    form = _written_form(
+        ctx.snapshot.id, ctx.snapshot.log_seq, ctx.tables.id, ctx.release_id, candidates.channels,
+        bool(tastes), query.vector is not None,
+    )  # fmt: skip
+    return frame(CALL, form, header, arrays)
+
+
+@lru_cache(REMEMBERED)
+def _written_form(
+    snapshot_id: str, log_seq: int, tables_id: str | None, release_id: str | None,
+    channels: tuple[str, ...], has_tastes: bool, has_vector: bool,
+) -> bytes:  # fmt: skip
+    """Write the form of a call with arrays of the kinds that parts.py knows."""
+    versions = (snapshot_id, log_seq, tables_id, release_id, channels)
+    tastes, vector = ("preferences.codes", "preferences.weights"), ("query.vector",)
+    names = (*ALWAYS, *(tastes if has_tastes else ()), *(vector if has_vector else ()))
+    said = dict(zip(STANDING, versions, strict=True))
+    return form_text(said, [Described(name, *form_of_kind(name)) for name in names])
 
 
 def asking_why(candidates: CandidateSet, places: I64, against: int | None) -> dict[str, Any]:

@@ -40,13 +40,17 @@ def kind_of(name: str) -> tuple[str, int]:
     raise InvalidQuery("arrays", name, f"known: {', '.join(KINDS)}", "leave it out")
 
 
+def form_of_kind(name: str) -> tuple[np.dtype[Any], int]:
+    """Return the same as NumPy has it."""
+    dtype, dimensions = kind_of(name)
+    return _DTYPES[dtype], dimensions
+
+
 def check_form(name: str, dtype: np.dtype[Any], dimensions: int) -> None:
     """Refuse an array of a wrong dtype or number of dimensions."""
-    wanted, wanted_dimensions = kind_of(name)
-    if dtype != _DTYPES[wanted] or dimensions != wanted_dimensions:
-        given, limit = (f"{d} of {k} dimensions" for d, k in (
-            (dtype.str[1:], dimensions), (wanted, wanted_dimensions)
-        ))  # fmt: skip
+    wanted = form_of_kind(name)
+    if (dtype, dimensions) != wanted:
+        given, limit = (f"{d.str[1:]} of {k} dimensions" for d, k in ((dtype, dimensions), wanted))
         raise InvalidQuery(f"arrays.{name}", given, limit, "send that")
 
 

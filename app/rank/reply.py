@@ -12,10 +12,13 @@ import numpy as np
 from app.domain.arrays import F32, F64, I64, Array
 from app.domain.errors import InvalidQuery
 from app.rank.fields import Fields
-from app.rank.wire import REPLY, Arrays, form_of, opened, pack
+from app.rank.wire import REPLY, Arrays, Described, form_of, form_text, frame, opened
 
 MAX_NAME = 256
 MAX_FEATURES = 4_096
+STANDING = (
+    "snapshot_id", "log_seq", "tables_id", "release_id", "feature_names", "list_names",
+)  # fmt: skip
 REMEMBERED = 64  # forms: of each release one, and one with features
 WHY = ("contributions", "differences")
 """Arrays that come where they were asked for."""
@@ -56,15 +59,31 @@ class RankReply:
 
 
 def encode_reply(reply: RankReply) -> bytes:
-    arrays: dict[str, Array] = {
-        "scores": reply.scores,
-        "places": reply.places,
-        "features": reply.features,
-        "lists": np.array(list(reply.lists.values()), np.float64),
-    }
-    arrays |= {name: getattr(reply, name) for name in WHY if getattr(reply, name).size}
-    names = {"feature_names": reply.feature_names, "list_names": list(reply.lists)}
-    return pack(REPLY, {**_facts(reply), **names}, arrays)
+    why = (reply.contributions, reply.differences)
+    form = _written_form(
+        reply.snapshot_id, reply.log_seq, reply.tables_id, reply.release_id, reply.feature_names,
+        (*reply.lists,), *(array.size > 0 for array in why),
+    )  # fmt: skip
+    lists = np.array([*reply.lists.values()], np.float64)
+    arrays: list[Array] = [reply.scores, reply.places, reply.features, lists]
+    arrays += [array for array in why if array.size]
+    header = {"request_id": reply.request_id, "elapsed_ms": round(reply.elapsed_ms, 3)}
+    return frame(REPLY, form, header | _base(reply), arrays)
+
+
+@lru_cache(REMEMBERED)
+def _written_form(
+    snapshot_id: str, log_seq: int, tables_id: str | None, release_id: str,
+    feature_names: tuple[str, ...], list_names: tuple[str, ...], *has_why: bool,
+) -> bytes:  # fmt: skip
+    said = (snapshot_id, log_seq, tables_id, release_id, feature_names, list_names)
+    left_out = {name for name, has in zip(WHY, has_why, strict=True) if not has}
+    described = [
+        Described(name, np.dtype(dtype), dimensions)
+        for name, (dtype, dimensions) in FORMS.items()
+        if name not in left_out
+    ]
+    return form_text(dict(zip(STANDING, said, strict=True)), described)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,5 +175,9 @@ def _facts(reply: RankReply) -> dict[str, Any]:
     return {
         **versions_of(reply),
         "elapsed_ms": round(reply.elapsed_ms, 3),
-        **({"base_score": reply.base_score} if reply.contributions.size else {}),
+        **_base(reply),
     }
+
+
+def _base(reply: RankReply) -> dict[str, float]:
+    return {"base_score": reply.base_score} if reply.contributions.size else {}

@@ -21,7 +21,7 @@ Nothing here reads outside the body, whatever the body says.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -68,16 +68,26 @@ Arrays: TypeAlias = tuple[Described, ...]
 
 
 def pack(kind: Kind, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> bytes:
-    """Lay out a frame. Arrays are of the dtypes above, with one dimension or two."""
+    """Lay out a frame of all its fields. Arrays have one dimension or two."""
     standing = {name: value for name, value in header.items() if name in kind.standing}
     passing = {name: value for name, value in header.items() if name not in kind.standing}
-    standing["arrays"] = [(name, a.dtype.str[1:], a.ndim) for name, a in arrays.items()]
-    passing["shapes"] = [length for a in arrays.values() for length in a.shape]
-    form, text = orjson.dumps(standing), orjson.dumps(passing)
-    prefix = _PREFIX.pack(MAGIC, VERSION, kind.number, len(form), len(text))
-    parts = [prefix, form, text]
+    described = [Described(name, a.dtype, a.ndim) for name, a in arrays.items()]
+    return frame(kind, form_text(standing, described), passing, arrays.values())
+
+
+def form_text(said: Mapping[str, Any], arrays: Iterable[Described]) -> bytes:
+    """Write out a form."""
+    listed = [(name, dtype.str[1:], dimensions) for name, dtype, dimensions in arrays]
+    return orjson.dumps({**said, "arrays": listed})
+
+
+def frame(kind: Kind, form: bytes, header: dict[str, Any], arrays: Collection[Array]) -> bytes:
+    """Lay out a frame whose form is written: the arrays are those of the form, in its order."""
+    header["shapes"] = [length for array in arrays for length in array.shape]
+    text = orjson.dumps(header)
+    parts = [_PREFIX.pack(MAGIC, VERSION, kind.number, len(form), len(text)), form, text]
     at = _PREFIX.size + len(form) + len(text)
-    for array in arrays.values():
+    for array in arrays:
         if array.size:
             gap = -at % _ALIGN
             parts += (_GAPS[gap], array.tobytes())  # in C order, whatever it has in memory
