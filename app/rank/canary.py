@@ -3,10 +3,7 @@
     python -m app.rank.canary PATH…  →  one JSON line each: {"path", "ok", "kind", "reason"}
 
 Each path is opened in a child of its own, so that one which kills it is a refusal like any other.
-At low priority, for the services beside it are answering; imports wait until that is said. A child
-runs first where a processor has nothing else to do: then a service's thread that wakes has the
-processor at once, while it waits some milliseconds for a task that is merely nice (EEVDF lets what
-runs end its slice). On a machine that has no such time a second child takes its low share.
+At low priority, for the services beside it are answering; imports wait until that is said.
 """
 
 from __future__ import annotations
@@ -20,12 +17,10 @@ import signal
 import sys
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
 NICE = 15
 CPU_S = 20  # of one release; busy machines stretch time, so work is what is limited
-IDLE_S = 3.0  # that a child has in which others leave something over; opening takes 0.2 s of work
 WALL_S = 120.0  # a child that waits for nothing uses no processor
 MAX_BYTES = 8 << 30  # of address space, most of which is never touched
 MAX_VERDICT_BYTES = 1 << 16
@@ -67,9 +62,17 @@ def _import_and_compile() -> None:
 
 def _verdict_of_child(path: str) -> dict[str, object]:
     """Open in a child and read what it says; where it says nothing, say how it ended."""
-    said, status = _child(path, IDLE_S, is_idle=True)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _answer(path, writing)
+    os.close(writing)
+    said = _read(reading, time.monotonic() + WALL_S)
+    os.close(reading)
     if said is None:
-        said, status = _child(path, WALL_S, is_idle=False)
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
     if said is None:
         return _refused("CorruptArtifact", f"opening {path} had no end after {WALL_S:.0f} s")
     try:
@@ -79,29 +82,11 @@ def _verdict_of_child(path: str) -> dict[str, object]:
     return verdict
 
 
-def _child(path: str, within_s: float, *, is_idle: bool) -> tuple[bytes | None, int]:
-    """Return what a child says, None where it does not end in time, and how it ended."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        _answer(path, writing, is_idle)
-    os.close(writing)
-    said = _read(reading, time.monotonic() + within_s)
-    os.close(reading)
-    if said is None:
-        os.kill(child, signal.SIGKILL)
-    return said, os.waitpid(child, 0)[1]
-
-
-def _answer(path: str, pipe: int, is_idle: bool) -> None:
+def _answer(path: str, pipe: int) -> None:
     """The child: limits first, then the release, then its end without any cleaning up."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES, MAX_BYTES))
-    if is_idle and hasattr(os, "SCHED_IDLE"):
-        with suppress(OSError):  # not allowed here: then it is nice
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     try:
         text = json.dumps(open_and_replay(path)).encode()
         os.write(pipe, text[:MAX_VERDICT_BYTES])

@@ -45,16 +45,6 @@ def test_sleep_without_end_is_ended(monkeypatch):
     assert "no end" in str(canary._verdict_of_child("models/m")["reason"])
 
 
-def test_what_found_no_idle_processor_is_given_another_chance(monkeypatch):
-    def slow_where_idle(_: str) -> dict[str, object]:
-        time.sleep(60 if os.sched_getscheduler(0) == os.SCHED_IDLE else 0)
-        return {"ok": True, "kind": "", "reason": ""}
-
-    monkeypatch.setattr(canary, "IDLE_S", 0.05)
-    monkeypatch.setattr(canary, "open_and_replay", slow_where_idle)
-    assert canary._verdict_of_child("models/m")["ok"]
-
-
 def test_what_asks_for_too_much_memory_is_refused(monkeypatch):
     monkeypatch.setattr(canary, "MAX_BYTES", 1 << 20)
     monkeypatch.setattr(canary, "open_and_replay", lambda _: {"ok": bool(bytearray(1 << 28))})
