@@ -56,7 +56,7 @@ class Answered(NamedTuple):
     """What a call is answered with, and what is left to do once it is sent."""
 
     body: bytes
-    media_type: bytes
+    media_type: str
     note: Callable[[], Facts]  # counts it, and says what stands in the log
 
 
@@ -205,7 +205,7 @@ class Connection:
             self._refuse(error, started)
             return
         seconds = time.perf_counter() - started
-        length, kind = b"%d" % len(answered.body), answered.media_type
+        length, kind = b"%d" % len(answered.body), answered.media_type.encode()
         headers = [(b"content-length", length), (b"content-type", kind)]
         try:
             self._send(HTTPStatus.OK, headers, answered.body, seconds)

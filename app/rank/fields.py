@@ -21,12 +21,9 @@ class Fields:
 
     def only(self, known: Collection[str]) -> Fields:
         """Refuse names that nobody reads."""
-        for name in self.values:
-            if name not in known:
-                limit = f"known here: {', '.join(known)}"
-                raise InvalidQuery(
-                    f"{self.at}{name}"[:80], self.values[name], limit, "leave it out"
-                )
+        if unknown := self.values.keys() - known:
+            name, limit = min(unknown), f"known here: {', '.join(known)}"
+            raise InvalidQuery(f"{self.at}{name}"[:80], self.values[name], limit, "leave it out")
         return self
 
     def child(self, name: str) -> Fields:

@@ -13,6 +13,7 @@ import logging
 import platform
 import threading
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -79,6 +80,7 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
+@cache
 def build() -> str:
     """Name the native code that a proof is about, without a space."""
     libraries = "/".join(f"{name}-{version(name)}" for name in ("duolu", "lightgbm", "numba"))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -19,64 +17,19 @@ from app.domain.filters import Range
 from app.domain.query import GeoPoint, Query
 from app.domain.reading import NOTHING_READ, Mention, Quantity, Reading
 from app.domain.user import Preference, UserState
-from app.rank.call import HEADER, QUERY, RankCall, call_of, decode_call
+from app.rank.call import RankCall, decode_call
 from app.rank.json_call import decode_json_call
 from app.rank.parts import MAX_CANDIDATES
 from app.rank.read_query import reading_said
 from app.rank.reply import RankReply, decode_reply, encode_reply
-from app.rank.wire import CALL, DTYPES, REPLY, pack, unpack
+from app.rank.wire import CALL, DTYPES, pack, unpack
+from tests.builders.frames import JUNK, MANY, TEXT, a_header, as_json, some_arrays
 
 ARRAYS = hnp.array_shapes(max_dims=2, min_side=0, max_side=7).flatmap(
     lambda shape: st.sampled_from(list(DTYPES.values())).flatmap(
         lambda dtype: hnp.arrays(dtype, shape)
     )
 )
-TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
-JUNK = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**64 - 1)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
-    max_leaves=6,
-)
-MANY = settings(max_examples=300, deadline=None)
-
-
-def a_header(**changed: Any) -> dict[str, Any]:
-    return {
-        "request_id": "r1", "snapshot_id": "s1", "log_seq": 4, "tables_id": None,
-        "release_id": "m1", "now_ms": 1_760_000_000_000, "timeout_ms": 150.5,
-        "query": {
-            "text": "老灶 tea", "terms": ["老灶", "tea"], "limit": 10, "offset": 0,
-            "user_id": "u1", "client_id": None, "origin": {"lat": 31.25, "lon": 121.5},
-        },
-        "user": {"id": "u1", "preferences": {"category": 2}},
-        "channels": ["lexical", "geo"],
-        **changed,
-    }  # fmt: skip
-
-
-def some_arrays(**changed: Any) -> dict[str, Any]:
-    return {
-        "rows": np.array([7, 2, 5], np.int32),
-        "fused": np.array([0.9, 0.5, 0.1], np.float32),
-        "scores": np.array([[1.5, np.nan], [np.nan, 2], [0, 1]], np.float32),
-        "ranks": np.array([[1, 0], [0, 1], [3, 2]], np.int16),
-        "query.vector": np.array([0.6, 0.8], np.float32),
-        "user.rows": np.array([2, 9], np.int32),
-        "user.times_ms": np.array([1_750_000_000_000, 7], np.int64),
-        "user.weights": np.array([1, 0.5], np.float32),
-        "user.log_price": np.array([4.25, np.nan]),
-        "preferences.codes": np.array([1, 4], np.int32),
-        "preferences.weights": np.array([0.25, 0.75], np.float32),
-        **changed,
-    }
-
-
-def as_json(header: dict[str, Any], arrays: dict[str, Any]) -> bytes:
-    return orjson.dumps({**header, "arrays": arrays}, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def same(a: Any, b: Any) -> bool:
@@ -235,24 +188,6 @@ def test_header_fields_of_another_form_are_refused(changed):
     assert refused.value.field.split(".")[0] in changed
 
 
-def test_a_reply_is_no_call_and_another_version_is_neither():
-    body = pack(REPLY, a_header(), some_arrays())
-    with pytest.raises(InvalidQuery, match="kind"):
-        decode_call(body)
-    newer = bytearray(pack(CALL, a_header(), some_arrays()))
-    newer[4] += 1
-    with pytest.raises(InvalidQuery, match="version"):
-        decode_call(bytes(newer))
-
-
-@pytest.mark.parametrize("at", [8, 12])
-def test_a_text_that_ends_outside_the_body_is_refused(at):
-    body = pack(CALL, a_header(), some_arrays())
-    for length in (b"\xff\xff\xff\xff", len(body).to_bytes(4, "little")):
-        with pytest.raises(InvalidQuery, match="inside the body"):
-            decode_call(body[:at] + length + body[at + 4 :])
-
-
 def test_a_form_is_known_again_by_every_byte_of_it():
     """What is remembered of one call must not answer for another."""
     calls = [
@@ -262,83 +197,6 @@ def test_a_form_is_known_again_by_every_byte_of_it():
     assert [c.log_seq for c in calls] == [4, 5, 4, 4, 4]
     assert [c.release_id for c in calls] == ["m1", "m1", "m2", "m1", "m1"]
     assert [c.candidates.channels[0] for c in calls] == ["lexical"] * 3 + ["geo", "lexical"]
-
-
-@pytest.mark.parametrize(
-    "shapes", [None, [], [3] * 12, [3.0] * 13, [True] * 13, [-1] * 13, [2**31] * 13, {"rows": 3}]
-)
-def test_lengths_that_are_none_are_refused(shapes):
-    whole = pack(CALL, a_header(), some_arrays())
-    form, said = texts_of(whole)
-    header = orjson.loads(said)
-    assert len(header["shapes"]) == 13
-    read = orjson.dumps(header | {"shapes": shapes})
-    with pytest.raises(InvalidQuery, match=r"shapes|arrays\.|by its header"):
-        decode_call(with_texts(whole, form, read))
-
-
-def texts_of(frame: bytes) -> tuple[bytes, bytes]:
-    """Form and header of a frame."""
-    of_form, of_header = np.frombuffer(frame, "<u4", 2, 8).tolist()
-    begins = 16 + of_form
-    return frame[16:begins], frame[begins : begins + of_header]
-
-
-def with_texts(frame: bytes, form: bytes, header: bytes) -> bytes:
-    """The same frame with other texts."""
-    before = sum(map(len, texts_of(frame))) + 16
-    lengths = b"".join(len(text).to_bytes(4, "little") for text in (form, header))
-
-    return frame[:8] + lengths + form + header + frame[before:]
-
-
-def read_or_refuse(decode: Any, body: Any) -> None:
-    """Only InvalidQuery may leave a decoder."""
-    with suppress(InvalidQuery):
-        decode(body)
-
-
-def test_a_call_cut_anywhere_or_longer_than_it_says_is_refused():
-    body = pack(CALL, a_header(), some_arrays())
-    for cut in (*(body[:end] for end in range(len(body))), body + b"\0"):
-        with pytest.raises(InvalidQuery):
-            decode_call(cut)
-
-
-def test_any_one_altered_byte_raises_the_intended_error_and_no_other():
-    body = pack(CALL, a_header(), some_arrays())
-    for at in range(len(body)):
-        for change in (1, 0x80, 0xFF):
-            altered = bytearray(body)
-            altered[at] ^= change
-            read_or_refuse(decode_call, bytes(altered))
-
-
-@MANY
-@given(st.sampled_from([*HEADER, "arrays", *(f"query.{name}" for name in QUERY)]), JUNK)
-def test_junk_in_any_field_raises_the_intended_error_and_no_other(name, junk):
-    header = a_header()
-    parent, _, child = name.partition(".")
-    header[parent] = {**header[parent], child: junk} if child else junk
-    arrays = some_arrays()
-    read_or_refuse(lambda h: call_of(h, arrays), {k: v for k, v in header.items() if k != "arrays"})
-    read_or_refuse(decode_json_call, orjson.dumps({"arrays": {"rows": [1]}, **header}))
-
-
-@MANY
-@given(st.sampled_from(sorted(some_arrays())), JUNK)
-def test_junk_in_any_json_array_raises_the_intended_error_and_no_other(name, junk):
-    arrays: dict[str, Any] = some_arrays()
-    read_or_refuse(decode_json_call, as_json(a_header(), {**arrays, name: junk}))
-
-
-@MANY
-@given(JUNK, st.binary(max_size=64))
-def test_junk_among_the_array_descriptions_raises_the_intended_error(junk, tail):
-    whole = pack(CALL, {**a_header()}, {})
-    form, said = texts_of(whole)
-    described = orjson.dumps(orjson.loads(form) | {"arrays": junk})
-    read_or_refuse(decode_call, with_texts(whole, described, said) + tail)
 
 
 def test_calls_that_differ_in_one_field_are_not_the_same():

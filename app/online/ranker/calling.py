@@ -33,6 +33,7 @@ class RankCalls:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._timeout_ms = service.settings.service.timeout_ms
         self._turns = threading.Semaphore(RANK_THREADS)
         warm()
 
@@ -47,7 +48,7 @@ class RankCalls:
         """Rank, in turns. Raises as the route does."""
         service = self._service
         with service.admission.enter():
-            until = Deadline.after_ms(service.settings.service.timeout_ms)
+            until = Deadline.after_ms(self._timeout_ms)
             call = decode_call(body)
             try:
                 reply = self._ranked(call, until)
@@ -55,7 +56,7 @@ class RankCalls:
                 opening = open_missing(service.engine, missing, until)
                 asyncio.run_coroutine_threadsafe(opening, loop).result()
                 reply = self._ranked(call, until)
-        return Answered(encode_reply(reply), BINARY.encode(), partial(self._note, reply))
+        return Answered(encode_reply(reply), BINARY, partial(self._note, reply))
 
     def _note(self, reply: RankReply) -> Facts:
         self._service.metrics.search({"rank": reply.elapsed_ms})
