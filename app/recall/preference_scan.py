@@ -169,8 +169,7 @@ def _offer(
     for rank in ranks:
         if budget == 0 or priors[rank] * most * ROUNDING < floor:
             break
-        row = rows[rank]
-        if allowed.size and not allowed[row]:
+        if allowed.size and not allowed[rows[rank]]:
             continue
         budget -= 1
         found = 0.0
@@ -179,7 +178,7 @@ def _offer(
         found *= priors[rank]
         if found <= 0.0 or np.float32(found) < floor:  # bands only take away
             continue
-        key = key_of(found * _fit(bands[rank], means, deviations), row)
+        key = key_of(found * _fit(bands[rank], means, deviations), rows[rank])
         if not (may_repeat and np.any(best == key)):
             keep(best, key)
             floor = max(floor, score_of(best[0]))
