@@ -66,7 +66,7 @@ def index_preferences(columns: Sequence[KeywordColumn], prior: F32) -> Preferenc
 def index_others(
     index: PreferenceIndex, columns: Sequence[KeywordColumn], rows: Rows, prior: F32
 ) -> PreferenceIndex:
-    """Index some rows that `index` does not hold, by its own values; without the lists of values.
+    """Index some rows that `index` does not hold, by its own values.
 
     Row i of it is the i-th of `rows` (m,), ascending; `prior` (m,) is theirs. Values that `index`
     does not know count among a row's values and are worth nothing.
@@ -82,9 +82,13 @@ def index_others(
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     values, shares = np.zeros(starts[-1], np.int32), np.zeros(starts[-1], np.float32)
     _lay_out_all(columns, index.bases, by_rank, starts, values, shares)
+    df = np.bincount(values, minlength=index.idf.size)
+    list_starts = np.concatenate([[0], np.cumsum(df)]).astype(np.int64)
+    lists, list_shares = _turn(starts, values, shares, list_starts)
     return index._replace(
-        rows=order, ranks=ranks, priors=falling, starts=starts, values=values, shares=shares
-    )
+        rows=order, ranks=ranks, priors=falling, starts=starts, values=values, shares=shares,
+        list_starts=list_starts, lists=lists, list_shares=list_shares,
+    )  # fmt: skip
 
 
 def _lay_out_all(

@@ -30,32 +30,44 @@ ROUNDING = 1 + 1e-6  # bounds are summed in another order than scores
 
 @njit(cache=True, nogil=True)
 def best_scanned(
-    index: PreferenceIndex, person: Person, bands: F32, allowed: Bools, k: int, head: int
+    index: PreferenceIndex,
+    person: Person,
+    bands: F32,
+    allowed: Bools,
+    k: int,
+    head: int,
+    least: float = 0.0,
 ) -> tuple[Rows, F32]:
     """Return the best k rows found and their scores, best first; see `scan`."""
-    found: tuple[Rows, F32] = drained(scan(index, person, bands, allowed, k, head))
+    found: tuple[Rows, F32] = drained(scan(index, person, bands, allowed, k, head, least))
     return found
 
 
 @njit(cache=True, nogil=True)
 def scan(
-    index: PreferenceIndex, person: Person, bands: F32, allowed: Bools, k: int, head: int = HEAD
+    index: PreferenceIndex,
+    person: Person,
+    bands: F32,
+    allowed: Bools,
+    k: int,
+    head: int = HEAD,
+    least: float = 0.0,
 ) -> I64:
     """Return keys of the best k rows found, as a heap; see `rows_of`. `allowed` (0,) allows all.
 
     `head` ranks are looked at, and then some of what the lists hold behind them. `bands` (n, b) are
-    in the order of ranks.
+    in the order of ranks. Rows that score below `least` may be missing.
     """
     best, at = np.zeros(k, np.int64), index.list_starts[person.values]
     reach = min(head, index.rows.size)
-    if _read_head(index, person, bands, allowed, reach, at, best):
+    if _read_head(index, person, bands, allowed, reach, at, best, np.float32(least)):
         return best
     left = LISTED
     for i in range(person.values.size):
         end = min(at[i] + PREFIX, index.list_starts[person.values[i] + 1])
         most = most_possible(person.worths, person.fields, i)  # by this value and weaker ones
         listed = index.lists[at[i] : end]
-        left = _offer(index, person, bands, allowed, listed, left, most, best, True, 0.0)
+        left = _offer(index, person, bands, allowed, listed, left, most, best, True)
     return best
 
 
@@ -68,6 +80,7 @@ def _read_head(
     reach: int,
     at: I64,
     best: I64,
+    least: np.float32,
 ) -> bool:
     """Add up the lists of the person's values, BLOCK ranks at a time, and keep the best rows.
 
@@ -77,11 +90,12 @@ def _read_head(
     most = most_possible(person.worths, person.fields, 0) * ROUNDING
     found, good = np.empty(BLOCK, np.float64), np.empty(BLOCK, np.int32)
     for start in range(0, reach, BLOCK):
-        if index.priors[start] * most < score_of(best[0]):
+        floor = max(least, score_of(best[0]))
+        if index.priors[start] * most < floor:
             return True
         stop = min(start + BLOCK, reach)
         _add_up(index.lists, index.list_shares, person.worths, at, ends, start, stop, found)
-        size = _pick(found, index.priors[start:stop], score_of(best[0]), good)
+        size = _pick(found, index.priors[start:stop], floor, good)
         for i in good[:size]:
             row = index.rows[start + i]
             if found[i] * ROUNDING >= score_of(best[0]) and (not allowed.size or allowed[row]):
@@ -128,18 +142,9 @@ def _pick(found: F64, priors: F32, floor: float, good: I32) -> int:
 def score_all(index: PreferenceIndex, person: Person, bands: F32, rows: Rows, k: int) -> I64:
     """Return keys of the best k of these rows, as a heap."""
     ranks = np.sort(index.ranks[rows])  # the best first: the floor rises early
-    best: I64 = score_ranks(index, person, bands, ranks, k, 0.0)
-    return best
-
-
-@njit(cache=True, nogil=True)
-def score_ranks(
-    index: PreferenceIndex, person: Person, bands: F32, ranks: I32, k: int, least: float
-) -> I64:
-    """Return keys of the best k rows of some ascending ranks that score `least`, as a heap."""
     best, all_of_them = np.zeros(k, np.int64), np.empty(0, np.bool_)
     most = most_possible(person.worths, person.fields, 0)
-    _offer(index, person, bands, all_of_them, ranks, ranks.size, most, best, False, least)
+    _offer(index, person, bands, all_of_them, ranks, ranks.size, most, best, False)
     return best
 
 
@@ -154,18 +159,16 @@ def _offer(
     most: float,
     best: I64,
     may_repeat: bool,
-    least: float,
 ) -> int:
     """Score rows, at most `budget` of them, and keep the best; return what is left of the budget.
 
-    Ends at the first rank, they ascend, that cannot be among the best by matching `most`, nor
-    score `least`.
+    Ends at the first rank, they ascend, that cannot be among the best by matching `most`.
     One loop over plain arrays: a call for each row, with tuples, took twenty times as long.
     """
     rows, priors, starts = index.rows, index.priors, index.starts
     values, shares, table = index.values, index.shares, person.table
     means, deviations = person.means, person.deviations
-    floor = max(np.float32(least), score_of(best[0]))
+    floor = score_of(best[0])
     for rank in ranks:
         if budget == 0 or priors[rank] * most * ROUNDING < floor:
             break
@@ -181,7 +184,7 @@ def _offer(
         key = key_of(found * _fit(bands[rank], means, deviations), rows[rank])
         if not (may_repeat and np.any(best == key)):
             keep(best, key)
-            floor = max(floor, score_of(best[0]))
+            floor = score_of(best[0])
     return budget
 
 

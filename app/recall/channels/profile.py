@@ -38,7 +38,7 @@ from app.recall.once import OncePerRow, of_loose_rows
 from app.recall.options import read_options
 from app.recall.popularity import Popularity
 from app.recall.preference_index import PreferenceIndex, index_others, index_preferences
-from app.recall.preference_scan import HEAD, best_scanned, score_all, score_ranks
+from app.recall.preference_scan import HEAD, best_scanned, score_all
 from app.recall.preferences import NOBODY, Held, Person, weigh
 from app.recall.topk import add_rows
 from app.snapshot.context import SearchContext
@@ -109,7 +109,7 @@ class ProfileChannel:
         columns = [view.documents.keywords[f] for f in self.fields]
         index = index_others(self.index, columns, rows, told[:, 0].copy())
         bands = np.ascontiguousarray(told[index.rows, 1:])
-        loose = LooseRows(rows, rows[index.rows], index, bands) if rows.size else None
+        loose = LooseRows(rows, index, bands) if rows.size else None
         steady = Steady.of(view, self.prior.size)
         return replace(self, steady=steady, newer=newer, loose=loose)
 
@@ -144,7 +144,7 @@ class ProfileChannel:
             return rows_of(score_all(self.index, person, bands, rows, k))
         allowed = EVERYTHING if mask is None else mask.allowed
         head = self.prior.size if self.steady.is_filtered(ctx) else HEAD
-        found: tuple[Rows, F32] = best_scanned(self.index, person, bands, allowed, k, head)
+        found: tuple[Rows, F32] = best_scanned(self.index, person, bands, allowed, k, head, 0.0)
         return found
 
     def _person(self, user: UserState) -> Person:
@@ -208,16 +208,15 @@ class LooseRows:
     """Rows that the index does not hold: newer than the snapshot, or with other numbers since."""
 
     rows: Rows  # (m,) ascending
-    by_rank: Rows  # (m,) the same by falling prior
     index: PreferenceIndex  # of the same by place
     bands: F32  # (m, b) by rank
 
     def best(self, person: Person, ctx: SearchContext, k: int, floor: float) -> tuple[Rows, F32]:
         """Return the best k that the request allows among those that score the floor."""
-        ranks = np.arange(self.rows.size, dtype=np.int32)
+        allowed, m = EVERYTHING, self.rows.size
         if ctx.mask is not None and is_filtered(ctx):
-            ranks = ranks[ctx.mask.allowed[self.by_rank]]
-        places, scores = rows_of(score_ranks(self.index, person, self.bands, ranks, k, floor))
+            allowed = ctx.mask.allowed[self.rows]
+        places, scores = best_scanned(self.index, person, self.bands, allowed, k, m, floor)
         return self.rows[places], scores
 
 
