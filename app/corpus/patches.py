@@ -32,7 +32,7 @@ class Patches:
 
     def place(self, row: int) -> int:
         """Return where the row stands among the patched, -1 where it does not."""
-        at = int(np.searchsorted(self.rows, row))
+        at = int(self.rows.searchsorted(np.int32(row)))  # of another type, all would be converted
         return at if at < self.rows.size and self.rows[at] == row else -1
 
     def shown(self, row: int, payload: bytes) -> bytes:

@@ -29,16 +29,13 @@ def add_keys(rows: Rows, scores: F32, keys: I64, k: int) -> tuple[Rows, F32]:
 
     Keys below the k-th of the ranked rows are passed over: mostly that is nearly all of them.
     """
-    if rows.size >= k > 0:
-        keys = keys[keys > _keys(rows[k - 1 : k], scores[k - 1 : k])[0]]
-    if not keys.size:
-        return rows[:k], scores[:k]
-    return top_keys(np.concatenate([_keys(rows, scores), keys]), k)
+    joined: I64 = _joined(rows[:k], scores[:k], keys, k)
+    return top_keys(joined, k) if joined.size else (rows[:k], scores[:k])
 
 
 def add_rows(rows: Rows, scores: F32, more: Rows, their: F32, k: int) -> tuple[Rows, F32]:
     """Put ranked rows and other rows with their scores in one order and keep the best k."""
-    return add_keys(rows, scores, _keys(more, their), k)
+    return add_keys(rows, scores, _keys(more, their), k) if more.size else (rows[:k], scores[:k])
 
 
 @njit(cache=True, nogil=True)
@@ -59,6 +56,25 @@ def _keys(rows: Rows, scores: F32) -> I64:
     for i in range(rows.size):
         keys[i] = key_of(scores[i], rows[i])
     return keys
+
+
+@njit(cache=True, nogil=True)
+def _joined(rows: Rows, scores: F32, keys: I64, k: int) -> I64:
+    """Return keys of the ranked rows and those among `keys` that may be among the best k.
+
+    None at all where no other is.
+    """
+    n = rows.size
+    least = key_of(scores[n - 1], rows[n - 1]) if n >= k > 0 else np.int64(-1 << 63)
+    joined, size = np.empty(n + keys.size, np.int64), n
+    for key in keys:
+        joined[size] = key
+        size += key > least
+    if size == n:
+        return joined[:0]
+    for i in range(n):
+        joined[i] = key_of(scores[i], rows[i])
+    return joined[:size]
 
 
 @njit(cache=True, nogil=True)

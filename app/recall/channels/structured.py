@@ -29,12 +29,12 @@ from app.domain.reading import Quantity, Reading
 from app.recall.best_heap import rows_of, score_of
 from app.recall.channel import ChannelConfig
 from app.recall.liked_lists import TIE, LikedLists
-from app.recall.newer import Steady, allowed_rows, floor_of, numbers_of
+from app.recall.newer import Steady, floor_of, is_filtered, numbers_of
 from app.recall.once import OncePerRow, of_loose_rows
 from app.recall.options import read_options
 from app.recall.popularity import Popularity
 from app.recall.posting_sums import add_up, best_of
-from app.recall.topk import add_rows
+from app.recall.topk import add_rows, top_rows
 from app.snapshot.asked import holds, keeps, named_place
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
@@ -64,7 +64,7 @@ class StructuredChannel:
     lists: LikedLists
     steady: Steady
     newer: OncePerRow  # the same share of each row behind those, by its numbers as written
-    loose: tuple[Snapshot, Rows, F32] | None = None  # rows that came or changed since; their liked
+    loose: tuple[Snapshot, Rows, F32] | None = None  # rows that came since, by falling liking
 
     @classmethod
     def build(cls, documents: Documents, part: Path, config: ChannelConfig) -> None:
@@ -87,7 +87,7 @@ class StructuredChannel:
         work = partial(self._liked, view, tables)
         newer = self.newer.follow(len(view), work)
         rows, liked = of_loose_rows(view.overlay, newer, work)
-        loose = (view, rows, liked) if rows.size else None
+        loose = (view, *top_rows(rows, liked, rows.size)) if rows.size else None
         steady = Steady.of(view, self.n)
         return replace(self, documents=view.documents, steady=steady, newer=newer, loose=loose)
 
@@ -195,13 +195,16 @@ class StructuredChannel:
         Mostly the snapshot's own best have every part: then few others are liked as much.
         """
         assert self.loose is not None
-        view, loose, liked = self.loose
-        rows, every_part = allowed_rows(loose, ctx), np.float32(0)
+        view, rows, liked = self.loose
+        every_part = np.float32(0)
         for worth in worths:  # as parts are added up below, to the last bit
             every_part += np.float32(worth)
-        tie = TIE * (liked if rows is loose else liked[np.searchsorted(loose, rows)])
-        may_be = np.flatnonzero(every_part + tie >= np.float32(floor))
-        rows, tie = rows[may_be], tie[may_be]
+        most = every_part + TIE * liked
+        may_be = slice(int(np.count_nonzero(most >= np.float32(floor))))
+        rows, liked = rows[may_be], liked[may_be]
+        if ctx.mask is not None and is_filtered(ctx):
+            allowed = ctx.mask.allowed[rows]
+            rows, liked = rows[allowed], liked[allowed]
         numbers = numbers_of(view, rows, {q.range.field for q in reading.quantities})
         parts = [
             *(holds(view.documents, m, rows) for m in reading.mentions),
@@ -212,7 +215,7 @@ class StructuredChannel:
             met += np.where(has, np.float32(worth), np.float32(0))
         if near is not None:
             met += np.float32(worths[-1]) * self._nearness(near, rows)
-        scores = met + tie
+        scores = met + TIE * liked
         good = np.flatnonzero((met > 0) & (scores >= np.float32(floor)))
         return rows[good], scores[good]
 
