@@ -23,7 +23,7 @@ from app.rank.explanation import explain
 from app.rank.local import LocalRanker
 from app.rank.ranker import Ranking
 from app.rank.reply import RankReply
-from app.rank.sound import least, places_of
+from app.rank.sound import places_of
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 
@@ -143,7 +143,7 @@ def _places(call: RankCall, scores: F32) -> I64:
 def _named(call: RankCall) -> I64:
     rows = np.array(call.rows, np.int64)
     named: I64 = places_of(call.candidates.rows, rows)
-    if least(named) < 0:
+    if named.size and named.min() < 0:
         missing = int(rows[named.argmin()])
         raise InvalidQuery("rows", missing, "one of the candidates' rows", "name a candidate")
     return named
