@@ -23,6 +23,7 @@ Row: TypeAlias = dict[str, Any]
 
 MAX_ID_BYTES = 512
 MAX_NAME_BYTES = 256  # of a key
+MAX_SHOWN = 512  # characters of one that is refused
 PLACE = {"lat": 90.0, "lon": 180.0}  # the largest absolute value, degrees
 FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999  # the years 1 to 9999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,11 +36,11 @@ class BadRow(ClientError):
     """A catalogue row that cannot be indexed. `str(error)` says field, value, reason, remedy."""
 
     def __init__(self, field: str, value: object, reason: str, remedy: str) -> None:
-        self.field = field
+        self.field = field if len(field) <= MAX_SHOWN else f"{field[:MAX_SHOWN]}…"
         self.value = shortened(value)
         self.reason = reason
         self.remedy = remedy
-        what = " = ".join(part for part in (field, self.value) if part)
+        what = " = ".join(part for part in (self.field, self.value) if part)
         super().__init__(f"{what} {reason}; {remedy}".strip())
 
 

@@ -182,7 +182,8 @@ def _require_columns(source: str, names: Sequence[str]) -> None:
     for name in ("id", "title"):
         if name not in names:
             raise InvalidInput(
-                f"{source} has no column {name}; its columns are {', '.join(names)[:200]}"
+                f"{source} has no column {name}; rename the one that holds it: "
+                f"{', '.join(names)[:200]}"
             )
     if twice := [n for n in dict.fromkeys(names) if n and names.count(n) > 1]:
         raise InvalidInput(f"{source} has the column {twice[0]} twice; rename one")

@@ -114,6 +114,7 @@ def activate_release(engine: Engine, release_id: str, force: bool) -> dict[str, 
     """Open it first: a release that cannot serve is never pointed at, and says why."""
     store, serving = engine.stores.releases, engine.acquire()
     before = store.current_id()
+    engine.choosing.names.owner(release_id)  # what nobody made is not remembered as refused
     engine.attempts.forget(release_id)
     held = engine.shelf.ready(release_id, serving.snapshot, serving.tables)
     publish_by_hand(store, held.release, force=force, remedy="to overrule it: ?force=true")

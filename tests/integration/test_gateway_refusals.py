@@ -123,6 +123,24 @@ def test_a_body_of_exactly_a_mebibyte_is_read(client):
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("version", ["9" * 18, "9" * 20, "9" * 5000, "²", "-1", "1.0", " "])
+def test_a_version_that_no_document_ever_had_is_stale(client, version):
+    headers = {"If-Match": f'"{version}"'.encode("latin-1")}
+    answer = client.put("/v1/documents/d1", json={"title": "tea"}, headers=headers)
+    assert len(problem(answer, 412)["detail"]) < 200
+
+
+def test_an_endless_name_of_a_key_is_shown_by_its_beginning(client):
+    told = problem(client.put("/v1/documents/new", json={"title": "tea", "火" * 9000: 1}), 400)
+    assert told["field"].startswith("火火")
+    assert len(told["field"]) + len(told["detail"]) < 2000
+
+
+def test_who_activates_what_is_not_there_leaves_nothing_behind(client):
+    problem(client.post("/v1/releases/no%0Asuch/activate"), 404)
+    assert "such" not in client.get("/metrics").text
+
+
 def test_unknown_paths_and_methods_are_problems_too(client):
     problem(client.get("/v1/nothing"), 404)
     problem(client.get("/v1/search/"), 404)

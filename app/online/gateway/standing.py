@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from app.corpus.changes import Resolver
@@ -9,6 +10,9 @@ from app.corpus.document_log import DocumentLog
 from app.corpus.document_writes import Condition, StaleWrite
 from app.corpus.rows import Row
 from app.snapshot.snapshot import Snapshot
+
+A_SEQ = re.compile("[0-9]{1,18}")  # what 64 bits hold
+SHOWN = 80  # characters of what somebody sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ def condition(
         return checked
     if row >= 0 and if_match == snapshot_tag(snapshot, row):
         return Condition(snapshot.log_seq, True, must_exist, must_be_new, True, None)
-    if if_match.isascii() and if_match.isdigit() and int(if_match) > snapshot.log_seq:
-        return Condition(snapshot.log_seq, row >= 0, must_exist, must_be_new, True, int(if_match))
-    raise StaleWrite(f"document {id_!r} has another version than {if_match!r}; GET it, try again")
+    seq = int(if_match) if A_SEQ.fullmatch(if_match) else 0
+    if seq > snapshot.log_seq:
+        return Condition(snapshot.log_seq, row >= 0, must_exist, must_be_new, True, seq)
+    tag = if_match if len(if_match) <= SHOWN else f"{if_match[:SHOWN]}…"
+    raise StaleWrite(f"document {id_!r} has another version than {tag!r}; GET it, try again")
