@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from app.commands import options as o
+from app.domain.errors import DuoluError
 from app.offline.compaction import compact
 from app.offline.reindex import reindex
 from app.offline.upsert import upsert
@@ -64,12 +65,18 @@ def reindex_command(
         sources, place.settings, data, now_ms=now_ms, workers=workers, publish=publish,
         max_errors=max_errors, retrain_encoder=retrain_encoder, progress=o.progress(),
     )  # fmt: skip
-    tables_id = refresh_tables(place, place.snapshot(), now_ms, o.progress()) if publish else None
     lines = [
         f"snapshot {report.snapshot_id}: {report.documents:,} documents"
         + (", published" if report.published else ", not published")
         + f" in {sum(report.seconds.values()):.1f} s"
     ]
+    try:
+        tables_id = (
+            refresh_tables(place, place.snapshot(), now_ms, o.progress()) if publish else None
+        )
+    except DuoluError:
+        typer.echo(f"{lines[0]}; tables as they were, for:", err=True)
+        raise
     if report.errors:
         lines.append(
             f"{report.errors} bad rows left out, each with its reason: {report.error_file}"

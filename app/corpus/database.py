@@ -47,6 +47,7 @@ _DURABLE = text(
 _OUTAGES = ("08", "25006", "40", "53", "55P03", "57", "58")
 """SQLSTATEs that pass: connection, read-only standby, deadlock, resources, operator, system."""
 _DISK_FULL = "53100"
+_DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 _BUGS = ("SQLITE_ERROR", "SQLITE_MISUSE", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH")
 
 
@@ -208,6 +209,10 @@ class Database:
         if self._is_full(cause):
             return StoreFull(
                 f"{where} has no space left ({why}); free some: nothing else is needed"
+            )
+        if isinstance(cause, sqlite3.Error) and _sqlite_name(cause).startswith(_DAMAGED):
+            return StoreUnavailable(
+                f"{where} is damaged ({why}); put back a backup, see docs/operations.md#back-up"
             )
         if _is_outage(cause) or (isinstance(error, DBAPIError) and error.connection_invalidated):
             return StoreUnavailable(f"{where} does not answer ({why}); it is tried again each time")

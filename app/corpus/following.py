@@ -113,7 +113,7 @@ class Follower:
             log.exception("live behaviour stands still")
             self._is_well = False
         else:
-            if not self._is_well:
+            if not self._is_well and not self._is_closed:  # which ends it before it read anything
                 log.warning("live behaviour is followed again")
             self._is_well = True
             self._reached_end()

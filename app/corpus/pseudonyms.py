@@ -224,19 +224,19 @@ class Pseudonyms:
 
     def _run(self) -> None:
         while not self._closing.wait(FOLLOW_S):
-            self._try(self.listen)
-            self._try(self.settle)
+            self._try(self.listen, self.settle)  # one alone may have nothing to ask
 
-    def _try(self, step: Callable[[], None]) -> None:
+    def _try(self, *steps: Callable[[], None]) -> None:
         """Complain once where the store does not answer, and once when it does again."""
         try:
-            step()
+            for step in steps:
+                step()
         except ServerError as error:
             if not self._is_deaf:
                 log.warning("nobody is known until the store answers: %s", error)
             self._is_deaf = True
         else:
-            if self._is_deaf:
+            if self._is_deaf and not self._closing.is_set():  # then nothing may be left to ask
                 log.warning("the store says again who is who")
             self._is_deaf = False
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from app.corpus.document_log import DocumentLog
 from app.domain.errors import DuoluError
 from app.offline.behaviour.showings import LEFT_OUT
 from app.offline.forgetting import waiting
@@ -64,8 +65,12 @@ def diagnose(place: Workplace, port: int, now_ms: int) -> list[Finding]:
             _checked(f"release {name}", partial(_standing_by, place, snapshot, name))
             for name in standing_by(place.settings)
         ]
-    people = _checked("people", partial(_people, place, now_ms))
-    return [*findings, people, _disk(place), _port(port)]
+    findings += [
+        _checked("events", partial(_events, place)),
+        _checked("documents", partial(_documents, place)),
+        _checked("people", partial(_people, place, now_ms)),
+    ]
+    return [*findings, _disk(place), _port(port)]
 
 
 def _checked(what: str, look: Callable[[], Finding]) -> Finding:
@@ -127,6 +132,28 @@ def _standing_by(place: Workplace, snapshot: Snapshot, name: str) -> Finding:
     release = open_release(store.path(release_id))
     refuse_if_foreign(release, snapshot)
     return Finding(f"release {name}", "ok", f"{release_id}, scored by {release.model.scored_by}")
+
+
+def _events(place: Workplace) -> Finding:
+    """Read how far the event log goes."""
+    if not place.has_event_log:
+        return Finding("events", "note", "none logged yet", "run: duolu import-events FILE")
+    log = place.open_events()
+    try:
+        return Finding("events", "ok", f"logged up to {log.last_seq():,}")
+    finally:
+        log.close()
+
+
+def _documents(place: Workplace) -> Finding:
+    """Read how far the log of changes goes, by itself and in the snapshot that serves."""
+    log = DocumentLog.open(place.data, place.settings.store.address)
+    try:
+        if not log.has_begun():
+            return Finding("documents", "ok", "none changed since the catalogue was indexed")
+        return Finding("documents", "ok", f"changes logged up to {log.last_seq():,}")
+    finally:
+        log.close()
 
 
 def _people(place: Workplace, now_ms: int) -> Finding:

@@ -144,3 +144,15 @@ def test_a_channel_name_that_would_overwrite_the_snapshot_is_refused(catalogue, 
 def test_rows_cannot_be_upserted_before_there_is_a_catalogue(catalogue, data):
     with pytest.raises(NothingServes, match="run: duolu reindex"):
         upsert([str(catalogue)], settings(), data, now_ms=NOW_MS)
+
+
+def test_who_reindexes_beside_a_damaged_event_log_is_told_what_serves(catalogue, data):
+    data.mkdir()
+    (data / "events.db").write_bytes(b"once a database" * 300)
+    duolu = Path(sys.executable).with_name("duolu")
+    command = [duolu, "reindex", catalogue, "--data", data, "--models", data / "models"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    told, wrong = done.stderr.splitlines()[-2:]
+    assert f"snapshot {serving(data).id}: 60 documents, published" in told
+    assert wrong.startswith("duolu: events.db is damaged")

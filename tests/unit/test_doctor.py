@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from app.corpus.event_log import EventLog
 from app.domain.events import Event
 from app.offline.doctor import diagnose
@@ -66,3 +68,15 @@ def test_a_rule_that_the_catalogue_does_not_fit_is_found(tmp_path):
     found = {f.what: f for f in diagnose(Workplace(settings, tmp_path, tmp_path / "models"), 0, 1)}
     assert found["rules"].state == "wrong"
     assert "rule 'red': documents.colour" in found["rules"].detail
+
+
+@pytest.mark.parametrize("file", ["events.db", "documents.db", "identity.db"])
+def test_a_damaged_log_is_found_and_named_with_its_remedy(tmp_path, file):
+    publish_snapshot(city_rows(20), tmp_path)
+    place = Workplace(Settings.load(CONFIG, environment={}), tmp_path, tmp_path / "models")
+    assert not [f for f in diagnose(place, 0, NOW_MS) if f.state == "wrong"]
+    (tmp_path / file).write_bytes(b"once a database" * 300)
+    (wrong,) = (f for f in diagnose(place, 0, NOW_MS) if f.state == "wrong")
+    assert wrong.what == {"identity.db": "people"}.get(file, file.removesuffix(".db"))
+    assert wrong.detail.startswith(f"{file} is damaged")
+    assert "backup" in wrong.detail

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from app.corpus import pseudonyms
 from app.corpus.identity import FILE, Forgotten, Identities, digest_of
 from app.corpus.pseudonyms import LEASE_S, Pseudonyms
 from app.domain.errors import StoreUnavailable
@@ -220,3 +222,21 @@ def test_without_word_from_the_store_nobody_is_known(
     door.listen()
     assert door.recall(["user:ann"]) == ann
     store.close()
+
+
+def test_a_store_that_stays_away_is_complained_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pseudonyms, "FOLLOW_S", 0.01)
+    (tmp_path / FILE).write_bytes(b"once a database" * 300)
+    tries = threading.Semaphore(0)
+    store = Identities.open(tmp_path)
+    forgotten = store.forgotten
+    monkeypatch.setattr(store, "forgotten", lambda seq: (tries.release(), forgotten(seq))[1])
+    people = Pseudonyms(store, time.monotonic)
+    people.start()
+    for _ in range(4):
+        assert tries.acquire(timeout=30)
+    people.close()
+    said = [record.getMessage() for record in caplog.records]
+    assert [text.partition(":")[0] for text in said] == ["nobody is known until the store answers"]
