@@ -6,11 +6,17 @@ import sys
 
 from app.commands.lasting import lasting
 
-with lasting():
-    import typer
+INTERRUPTED = "duolu: interrupted; nothing is half published"
 
-    from app.commands.duolu import app
-    from app.domain.errors import DuoluError, GateRefused
+try:
+    with lasting():
+        import typer
+
+        from app.commands.duolu import app
+        from app.domain.errors import DuoluError, GateRefused
+except KeyboardInterrupt:  # these take seconds
+    print(INTERRUPTED, file=sys.stderr)  # noqa: T201
+    sys.exit(130)
 
 
 def main() -> None:
@@ -22,7 +28,8 @@ def main() -> None:
     except DuoluError as error:
         _fail(str(error), 1)
     except KeyboardInterrupt:
-        _fail("interrupted; nothing was published", 130)
+        print(INTERRUPTED, file=sys.stderr)  # noqa: T201
+        sys.exit(130)
 
 
 def _fail(message: str, code: int) -> None:
