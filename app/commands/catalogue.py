@@ -12,6 +12,7 @@ from app.commands import options as o
 from app.domain.errors import DuoluError
 from app.offline.compaction import compact
 from app.offline.reindex import reindex
+from app.offline.snapshot_run import ReindexReport
 from app.offline.upsert import upsert
 from app.offline.workflow import import_log, refresh_tables
 from app.offline.workplace import Workplace
@@ -65,24 +66,33 @@ def reindex_command(
         sources, place.settings, data, now_ms=now_ms, workers=workers, publish=publish,
         max_errors=max_errors, retrain_encoder=retrain_encoder, progress=o.progress(),
     )  # fmt: skip
+    lines = _told(report)
+    tables_id = _tables(place, now_ms, lines[0]) if publish else None
+    o.show({**report.to_json(), "tables_id": tables_id}, as_json, lines)
+
+
+def _told(report: ReindexReport) -> list[str]:
+    seconds, state = sum(report.seconds.values()), "" if report.published else "not "
     lines = [
-        f"snapshot {report.snapshot_id}: {report.documents:,} documents"
-        + (", published" if report.published else ", not published")
-        + f" in {sum(report.seconds.values()):.1f} s"
+        f"snapshot {report.snapshot_id}: {report.documents:,} documents, {state}published "
+        f"in {seconds:.1f} s"
     ]
-    try:
-        tables_id = (
-            refresh_tables(place, place.snapshot(), now_ms, o.progress()) if publish else None
-        )
-    except DuoluError:
-        typer.echo(f"{lines[0]}; tables as they were, for:", err=True)
-        raise
     if report.errors:
         lines.append(
             f"{report.errors} bad rows left out, each with its reason: {report.error_file}"
         )
-    lines += [f"shown but not indexed: {name}: {why}" for name, why in report.unindexed.items()]
-    o.show({**report.to_json(), "tables_id": tables_id}, as_json, lines)
+    return lines + [
+        f"shown but not indexed: {name}: {why}" for name, why in report.unindexed.items()
+    ]
+
+
+def _tables(place: Workplace, now_ms: int, done: str) -> str | None:
+    """Build tables for the new snapshot. Where that fails, says first what is done."""
+    try:
+        return refresh_tables(place, place.snapshot(), now_ms, o.progress())
+    except DuoluError:
+        typer.echo(f"{done}; tables as they were, for:", err=True)
+        raise
 
 
 def _upsert(
