@@ -18,8 +18,7 @@ from numba import njit
 from app.corpus.lower_bound import lower_bound
 from app.domain.arrays import I32, I64, U8, U64, Array, Rows
 
-_HASH, _SIZE = 8, 4
-"""Bytes of a key before the string itself."""
+_HASH, _SIZE = 8, 4  # bytes of a key before the string itself
 
 
 def save_array(path: Path, values: Array) -> None:
