@@ -41,11 +41,10 @@ def _share(lookup: Inputs, mentions: int, quantities: int) -> Any:
     """Return the share of the parts that each row has; NaN for all where there are none."""
     if not mentions + quantities:
         return NAN
-    met = np.zeros(lookup.rows.size, np.float32)
-    if mentions:
-        met += lookup.get("pair_mentions_held")
-    if quantities:
-        met += lookup.get("pair_quantities_kept")
+    if not quantities:
+        return lookup.get("pair_mentions_held") / np.float32(mentions)
+    kept = lookup.get("pair_quantities_kept")
+    met = lookup.get("pair_mentions_held") + kept if mentions else kept
     return met / np.float32(mentions + quantities)
 
 

@@ -54,7 +54,15 @@ def bests(lookup: Inputs, base: str) -> F32:
 
 def _best(values: Any) -> float:
     """The highest of what is known; NaN when nothing is."""
-    return float(np.fmax.reduce(values, axis=None, initial=NAN))
+    return float(highest(values)) if isinstance(values, np.ndarray) else NAN
+
+
+@njit(cache=True, nogil=True)
+def highest(values: F32) -> np.float32:
+    best = np.float32(np.nan)
+    for value in values:
+        best = value if value > best or np.isnan(best) else best
+    return best
 
 
 def _nearest_match(lookup: Inputs) -> float:
@@ -77,4 +85,12 @@ def nearest_best(coverage: F32, kilometres: F32) -> float:
 
 
 def _nearest(kilometres: Any) -> float:
-    return float(np.fmin.reduce(kilometres, axis=None, initial=NAN))
+    return float(lowest(kilometres)) if isinstance(kilometres, np.ndarray) else NAN
+
+
+@njit(cache=True, nogil=True)
+def lowest(values: F32) -> np.float32:
+    best = np.float32(np.nan)
+    for value in values:
+        best = value if value < best or np.isnan(best) else best
+    return best

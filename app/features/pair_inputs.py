@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from app.corpus.geometry import haversine_km
-from app.domain.arrays import F32, F64, I64, Rows
+from app.domain.arrays import F32, F64, I32, I64, Rows
 from app.domain.errors import InvalidInput
 from app.features.embedding_inputs import clicked_cosine, taste_cosine
 from app.features.lookup import NAN, Inputs, unknown
@@ -150,11 +150,27 @@ def _neighbours(lookup: Inputs) -> Any:
     if tables.neighbours is None:
         return np.zeros(lookup.rows.size, np.float32)
     near = tables.neighbours
-    return spread_lists(
-        lookup.table, lookup.rows, tables.ordinal_of[user.rows[:RECENT]],
-        fading(user.times_ms[:RECENT], user.weights[:RECENT], lookup.ctx.query.now_ms),
-        near.others.offsets, near.others.values, near.scores, tables.row_of,
+    return _spread_fading(
+        lookup.table, lookup.rows, tables.ordinal_of, user.rows, user.times_ms, user.weights,
+        lookup.ctx.query.now_ms, near.others.offsets, near.others.values, near.scores,
+        tables.row_of,
     )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _spread_fading(
+    table: I32, rows: Rows, ordinal_of: I32, acted_on: Rows, times_ms: I64, gains: F32,
+    now_ms: int, offsets: I64, ordinals: I32, scores: F32, row_of: I32,
+) -> F32:  # fmt: skip
+    """Sum what is near the RECENT newest rows that were acted on, by what their gains are now."""
+    lists = np.empty(min(acted_on.size, RECENT), np.int32)
+    for i in range(lists.size):
+        lists[i] = ordinal_of[acted_on[i]]
+    weights = fading(times_ms[: lists.size], gains[: lists.size], now_ms)
+    found: F32 = spread_lists(
+        table, rows, lists, weights, offsets, ordinals, scores, row_of
+    )  # fmt: skip
+    return found
 
 
 @njit(cache=True, nogil=True)

@@ -34,6 +34,7 @@ class Sources(NamedTuple):
     lengths: F32  # (n, fields)
     affinities: F32  # (n, preference fields)
     intents: F32  # (n, preference fields)
+    counters: F32  # (n, 4)
     scores: F32  # (n, channels)
     ranks: I16  # (n, channels), copied only: NumPy computes with whole numbers by other rules
     numbers: F64  # (m, n)
@@ -147,25 +148,26 @@ class Writer:
 @njit(cache=True, nogil=True)
 def _run(
     moves: Places, ends: I64, code: I32, registers: int,
-    text: F32, lengths: F32, affinities: F32, intents: F32, scores: F32, ranks: I16,
-    numbers: F64, alone: F64,
+    text: F32, lengths: F32, affinities: F32, intents: F32, counters: F32,
+    scores: F32, ranks: I16, numbers: F64, alone: F64,
     scalars: F64, best_bm25: F32, best_hits: F32, constants: F64, out: F32,
 ) -> None:  # fmt: skip
     held = np.empty((registers, TILE), np.float64)
-    _share(scalars, moves[ends[15] : ends[17]], held)
-    _share(best_bm25, moves[ends[17] : ends[19]], held)
-    _share(best_hits, moves[ends[19] : ends[21]], held)
-    _share(constants, moves[ends[21] : ends[23]], held)
+    _share(scalars, moves[ends[17] : ends[19]], held)
+    _share(best_bm25, moves[ends[19] : ends[21]], held)
+    _share(best_hits, moves[ends[21] : ends[23]], held)
+    _share(constants, moves[ends[23] : ends[25]], held)
     for start in range(0, out.shape[0], TILE):
         end = min(start + TILE, out.shape[0])
         _move(text, moves, 0, ends[0], ends[1], start, end, held, out)
         _move(lengths, moves, ends[1], ends[2], ends[3], start, end, held, out)
         _move(affinities, moves, ends[3], ends[4], ends[5], start, end, held, out)
         _move(intents, moves, ends[5], ends[6], ends[7], start, end, held, out)
-        _move(scores, moves, ends[7], ends[8], ends[9], start, end, held, out)
-        _move(ranks, moves, ends[9], ends[10], ends[11], start, end, held, out)
-        _move(numbers.T, moves, ends[11], ends[12], ends[13], start, end, held, out)
-        _move(alone.T, moves, ends[13], ends[14], ends[15], start, end, held, out)
+        _move(counters, moves, ends[7], ends[8], ends[9], start, end, held, out)
+        _move(scores, moves, ends[9], ends[10], ends[11], start, end, held, out)
+        _move(ranks, moves, ends[11], ends[12], ends[13], start, end, held, out)
+        _move(numbers.T, moves, ends[13], ends[14], ends[15], start, end, held, out)
+        _move(alone.T, moves, ends[15], ends[16], ends[17], start, end, held, out)
         for what, a, b, to in code:
             if what == _STORE:
                 for i in range(start, end):

@@ -25,12 +25,10 @@ def query_input(lookup: Inputs, base: str, field: str) -> Any:
             return float(len(query.terms))
         case "query_term_ids":
             return lookup.ctx.snapshot.documents.terms.find_all(query.terms)
-        case "query_known_share":
-            ids = lookup.get("query_term_ids")
-            return int(np.count_nonzero(ids >= 0)) / ids.size if ids.size else NAN
-        case "query_idf_mean":
-            known = query_idf(lookup)
-            return float(np.add.reduce(known) / known.size) if known.size else NAN
+        case "query_known_idf":
+            return _known_idf(lookup)
+        case "query_known_share" | "query_idf_mean":
+            return _of_known(lookup, lookup.get("query_known_idf"), base)
         case "query_memory_total":
             gains = lookup.get("query_memory")[1]
             return float(gains.sum()) if gains.size else NAN
@@ -59,7 +57,15 @@ def user_input(lookup: Inputs, base: str, field: str) -> Any:
     raise unknown(base, field)
 
 
-def query_idf(lookup: Inputs) -> F32:
+def _of_known(lookup: Inputs, idf: F32, base: str) -> float:
+    """Say which share of the terms is known, or how rare those are."""
+    if base == "query_idf_mean":
+        return float(np.add.reduce(idf) / idf.size) if idf.size else NAN
+    terms = lookup.get("query_term_ids").size
+    return float(idf.size / terms) if terms else NAN
+
+
+def _known_idf(lookup: Inputs) -> F32:
     """Idf of the query's known terms, by the field that holds each most often. (t,)"""
     documents = lookup.ctx.snapshot.documents
     idf: F32 = _idf(documents.rows.df, lookup.get("query_term_ids"), documents.counted)

@@ -14,6 +14,7 @@ from app.features.program import Place, Program, Sources
 from app.features.text_match import FIELD_MATCHES
 from app.snapshot.tables import COUNTERS
 
+_COUNTERS = {name: place for place, name in enumerate(COUNTERS)}
 _OF_RECORDS = {"text", "lengths", "affinities", "numbers"}
 _NO_COLUMNS, _NO_NUMBERS = np.empty((0, 0), np.float32), np.empty((0, 0), np.float64)
 _NOTHING = np.empty(0, np.float32)
@@ -80,6 +81,7 @@ class Gathered(Mapping[str, Any]):
             best_hits = bests(lookup, "list_best_hit")
         return Sources(
             text, lengths, affinities, lookup.intents if "intents" in reads else _NO_COLUMNS,
+            lookup.counters if "counters" in reads else _NO_COLUMNS,
             lookup.candidates.scores, lookup.candidates.ranks, numbers, alone, scalars,
             best_bm25, best_hits, program.constants,
         )  # fmt: skip
@@ -89,8 +91,8 @@ def place_of(layout: Layout, name: str) -> Place | None:
     """Return where an input stands, None for one that stands alone."""
     base, _, field = name.removesuffix("]").partition("[")
     kind, _, what = base.partition("_")
-    if kind == "doc" and not field and what not in COUNTERS:
-        base, field = "doc_number", what
+    if kind == "doc" and not field:
+        base, field = ("doc_counter" if what in COUNTERS else "doc_number"), what
     match = what if kind == "pair" and what in FIELD_MATCHES else None
     block, fields = ("text", layout.texts) if match else _fields(layout, base)
     if field not in fields:
@@ -106,6 +108,8 @@ def _fields(layout: Layout, base: str) -> tuple[str, Mapping[str, int]]:
     match base:
         case "doc_number":
             return "numbers", layout.numbers
+        case "doc_counter":
+            return "counters", _COUNTERS
         case "doc_length":
             return "lengths", layout.texts
         case "list_best_bm25":

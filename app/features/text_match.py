@@ -101,21 +101,10 @@ def match(values: I32, starts: I64, layout: Layout, lengths: I32, asked: Asked) 
     read = np.minimum(lengths, FIRST_TOKENS)
     found = _find(values, starts + layout.header, read, asked.ids, asked.sieve)
     out = np.empty((*lengths.shape, len(FIELD_MATCHES)), np.float32)
-    best = _blank(lengths, asked.ids.size, out)
-    _weigh(lengths, asked, found, out, best)
+    best, best_bm25 = _blank(lengths, asked.ids.size, out)
+    _weigh(lengths, asked, found, out, best, best_bm25)
     _place(read, lengths, asked.ids.size, found, out)
-    return TextMatches(out, _best_by_field(out), best)
-
-
-@njit(cache=True, nogil=True)
-def _best_by_field(out: F32) -> F32:
-    n, fields = out.shape[:2]
-    best = np.full(fields, -np.inf, np.float32)
-    for i in range(n):
-        for f in range(fields):
-            value = out[i, f, BM25]
-            best[f] = value if value > best[f] else best[f]  # not so where it is NaN
-    return np.where(best == -np.inf, np.float32(np.nan), best)
+    return TextMatches(out, best_bm25, best)
 
 
 @njit(cache=True, nogil=True)
@@ -155,9 +144,10 @@ def _find(values: I32, starts: I64, read: I32, ids: I32, sieve: int) -> Found:
 
 
 @njit(cache=True, nogil=True)
-def _blank(lengths: I32, terms: int, out: F32) -> F32:
-    """Set NaN where nothing can be said and 0 elsewhere; return the latter of each row's best."""
+def _blank(lengths: I32, terms: int, out: F32) -> tuple[F32, F32]:
+    """Set NaN where nothing can be said and 0 elsewhere; return the best of rows and of fields."""
     best = np.full(lengths.shape[0], np.nan, np.float32)
+    of_field = np.full(lengths.shape[1], np.nan, np.float32)
     for i in range(lengths.shape[0]):
         for f in range(lengths.shape[1]):
             is_missing = lengths[i, f] == 0 or terms == 0
@@ -165,13 +155,13 @@ def _blank(lengths: I32, terms: int, out: F32) -> F32:
             for m in range(out.shape[2]):
                 out[i, f, m] = nothing
             if not is_missing:
-                best[i] = 0
-    return best
+                best[i] = of_field[f] = 0
+    return best, of_field
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _weigh(lengths: I32, asked: Asked, found: Found, out: F32, best: F32) -> None:
-    """Set bm25, coverage and idf_coverage where a field holds terms, and each row's best."""
+def _weigh(lengths: I32, asked: Asked, found: Found, out: F32, best: F32, best_bm25: F32) -> None:
+    """Set bm25, coverage and idf_coverage where a field holds terms, and the best of both."""
     worth, whole, averages, terms = asked.worth, asked.whole, asked.averages, asked.ids.size
     groups, ends, which = found.groups, found.ends, found.which
     tf, first = np.zeros(terms, np.int32), np.int64(0)
@@ -190,6 +180,7 @@ def _weigh(lengths: I32, asked: Asked, found: Found, out: F32, best: F32) -> Non
         out[i, f, BM25], out[i, f, COVERAGE] = score, matched / terms
         out[i, f, IDF_COVERAGE] = held / whole[f]
         best[i] = max(best[i], out[i, f, COVERAGE])
+        best_bm25[f] = out[i, f, BM25] if out[i, f, BM25] > best_bm25[f] else best_bm25[f]
         first = end
 
 

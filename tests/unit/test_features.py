@@ -4,11 +4,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.domain.errors import InvalidInput
 from app.features.catalog import CATALOG
 from app.features.feature import REQUEST_SCOPES, Catalog, FeatureSet, feature, template
 from app.features.inputs import gather
+from app.features.list_inputs import highest, lowest
 from tests.builders import city_rows, make_snapshot
 from tests.builders.releases import some_candidates
 from tests.builders.requests import make_context
@@ -192,3 +195,11 @@ def test_a_slice_with_the_whole_lists_scalars_gives_the_same_bits(tmp_path, text
     some = np.arange(5, 90, 7)
     few = gather(features.inputs, ctx, candidates.take(some), best)
     np.testing.assert_array_equal(features.matrix(few, some.size), whole[some])
+
+
+@given(values=st.lists(st.floats(width=32), max_size=9))
+def test_the_best_and_the_nearest_of_a_list_are_those_of_what_is_known(values):
+    known = [v for v in values if not np.isnan(v)]
+    column = np.array(values, np.float32)
+    np.testing.assert_array_equal(highest(column), max(known, default=np.nan))
+    np.testing.assert_array_equal(lowest(column), min(known, default=np.nan))
