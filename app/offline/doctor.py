@@ -55,7 +55,7 @@ def diagnose(place: Workplace, port: int, now_ms: int) -> list[Finding]:
                 f"{snapshot.id}, {len(snapshot):,} documents, {age_days:.1f} d old",
             )
         )
-    except DuoluError as error:
+    except (DuoluError, OSError) as error:
         findings.append(Finding("snapshot", "wrong", str(error)))
     if snapshot is not None:
         findings.append(_checked("tables", partial(_tables, place, snapshot)))
@@ -76,7 +76,7 @@ def diagnose(place: Workplace, port: int, now_ms: int) -> list[Finding]:
 def _checked(what: str, look: Callable[[], Finding]) -> Finding:
     try:
         return look()
-    except DuoluError as error:
+    except (DuoluError, OSError) as error:
         return Finding(what, "wrong", str(error))
 
 
