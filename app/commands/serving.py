@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -54,6 +55,8 @@ def serve_command(
         )
     key = os.environ.get("DUOLU_KEY") or None
     refuse_open_host(host, key)
+    if fd is None:
+        _refuse_taken(host, port)
     typer.echo(f"{role} on http://{host}:{port}; Ctrl-C ends it", err=True)
     if workers > 1:
         raise typer.Exit(supervise(sys.argv[1:], host, port, workers))
@@ -77,6 +80,17 @@ def serve_command(
         background = app.state.service.background
         background += [_indexer(place, config, overrides), _sweeper(place, config, overrides)]
     run(app, host, port, key, fd)
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    """Raise InvalidInput at once where nobody may listen, and not after all was opened."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise InvalidInput(
+            f"{host}:{port}: {error.strerror}; choose another: --port N, --host"
+        ) from None
 
 
 def _indexer(place: Workplace, config: Path, overrides: list[str] | None) -> Indexer:
