@@ -23,7 +23,7 @@ from relevance import NOW_MS, ROOT, SEED
 from results_file import kept, write
 
 from app.corpus.encoding import query_vector
-from app.corpus.ragged import hash64
+from app.corpus.string_keys import hash64
 from app.offline.confidence import mean_interval
 from app.offline.datasets import convert
 from app.offline.datasets.dataset import Dataset

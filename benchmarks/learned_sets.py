@@ -16,7 +16,7 @@ import orjson
 import typer
 from relevance import NOW_MS, RECIPE, SEED, load_events
 
-from app.corpus.ragged import hash64
+from app.corpus.string_keys import hash64
 from app.features.catalog import CATALOG
 from app.features.feature import FeatureSet
 from app.offline.confidence import Interval

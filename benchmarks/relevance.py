@@ -23,7 +23,7 @@ from results_file import write
 
 from app.corpus.event_columns import EventColumns
 from app.corpus.event_log import EventLog
-from app.corpus.ragged import hash64
+from app.corpus.string_keys import hash64
 from app.offline.confidence import difference_interval, mean_interval
 from app.offline.datasets import convert
 from app.offline.datasets.dataset import Dataset, Part

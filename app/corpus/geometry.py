@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numba import njit
 
-from app.domain.arrays import F64, Bools
+from app.domain.arrays import F64, Bools, Rows
 
 EARTH_RADIUS_KM = 6371.0088  # mean radius R1 of WGS84 (Moritz 2000)
 _SLACK_DEG = 1e-6  # 10 cm: more than rounding moves a distance
@@ -25,6 +25,12 @@ def haversine_km(lat: float, lon: float, lats: F64, lons: F64) -> F64:
     exact to the metre from nought to the antipode, across the antimeridian and at the poles.
     """
     km: F64 = _many(lat, lon, np.asarray(lats, np.float64), np.asarray(lons, np.float64))
+    return km
+
+
+def km_to_rows(lat: float, lon: float, lats: F64, lons: F64, rows: Rows) -> F64:
+    """Return `haversine_km` to the places of some rows of two columns. (m,)"""
+    km: F64 = _to_rows(lat, lon, lats, lons, rows)
     return km
 
 
@@ -74,6 +80,16 @@ def _many(lat: float, lon: float, lats: F64, lons: F64) -> F64:
     for i in range(lats.size):
         known = lats[i] == lats[i] and lons[i] == lons[i]
         out[i] = km_between(lat, lon, lats[i], lons[i]) if known else np.nan
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _to_rows(lat: float, lon: float, lats: F64, lons: F64, rows: Rows) -> F64:
+    out = np.empty(rows.size, np.float64)
+    for i in range(rows.size):
+        there = rows[i]
+        known = not (math.isnan(lats[there]) or math.isnan(lons[there]))
+        out[i] = km_between(lat, lon, lats[there], lons[there]) if known else np.nan
     return out
 
 

@@ -23,8 +23,9 @@ from numba import njit
 
 from app.corpus.documents import Documents
 from app.corpus.names import LONGEST, NAME, Names
-from app.corpus.ragged import Ragged, Strings, first_from, open_array, same_bytes, save_array
+from app.corpus.ragged import Ragged, Strings, open_array, save_array
 from app.corpus.schema import FieldType
+from app.corpus.string_keys import first_from, same_bytes
 from app.corpus.synonyms import Synonyms
 from app.domain.arrays import I32, I64, U8, U64, Array, Bools
 

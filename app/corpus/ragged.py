@@ -6,19 +6,14 @@ NAME.values.npy    the entries one after another; UTF-8 bytes for strings
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from numba import njit
 
-from app.corpus.lower_bound import lower_bound
+from app.corpus.string_keys import find_keys, hash64, hashes_of, keys_of
 from app.domain.arrays import I32, I64, U8, U64, Array, Rows
-
-_HASH, _SIZE = 8, 4  # bytes of a key before the string itself
 
 
 def save_array(path: Path, values: Array) -> None:
@@ -130,69 +125,6 @@ class Strings:
         return cls(ragged.offsets, ragged.values)
 
 
-def hash64(text: str) -> int:
-    """A stable 64-bit hash; Python's own differs from process to process."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
-
-
-@lru_cache(1 << 14)
-def _key(text: str) -> bytes:
-    """Return hash, size and bytes of a string to look up: a query's terms are, in many tables."""
-    raw = text.encode()
-    return hash64(text).to_bytes(_HASH, "little") + len(raw).to_bytes(_SIZE, "little") + raw
-
-
-@njit(cache=True, nogil=True)
-def _find(hashes: U64, order: I32, offsets: I64, values: U8, keys: U8, count: int) -> I32:
-    """Look up `count` strings, whose keys stand one after another. (count,)"""
-    found, start = np.full(count, -1, np.int32), np.int64(0)
-    for i in range(count):
-        wanted, size = _number(keys, start, _HASH), np.int64(_number(keys, start + _HASH, _SIZE))
-        start += _HASH + _SIZE
-        at = first_from(hashes, wanted)
-        while at < hashes.size and hashes[at] == wanted:
-            first, end = offsets[order[at]], offsets[order[at] + 1]
-            if end - first == size and same_bytes(values, first, keys, start, size):
-                found[i] = order[at]
-                break
-            at += 1
-        start += size
-    return found
-
-
-@njit(cache=True, nogil=True)
-def same_bytes(one: U8, first: int, other: U8, start: int, size: int) -> bool:
-    """Tell whether the next `size` bytes from two places on are the same."""
-    same = True
-    for j in range(size):
-        same = same and one[first + j] == other[start + j]
-    return same
-
-
-@njit(cache=True, nogil=True)
-def _number(raw: U8, start: int, size: int) -> np.uint64:
-    value = np.uint64(0)
-    for j in range(size):
-        value |= np.uint64(raw[start + j]) << np.uint64(8 * j)
-    return value
-
-
-@njit(cache=True, nogil=True)
-def first_from(hashes: U64, wanted: int) -> int:
-    """The first place whose hash is not below: guessed, for hashes are evenly spread, then sought.
-
-    Halving from the middle of a million waits for memory twenty times, this two or three times.
-    """
-    low: int = min(int(wanted * (hashes.size / 2.0**64)), hashes.size)
-    high, step = low, 16
-    while low > 0 and hashes[low - 1] >= wanted:
-        high, low, step = low, max(low - step, 0), 2 * step
-    while high < hashes.size and hashes[high] < wanted:
-        low, high, step = high, min(high + step, hashes.size), 2 * step
-    first: int = lower_bound(hashes, low, high, wanted)
-    return first
-
-
 @dataclass(frozen=True, slots=True)
 class Moves:
     """Where strings stand that came, moved or went later, as of one point of the document log."""
@@ -223,19 +155,19 @@ class Dictionary:
     def find(self, text: str) -> int:
         """Return the ordinal, or -1."""
         moved = None if self.moves is None else self.moves.find(text)
-        return int(self._found(_key(text), 1)[0]) if moved is None else moved
+        return int(self._found((text,))[0]) if moved is None else moved
 
     def find_all(self, texts: Sequence[str]) -> I32:
         """Return the ordinals of many strings at once, -1 where absent. (m,)
 
         Equal hashes are told apart by comparing the strings.
         """
-        found = self._found(b"".join([_key(text) for text in texts]), len(texts))
+        found = self._found(texts)
         return found if self.moves is None else self._moved(texts, found, self.moves)
 
-    def _found(self, keys: bytes, count: int) -> I32:
-        strings, packed = self.strings, np.frombuffer(keys, np.uint8)
-        found: I32 = _find(self.hashes, self.order, strings.offsets, strings.values, packed, count)
+    def _found(self, texts: Sequence[str]) -> I32:
+        held, keys = self.strings, keys_of(texts)
+        found: I32 = find_keys(self.hashes, self.order, held.offsets, held.values, keys, len(texts))
         return found
 
     def join(self, others: Dictionary) -> I32:
@@ -278,8 +210,7 @@ class Dictionary:
     @classmethod
     def pack_few(cls, texts: Sequence[str]) -> Dictionary:
         """Pack strings that were looked up just now: their hashes are remembered."""
-        hashes = b"".join([_key(text)[:_HASH] for text in texts])
-        return cls._packed(texts, np.frombuffer(hashes, np.uint64))
+        return cls._packed(texts, hashes_of(texts))
 
     @classmethod
     def _packed(cls, texts: Sequence[str], hashes: U64) -> Dictionary:

@@ -21,8 +21,9 @@ from scipy import sparse
 from app.corpus.documents import Documents
 from app.corpus.grams import buckets, gram_matrix, mean_rows
 from app.corpus.ragged import Dictionary, open_array, save_array
+from app.corpus.string_keys import find_keys, keys_of
 from app.corpus.term_counts import term_counts
-from app.domain.arrays import F32, I32, Array
+from app.domain.arrays import F32, I32, I64, U8, U64, Array
 
 VERSION = 1
 SAMPLE_ROWS = 200_000  # documents that the SVD sees; the others only get encoded
@@ -68,11 +69,13 @@ class SvdEncoder:
 
     def encode(self, terms: Sequence[str]) -> F32 | None:
         """Return the unit vector of a query's terms, None where nothing is known of them."""
-        at = self._terms.find_all(terms)
-        total: F32 = _sum_rows(self._vectors, at)
-        for term, place in zip(terms, at.tolist(), strict=True):
-            near = buckets(term) if place < 0 else None
-            if near:
+        own = self._terms
+        at, total = _add_up(
+            own.hashes, own.order, own.strings.offsets, own.strings.values,
+            keys_of(terms), len(terms), self._vectors,
+        )  # fmt: skip
+        for unknown in np.flatnonzero(at < 0).tolist():
+            if near := buckets(terms[unknown]):
                 total += self._grams[near].mean(axis=0)
         length = math.sqrt(total @ total)
         return (total / length).astype(np.float32, copy=False) if length > 1e-6 else None
@@ -136,14 +139,17 @@ def tempered(directions: F32) -> F32:
 
 
 @njit(cache=True, nogil=True)
-def _sum_rows(vectors: F32, at: I32) -> F32:
-    """Add up the rows at places that are not negative, in their order. (dim,)"""
+def _add_up(
+    hashes: U64, order: I32, offsets: I64, values: U8, keys: U8, count: int, vectors: F32
+) -> tuple[I32, F32]:
+    """Look up terms by their keys; return where each is, -1 where absent, and the sum. (dim,)"""
+    at = find_keys(hashes, order, offsets, values, keys, count)
     total = np.zeros(vectors.shape[1], np.float32)
     for place in at:
         if place >= 0:
             for j in range(total.size):
                 total[j] += vectors[place, j]
-    return total
+    return at, total
 
 
 def _blocks(rows: Array) -> Iterator[Array]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from app.corpus.event_columns import EventColumns
-from app.corpus.ragged import hash64
+from app.corpus.string_keys import hash64
 from app.domain.errors import InvalidInput
 from app.offline.channel_advice import advise
 from app.offline.channel_report import ChannelReport

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.corpus.ragged import Dictionary, hash64
+from app.corpus.ragged import Dictionary
+from app.corpus.string_keys import hash64
 from app.domain.arrays import F32, F64, I32, I64, Rows
 from app.domain.candidates import CandidateSet
 from app.features.feature import FeatureSet

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.corpus.ragged import hash64
+from app.corpus.string_keys import hash64
 from app.offline.judged import Judged
 from app.offline.recipe import Recipe
 

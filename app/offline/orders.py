@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from app.corpus.ragged import hash64
+from app.corpus.string_keys import hash64
 from app.domain.arrays import F32
 from app.domain.candidates import CandidateSet
 from app.features.catalog import CATALOG

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from app.corpus.impression_log import read_impressions
-from app.corpus.ragged import hash64
+from app.corpus.string_keys import hash64
 from app.domain.arrays import F32, Bools
 from app.domain.errors import DuoluError, InvalidInput, UnknownName
 from app.domain.impressions import Impression

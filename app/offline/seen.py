@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.corpus.ragged import hash64
+from app.corpus.string_keys import hash64
 from app.domain.arrays import U64, Bools
 from app.offline.judged import Judged
 

@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numba import njit
 
+from app.corpus.geometry import km_to_rows
 from app.corpus.text import HAN_RUN
 from app.domain.arrays import F32, F64, I32, I64, Rows
 from app.domain.candidates import CandidateSet
@@ -69,6 +70,15 @@ def language_of(text: str, title: str = "") -> Language:
     return Language.CHINESE if HAN_RUN.search(said) else Language.ENGLISH
 
 
+def distances_km(ctx: SearchContext, rows: Rows) -> F64 | None:
+    """Return how far each result is from the searcher, NaN where it has no place. (m,)"""
+    origin, documents = ctx.query.origin, ctx.snapshot.documents
+    if origin is None or not documents.has_places:
+        return None
+    lats, lons = documents.numbers["lat"], documents.numbers["lon"]
+    return km_to_rows(origin.lat, origin.lon, lats, lons, rows)
+
+
 def reasons_of(
     ctx: SearchContext, candidates: CandidateSet, picked: I64, km: F64 | None
 ) -> list[list[Reason]]:
@@ -87,14 +97,14 @@ def _kinds(
 ) -> Iterator[Iterable[Fact]]:
     """Yield one kind of reason after the other, each looked up for the whole page at once."""
     rows = candidates.rows[picked]
-    remembered = _among(rows, _remembered(ctx)).tolist()
+    remembered = _remembered(ctx, rows)
     yield _asked(ctx, rows)
     yield [(i, _REMEMBERED) for i in remembered]
     if km is not None:
         yield _near(ctx, km)
-    yield [(i, _SEEN) for i in _among(rows, ctx.user.rows).tolist()]
-    yield _tastes(ctx, rows)
     if ctx.user.is_known:
+        yield [(i, _SEEN) for i in _among(rows, ctx.user.rows).tolist()]
+        yield _tastes(ctx, rows)
         ranks = _ranks_by("behaviour", candidates, picked)
         yield [(i, _SIMILAR) for i, rank in enumerate(ranks) if rank and i not in remembered]
     ranks = _ranks_by("popular", candidates, picked)
@@ -191,12 +201,24 @@ def _asked(ctx: SearchContext, rows: Rows) -> Iterator[Fact]:
             yield i, Reason("asked", ", ".join(had[:SHOWN_VALUES]))
 
 
-def _remembered(ctx: SearchContext) -> Rows:
-    """Return the rows that people chose who typed this very query."""
+def _remembered(ctx: SearchContext, rows: Rows) -> list[int]:
+    """Return the places of the rows that people chose who typed this very query."""
     tables = ctx.tables
     if tables.queries is None or not ctx.query.terms:
-        return np.empty(0, np.int32)
-    return tables.rows(*tables.queries.find(memory_key(ctx.query.terms)))[0]
+        return []
+    ordinals, _ = tables.queries.find(memory_key(ctx.query.terms))
+    places: list[int] = _chosen(rows, tables.row_of, ordinals).tolist()
+    return places
+
+
+@njit(cache=True, nogil=True)
+def _chosen(rows: Rows, row_of: I32, ordinals: I32) -> I64:
+    """Return the places of the rows that some ordinals of the tables stand for."""
+    chosen = np.empty(ordinals.size, np.int32)
+    for i in range(ordinals.size):
+        chosen[i] = row_of[ordinals[i]]  # -1 where the document is gone: no row
+    places: I64 = _among(rows, chosen)
+    return places
 
 
 def _is_place_named(ctx: SearchContext) -> bool:

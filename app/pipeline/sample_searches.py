@@ -21,7 +21,7 @@ from app.domain.user import UserState
 from app.query.understand import SearchRequest, understand
 from app.snapshot.asking import Person, long_term
 from app.snapshot.context import SearchContext
-from app.snapshot.people import preference, user_state
+from app.snapshot.people import tastes, user_state
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 
@@ -134,5 +134,5 @@ def _terms_of_first(documents: Documents) -> tuple[str, ...]:
 
 def _admirer_of_first(documents: Documents, tables: Tables) -> UserState:
     rows, gains = np.zeros(1, np.int32), np.ones(1, np.float32)
-    tastes = {name: preference(documents, name, rows, gains) for name in documents.keywords}
-    return UserState("warm", rows, np.full(1, tables.as_of_ms, np.int64), gains, tastes)
+    times_ms = np.full(1, tables.as_of_ms, np.int64)
+    return UserState("warm", rows, times_ms, gains, *tastes(documents, rows, gains))

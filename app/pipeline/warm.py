@@ -20,7 +20,7 @@ from app.pipeline.counted import count_over
 from app.pipeline.explain import meant
 from app.pipeline.groups import best_of_groups
 from app.pipeline.matches import has_match, match_rows
-from app.pipeline.reasons import reasons_of
+from app.pipeline.reasons import distances_km, reasons_of
 from app.pipeline.sample_searches import (
     one_filter_of_each_kind,
     place_of_first,
@@ -65,7 +65,8 @@ def warm(search: Search, snapshot: Snapshot, tables: Tables) -> None:
         hits = [_await(lane, call, ctx) for lane, call in zip(lanes, calls, strict=True)]
         found = search.merger.merge(hits, search.max_candidates)
         select(ctx, found.rows, found.fused, search.selection)
-        reasons_of(ctx, found, np.arange(min(WARM_ROWS, len(found))), None)
+        page = np.arange(min(WARM_ROWS, len(found)))
+        reasons_of(ctx, found, page, distances_km(ctx, found.rows[page]))
         meant(ctx)
         _count([lane.channel for lane in search.fanout.lanes], ctx, found)
     for rule in search.selection.rules.rules:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.corpus.ragged import hash64
+from app.corpus.string_keys import hash64
 
 CURRENT = "current"
 """An arm that ranks by what serves: the ones to compare with, counted like the others."""

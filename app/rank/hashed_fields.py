@@ -26,8 +26,8 @@ from typing import NamedTuple
 import numpy as np
 
 from app.corpus.documents import Documents
-from app.corpus.ragged import hash64
 from app.corpus.schema import FieldType, Schema
+from app.corpus.string_keys import hash64
 from app.domain.arrays import F32, F64, I32, I64, U64, Rows
 from app.domain.errors import InvalidInput
 from app.domain.query import GeoPoint, Query

@@ -16,11 +16,15 @@ import numpy as np
 from numba import njit
 
 from app.corpus.documents import Documents
+from app.corpus.row_store import FIRST_TOKENS, Layout
 from app.domain.arrays import F32, F64, I32, I64, Rows
 from app.domain.live import Interaction
-from app.domain.user import MAX_HISTORY, PREFERENCE_FIELDS, Preference, UserState
+from app.domain.user import MAX_HISTORY, Preference, UserState
 from app.snapshot.asking import Person
 from app.snapshot.tables import Tables
+
+NOT_HELD = -1
+"""The place of a number that the catalogue does not have."""
 
 Acts = tuple[Rows, I64, F32]
 """Rows, times and gains of what somebody did, newest first. (m,) each"""
@@ -37,18 +41,26 @@ def user_state(person: Person, tables: Tables, documents: Documents, now_ms: int
     if not past:
         return UserState.stranger(person.name)
     rows, times, gains = past[0] if len(past) == 1 and not person.lately else _together(past)
-    preferences = {
-        name: preference(documents, name, rows, gains)
-        for name in PREFERENCE_FIELDS
-        if name in documents.keywords
-    }
-    return UserState(person.name, rows, times, gains, preferences, _log_price(documents, rows))
+    return UserState(person.name, rows, times, gains, *tastes(documents, rows, gains))
 
 
-def preference(documents: Documents, field: str, rows: Rows, gains: F32) -> Preference:
-    """Share of the gains that went to each value of a keyword field."""
-    codes = documents.keywords[field].codes
-    return Preference(*_shares(codes.offsets, codes.values, rows, gains))
+def tastes(documents: Documents, rows: Rows, gains: F32) -> tuple[dict[str, Preference], F64]:
+    """Return the share of the gains that went to each value of each preference field, and prices.
+
+    The latter: mean and deviation of log(1 + price) over the rows; NaN when unknown. (2,)
+    """
+    store = documents.rows
+    codes, weights, ends, log_price = _read_past(
+        store.records.offsets, store.records.values, store.layout,
+        store.number_fields.get("price", NOT_HELD), rows, gains,
+    )  # fmt: skip
+    if documents.patches is not None and "price" in documents.numbers:
+        log_price = _mean_and_deviation(documents.numbers_of("price", rows))
+    preferences, start = {}, 0
+    for name, end in zip(store.code_fields, ends.tolist(), strict=True):
+        preferences[name] = Preference(codes[start:end], weights[start:end])
+        start = end
+    return preferences, log_price
 
 
 def _long_ago(tables: Tables, person: int, before_ms: int) -> Acts:
@@ -119,19 +131,50 @@ def _unique(rows: Rows, times_ms: I64, gains: F32, most: int) -> Acts:
 
 
 @njit(cache=True, nogil=True)
-def _shares(offsets: I64, codes: I32, rows: Rows, gains: F32) -> tuple[I32, F32]:
-    """Return the codes of the rows, ascending, and each one's share; a row's gain is split."""
-    size = 0
-    for row in rows:
-        size += offsets[row + 1] - offsets[row]
-    keys, parts, at = np.empty(size, np.int32), np.empty(size, np.float32), 0
+def _read_past(
+    offsets: I64, records: I32, layout: Layout, price: int, rows: Rows, gains: F32
+) -> tuple[I32, F32, I64, F64]:
+    """Read each row's record once.
+
+    Returns the codes of all preference fields, one field after the other, each code's share, where
+    each field ends, and what `_mean_and_deviation` says of the number at the place `price`.
+    """
+    at, prices = np.empty(rows.size, np.int64), np.full(rows.size, np.nan)
+    fields, wide, size = layout.header - layout.counts, records.view(np.float64), 0
     for i in range(rows.size):
-        start, end = offsets[rows[i]], offsets[rows[i] + 1]
-        for place in range(start, end):
-            keys[at], parts[at] = codes[place], gains[i] / np.float32(end - start)
-            at += 1
+        start = offsets[rows[i]]
+        if price != NOT_HELD:
+            prices[i] = wide[start // 2 + price]
+        at[i] = start + layout.header
+        for f in range(layout.fields):
+            at[i] += min(records[start + layout.lengths + f], FIRST_TOKENS)
+        for f in range(fields):
+            size += records[start + layout.counts + f]
+    codes, weights = np.empty(size, np.int32), np.empty(size, np.float32)
+    ends, first = np.empty(fields, np.int64), 0
+    for f in range(fields):
+        size = 0
+        for i in range(rows.size):
+            size += records[offsets[rows[i]] + layout.counts + f]
+        keys, parts, size = np.empty(size, np.int32), np.empty(size, np.float32), 0
+        for i in range(rows.size):
+            count = records[offsets[rows[i]] + layout.counts + f]
+            for place in range(at[i], at[i] + count):
+                keys[size], parts[size] = records[place], gains[i] / np.float32(count)
+                size += 1
+            at[i] += count
+        values, shares = _shares(keys, parts)
+        ends[f] = first + values.size
+        codes[first : ends[f]], weights[first : ends[f]] = values, shares
+        first = ends[f]
+    return codes[:first], weights[:first], ends, _mean_and_deviation(prices)
+
+
+@njit(cache=True, nogil=True)
+def _shares(keys: I32, parts: F32) -> tuple[I32, F32]:
+    """Return the distinct keys, ascending, and the share of all parts that is each one's."""
     order, count, total = np.argsort(keys, kind="mergesort"), 0, 0.0
-    values, weights = np.empty(size, np.int32), np.zeros(size, np.float64)
+    values, weights = np.empty(keys.size, np.int32), np.zeros(keys.size, np.float64)
     for i in order:
         if count == 0 or values[count - 1] != keys[i]:
             values[count] = keys[i]
@@ -140,14 +183,7 @@ def _shares(offsets: I64, codes: I32, rows: Rows, gains: F32) -> tuple[I32, F32]
         total += parts[i]
     if total > 0.0:
         weights /= total
-    return values[:count].copy(), weights[:count].astype(np.float32)
-
-
-def _log_price(documents: Documents, rows: Rows) -> F64:
-    """Mean and deviation of log(1 + price) over what was acted on; NaN when unknown. (2,)"""
-    if "price" not in documents.numbers:
-        return np.full(2, np.nan)
-    return np.asarray(_mean_and_deviation(documents.numbers_of("price", rows)), np.float64)
+    return values[:count], weights[:count].astype(np.float32)
 
 
 @njit(cache=True, nogil=True)

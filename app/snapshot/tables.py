@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 
 from app.corpus.documents import Documents
-from app.corpus.ragged import Dictionary, Ragged, open_array, save_array
+from app.corpus.ragged import Dictionary, Ragged, frozen, open_array, save_array
 from app.domain.arrays import F32, I32, Rows
 from app.snapshot.counters import Counted, Counters
 from app.snapshot.embeddings import Embeddings
@@ -64,7 +64,7 @@ class Memory:
         """Return ordinals and gains, best first; both empty for a text never seen."""
         at = self.texts.find(text)
         if at < 0:
-            return np.empty(0, np.int32), np.empty(0, np.float32)
+            return frozen(np.empty(0, np.int32)), frozen(np.empty(0, np.float32))
         return self.clicked.of(at)
 
     def save(self, path: Path) -> None:

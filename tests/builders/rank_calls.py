@@ -10,7 +10,7 @@ import numpy as np
 from app.domain.candidates import CandidateSet
 from app.domain.user import UserState
 from app.snapshot.context import SearchContext
-from app.snapshot.people import preference
+from app.snapshot.people import tastes
 from app.snapshot.snapshot import Snapshot
 from tests.builders.releases import some_candidates
 from tests.builders.requests import NOW_MS, make_context
@@ -37,5 +37,6 @@ def make_person(snapshot: Snapshot, rng: np.random.Generator) -> UserState:
     rows = rng.permutation(len(snapshot))[:7].astype(np.int32)
     weights = rng.gamma(1, 2, rows.size).astype(np.float32)
     times = NOW_MS - np.sort(rng.integers(1, 10**9, rows.size))
-    tastes = {f: preference(snapshot.documents, f, rows, weights) for f in ("category", "tags")}
-    return UserState("u1", rows, times, weights, tastes, np.array([4.0, 0.5]))
+    held, _ = tastes(snapshot.documents, rows, weights)
+    held = {field: held[field] for field in ("category", "tags")}
+    return UserState("u1", rows, times, weights, held, np.array([4.0, 0.5]))

@@ -18,7 +18,7 @@ from app.recall.best_heap import rows_of
 from app.recall.channels.profile import EVERYTHING, ProfileChannel
 from app.recall.preference_scan import scan
 from app.recall.preferences import most_possible
-from app.snapshot.people import preference
+from app.snapshot.people import tastes
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 from tests.builders import NOW_MS, city_rows, make_context, make_snapshot
@@ -50,8 +50,9 @@ def person(snapshot: Snapshot, size: int, seed: int = 4) -> UserState:
     rng = np.random.default_rng(seed)
     rows = rng.choice(N, size, replace=False).astype(np.int32)
     gains = rng.integers(1, 4, size).astype(np.float32)
-    held = {f: preference(snapshot.documents, f, rows, gains) for f in WEIGHTS}
-    return UserState("u", rows, np.full(size, NOW_MS), gains, held)
+    return UserState(
+        "u", rows, np.full(size, NOW_MS), gains, *tastes(snapshot.documents, rows, gains)
+    )
 
 
 def held(row: int, name: str) -> list[str]:
@@ -132,7 +133,7 @@ def test_equal_matches_come_by_popularity_and_then_by_row(tmp_path):
     gain = np.array([i % 3 for i in range(200)], np.float32)
     tables = replace(Tables.empty(200), counters={"gain": gain})
     chosen = np.array([7], np.int32)
-    likes = {"category": preference(snapshot.documents, "category", chosen, np.ones(1, np.float32))}
+    likes, _ = tastes(snapshot.documents, chosen, np.ones(1, np.float32))
     user = UserState("u", chosen, np.array([NOW_MS]), np.ones(1, np.float32), likes)
     channel = ProfileChannel.open(snapshot, tables, tmp_path, {})
     hits = channel.recall(make_context(snapshot, user=user), 10)

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.corpus.ragged import Dictionary, first_from
+from app.corpus.ragged import Dictionary
+from app.corpus.string_keys import first_from
 
 hashes = st.lists(st.integers(0, 2**64 - 1), max_size=60)
 crowded = st.lists(st.integers(2**40, 2**40 + 50), max_size=300)  # not spread at all

@@ -10,7 +10,7 @@ import pytest
 from app.domain.candidates import CandidateSet
 from app.domain.user import UserState
 from app.pipeline.reasons import MOST, NEAR_KM, TASTE, Language, language_of, reasons_of
-from app.snapshot.people import preference
+from app.snapshot.people import tastes
 from app.snapshot.tables import Tables
 from tests.builders import city_rows, make_context, make_snapshot
 from tests.builders.behaviour import make_events, make_sessions, make_tables
@@ -78,13 +78,13 @@ def test_tastes_are_said_of_values_that_weigh_enough(world):
     snapshot, _ = world
     acted_on = np.array([0, 1, 2], np.int32)
     gains = np.array([8, 1, 1], np.float32)
-    tastes = {f: preference(snapshot.documents, f, acted_on, gains) for f in ("brand", "category")}
-    user = UserState("u", acted_on, np.ones(3, np.int64), gains, tastes)
+    held, _ = tastes(snapshot.documents, acted_on, gains)
+    user = UserState("u", acted_on, np.ones(3, np.int64), gains, held)
     found = names(make_context(snapshot, "", user=user))
-    share = {f: {} for f in tastes}
+    share = {f: {} for f in ("brand", "category")}
     for row, gain in zip(ROWS[:3], gains / gains.sum(), strict=True):
-        for f in tastes:
-            share[f][row[f]] = share[f].get(row[f], 0) + gain
+        for f, values in share.items():
+            values[row[f]] = values.get(row[f], 0) + gain
     for i, row in enumerate(ROWS):
         expected = ["seen"] if i < 3 else []
         liked = [f for f in ("brand", "category") if share[f].get(row[f], 0) >= TASTE]

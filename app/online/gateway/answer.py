@@ -9,13 +9,11 @@ from typing import Any
 import orjson
 
 from app.corpus.documents import Documents
-from app.corpus.geometry import haversine_km
-from app.domain.arrays import F64
 from app.domain.candidates import ChannelHits
 from app.pipeline.explain import meant, searched, told
 from app.pipeline.facets import Facet
 from app.pipeline.highlights import highlights_of
-from app.pipeline.reasons import Language, Reason, language_of, reasons_of
+from app.pipeline.reasons import Language, Reason, distances_km, language_of, reasons_of
 from app.pipeline.search import SearchResult
 from app.pipeline.serving import Answer
 from app.query.relax import why_empty
@@ -88,7 +86,7 @@ def channel_summary(hits: ChannelHits) -> dict[str, Any]:
 def _results(answer: Answer) -> Iterator[dict[str, Any]]:
     result, ctx, documents = answer.result, answer.ctx, answer.ctx.snapshot.documents
     first = ctx.query.offset + 1
-    distances = _distances_km(answer)
+    distances = distances_km(ctx, result.rows)
     km = [] if distances is None else distances.tolist()
     why = reasons_of(ctx, result.candidates, result.picked, distances)
     by_channel = _channels(result)
@@ -153,13 +151,3 @@ def _channels(result: SearchResult) -> list[dict[str, Any]]:
     for i, c, rank, score in found:
         told[i][candidates.channels[c]] = {"rank": rank, "score": score}
     return told
-
-
-def _distances_km(answer: Answer) -> F64 | None:
-    """How far each result is from the searcher, NaN where it has no place. (m,)"""
-    origin, documents = answer.ctx.query.origin, answer.ctx.snapshot.documents
-    if origin is None or not documents.has_places:
-        return None
-    rows = answer.result.rows
-    lat, lon = documents.numbers["lat"][rows], documents.numbers["lon"][rows]
-    return haversine_km(origin.lat, origin.lon, lat, lon)
