@@ -21,8 +21,8 @@ from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.recall.channel import ChannelConfig
 from app.recall.graph import GRAPH_FILE, Graph, build_graph, extend_graph
-from app.recall.newer import NO_ROWS, allowed_rows, base_part
-from app.recall.once import OncePerRow
+from app.recall.newer import NO_ROWS, base_part, floor_of
+from app.recall.newer_vectors import NewerVectors
 from app.recall.options import read_options
 from app.recall.topk import add_keys, key_of, top_keys
 from app.snapshot.context import SearchContext
@@ -44,14 +44,6 @@ class VectorOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class NewerVectors:
-    """Rows that came after the snapshot and have a vector. They are few: measured one by one."""
-
-    rows: I64  # ascending
-    vectors: F32  # (n, dim) by row
-
-
-@dataclass(frozen=True, slots=True)
 class VectorChannel:
     """The score is the cosine, always above 0: what points elsewhere is no match.
 
@@ -63,8 +55,7 @@ class VectorChannel:
     graph: Graph | None  # None where the catalogue is small
     options: VectorOptions
     n: int  # rows of the snapshot
-    have_one: OncePerRow  # whether each row behind those has a vector
-    newer: NewerVectors | None = None
+    newer: NewerVectors | None = None  # None where the catalogue has no vectors
 
     @classmethod
     def build(cls, documents: Documents, part: Path, config: ChannelConfig) -> None:
@@ -97,36 +88,35 @@ class VectorChannel:
     def open(cls, snapshot: Snapshot, tables: Tables, part: Path, config: ChannelConfig) -> Self:
         options = read_options(VectorOptions, NAME, config)
         vectors, n = snapshot.documents.vectors, len(snapshot)
-        have_one = OncePerRow.after(n, dtype=np.bool_)
         if vectors is None:
             nothing = np.empty((0, 0), np.float32)
-            return cls(nothing, np.empty(0, np.int32), None, options, n, have_one)
-        rows = open_array(part / "rows")
+            return cls(nothing, np.empty(0, np.int32), None, options, n)
+        rows, newer = open_array(part / "rows"), NewerVectors.behind(vectors)
         if not (part / GRAPH_FILE).exists():
-            return cls(_at(vectors, rows), rows, None, options, n, have_one)
+            return cls(_at(vectors, rows), rows, None, options, n, newer)
         graph = Graph.open(part, rows.size, vectors.shape[1])
-        return cls(graph.vectors, rows, graph, options, n, have_one)
+        return cls(graph.vectors, rows, graph, options, n, newer)
 
     def follow(self, view: Snapshot, tables: Tables) -> Self:
-        vectors, overlay = view.documents.vectors, view.overlay
-        if vectors is None or overlay is None:
-            return replace(self, newer=None)
-        have_one = self.have_one.follow(len(view), lambda new: np.any(vectors[new], axis=1))
-        rows = overlay.rows[have_one.of(overlay.rows)]
-        newer = NewerVectors(rows.astype(np.int64), vectors) if rows.size else None
-        return replace(self, have_one=have_one, newer=newer)
+        vectors = view.documents.vectors
+        if vectors is None or self.newer is None:
+            return self
+        return replace(self, newer=self.newer.follow(view, vectors))
 
     def accepts(self, ctx: SearchContext) -> bool:
-        return ctx.query.vector is not None and (self.rows.size > 0 or self.newer is not None)
+        return ctx.query.vector is not None and self._knows_any()
+
+    def _knows_any(self) -> bool:
+        return self.rows.size > 0 or (self.newer is not None and self.newer.rows.size > 0)
 
     def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
         query = ctx.query.vector
-        if query is None or not (self.rows.size or self.newer):
+        if query is None or not self._knows_any():
             return ChannelHits.nothing(NAME)
         query = np.ascontiguousarray(query, np.float32)
         rows, scores = self._near(query, base_part(ctx.mask, self.n), k)
-        if self.newer is not None:
-            newer = allowed_rows(self.newer.rows, ctx)
+        if self.newer is not None and self.newer.rows.size:
+            newer = self.newer.near(query, ctx, floor_of(scores, k))
             keys = cosine_keys(self.newer.vectors, newer, NO_ROWS, query)
             rows, scores = add_keys(rows, scores, keys, k)
         if scores.size and scores[-1] <= 0:  # scores fall; 0 is no match
