@@ -38,14 +38,14 @@ class NewerVectors:
     @classmethod
     def behind(cls, vectors: F32) -> Self:
         """Begin with no row behind these (n, dim)."""
-        axes = _axes(vectors[:: max(len(vectors) // SAMPLED, 1)])
+        axes = main_axes(vectors[:: max(len(vectors) // SAMPLED, 1)])
         once = OncePerRow.after(len(vectors), (axes.shape[1] + 1,))
         return cls(axes, once, vectors, np.empty(0, np.int64), once.all)
 
     def follow(self, view: Snapshot, vectors: F32) -> Self:
         """Return the same of a view and its vectors, by row."""
         alive = np.empty(0, np.int32) if view.overlay is None else view.overlay.rows
-        once = self.once.follow(len(view), lambda rows: _tell(vectors[rows], self.axes))
+        once = self.once.follow(len(view), lambda rows: told_of(vectors[rows], self.axes))
         told = once.of(alive)
         have_one = told.any(axis=1)
         rows = alive[have_one].astype(np.int64)
@@ -53,19 +53,19 @@ class NewerVectors:
 
     def near(self, query: F32, ctx: SearchContext, floor: float) -> I64:
         """Return allowed rows, among which are all whose cosine is at least the floor."""
-        asked = _tell(query[None], self.axes)[0]
+        asked = told_of(query[None], self.axes)[0]
         least = floor - ROUNDING * float(np.linalg.norm(asked))
         near: I64 = allowed_rows(self.rows[self.told @ asked >= least], ctx)
         return near
 
 
-def _axes(vectors: F32) -> F32:
+def main_axes(vectors: F32) -> F32:
     """Return the directions in which these reach farthest from 0, the farthest first. (dim, a)"""
     _, found = np.linalg.eigh(vectors.T @ vectors)
     return np.ascontiguousarray(found[:, ::-1][:, :AXES], np.float32)
 
 
-def _tell(vectors: F32, axes: F32) -> F32:
+def told_of(vectors: F32, axes: F32) -> F32:
     """Return each vector's part on the axes, and the length of its rest. (n, a + 1)"""
     parts = vectors @ axes
     rest = np.linalg.norm(vectors - parts @ axes.T, axis=1)
