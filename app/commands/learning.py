@@ -12,7 +12,9 @@ import typer
 from app.commands import options as o
 from app.commands.clicks import train_clicks_and_show
 from app.commands.ensembles import train_ensemble_and_show
+from app.commands.own_models import refuse_together, write_rows_and_show
 from app.domain.errors import GateRefused
+from app.offline.elsewhere import MAY_HAVE_SEEN
 from app.offline.gate import publish as publish_passed
 from app.offline.labelled import JudgedBy
 from app.offline.recipe_file import kind_of
@@ -60,6 +62,12 @@ def train_command(
     tune: Annotated[
         int, typer.Option(min=0, help="Try so many sets of LightGBM's parameters first.")
     ] = 0,
+    rows: Annotated[
+        Path | None, typer.Option(help="Write the training rows to this folder; train nothing.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Measure and release this LightGBM text; train nothing.")
+    ] = None,
     data: o.Data = o.DATA,
     models: o.Models = o.MODELS,
     config: o.Config = o.CONFIG,
@@ -73,7 +81,14 @@ def train_command(
     place, now_ms = o.workplace(data, models, config, overrides), int(time.time() * 1e3)
     labels = JudgedBy(sessions, queries, qrels)
     of_another_kind = {"ensemble": train_ensemble_and_show, "ctr": train_clicks_and_show}
-    train_and_show = of_another_kind.get(kind_of(recipe) or "")
+    kind = kind_of(recipe)
+    refuse_together(rows, model, kind, {"--tune": tune, "--compare": compare, "--publish": publish})
+    if rows is not None:
+        write_rows_and_show(
+            place, recipe, labels, rows, now_ms=now_ms, max_groups=max_groups, as_json=as_json
+        )
+        return
+    train_and_show = of_another_kind.get(kind or "")
     if train_and_show is not None:
         train_and_show(
             place, recipe, labels,
@@ -83,7 +98,7 @@ def train_command(
     trained = train_model(
         place, recipe, labels,
         now_ms=now_ms, max_groups=max_groups, progress=o.progress(),
-        trials=tune, all_families=compare,
+        trials=tune, all_families=compare, model=model,
     )  # fmt: skip
     _show_trained(place, trained, publish, as_json)
 
@@ -100,6 +115,7 @@ def _show_trained(place: Workplace, trained: Trained, publish: bool, as_json: bo
         "metrics": trained.comparison.to_json(), "gate": trained.verdict.to_json(),
         "log": trained.log, "golden": golden,
         "debias": trained.debias.to_json() if trained.debias else None,
+        "trained_elsewhere": trained.elsewhere or None,
         "tuned": trained.tuned and trained.tuned.to_json(),
         "families": trained.families and trained.families.to_json(),
         "corrections": trained.corrections and trained.corrections.to_json(),
@@ -116,7 +132,9 @@ def _show_trained(place: Workplace, trained: Trained, publish: bool, as_json: bo
         *best,
         *verdict_lines(trained.verdict),
         golden_line(golden),
-        f"release {trained.release_id}: {trained.rounds} trees from {trained.rows:,} rows"
+        *([MAY_HAVE_SEEN] if trained.elsewhere else []),
+        f"release {trained.release_id}: {trained.rounds} trees from "
+        + (trained.elsewhere or f"{trained.rows:,} rows")
         + (", published" if published else "; serve it: duolu publish " + trained.release_id),
     ]
     o.show(result, as_json, lines)

@@ -36,6 +36,7 @@ class Fitted:
     booster: Any
     rounds: int
     valid_ndcg: float  # LightGBM's own, at the gate's cut-off, on the valid groups, after `rounds`
+    elsewhere: str = ""  # which file it is, where it was not fitted here: offline.elsewhere
 
     def gains(self) -> F64:
         """Summed split gain of each feature. (d,)"""

@@ -77,6 +77,7 @@ def write_release(
         "release",
         {
             **_facts(release_id, features, timeline, exam, groups, recipe, now_ms),
+            **({"trained_elsewhere": fitted.elsewhere} if fitted.elsewhere else {}),
             "held_out_features": list(measured.feature_names),
             "golden": golden,
             "gate": verdict.to_json(),

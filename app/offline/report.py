@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from app.offline.clicks.correction import DebiasReport
+from app.offline.elsewhere import MAY_HAVE_SEEN
 from app.offline.evaluate import Comparison
 from app.offline.exam import CANDIDATE, Exam
 from app.offline.fit import Fitted
@@ -45,15 +46,15 @@ def report(
     head = [
         f"# Release {release_id}",
         "",
-        f"{recipe.objective}, {fitted.rounds} trees, {len(gains)} features of {varying} that are "
-        "not constant over the training rows; trained on snapshot "
-        f"{snapshot.id} with tables {timeline.tables.id}.",
+        f"{fitted.elsewhere or recipe.objective}, {fitted.rounds} trees, {len(gains)} features of "
+        f"{varying} that are not constant over the training rows; "
+        f"{'measured' if fitted.elsewhere else 'trained'} on snapshot {snapshot.id} "
+        f"with tables {timeline.tables.id}.",
         f"Query groups: {', '.join(f'{n} {c}' for n, c in groups.items())}.",
         "",
         f"## Held-out queries ({comparison.queries}), 95 % intervals",
         "",
-        "The measured model never saw the test groups. "
-        + ("The released one was then trained on all groups." if recipe.split.refit else ""),
+        _who_saw_them(fitted, recipe),
         "",
     ]
     parts = (
@@ -67,6 +68,13 @@ def report(
         *(("", "## Compared", "", *beside) if beside else ()),
     )
     return "\n".join(parts) + "\n"
+
+
+def _who_saw_them(fitted: Fitted, recipe: Recipe) -> str:
+    if fitted.elsewhere:
+        return MAY_HAVE_SEEN
+    again = "The released one was then trained on all groups." if recipe.split.refit else ""
+    return f"The measured model never saw the test groups. {again}"
 
 
 def report_lines(

@@ -15,6 +15,7 @@ from app.features.feature import FeatureSet
 from app.offline.clicks.correction import DebiasReport
 from app.offline.corrections import Corrections, Relabel, compare_corrections
 from app.offline.dataset import TrainingSet
+from app.offline.elsewhere import Elsewhere, as_it_is
 from app.offline.evaluate import Comparison
 from app.offline.exam import Exam, examine
 from app.offline.families import Families, compare_families
@@ -50,6 +51,7 @@ class Trained:
     tuned: Tuned | None = None
     families: Families | None = None
     corrections: Corrections | None = None
+    elsewhere: str = ""  # the file of a model that was not fitted here
 
     @property
     def comparison(self) -> Comparison:
@@ -57,7 +59,7 @@ class Trained:
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class Work:
     """What every step of one training needs."""
 
     timeline: Timeline
@@ -92,21 +94,22 @@ def train(
     all_families: bool = False,
     debias: DebiasReport | None = None,
     relabel: Relabel | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Trained:
     """Train from judged lists and write a candidate release. Publishing is a step of its own.
 
     `trials` sets of parameters are tried first, `all_families` measures every objective beside,
     `debias` says how the lists were corrected; with `relabel` every way to correct is measured.
+    `elsewhere` is taken as it is, in place of a model that is fitted.
     """
     names = recipe.feature_names(timeline.snapshot.documents.schema, timeline.channels)
-    features, parts = FeatureSet(CATALOG, names), cut(judged, recipe)
-    progress, threads = progress or Silent(), os.cpu_count() or 1
-    work = _Work(timeline, parts, features, releases.root, threads, progress)
-    rows = work.rows("features", parts.fitting, recipe.seed, recipe.negatives)
-    _refuse_if_empty(rows, parts)
+    if elsewhere:
+        names, recipe = elsewhere.features(names), as_it_is(recipe)
+    work, rows = prepare(judged, timeline, names, recipe, releases.root, progress or Silent())
+    features, parts, progress = work.features, work.parts, work.progress
     tuned = _tuned(rows, recipe, trials, work)
     recipe = tuned.recipe if tuned else recipe
-    fitted = _fitted(rows, recipe, work)
+    fitted = elsewhere.fitted if elsewhere else _fitted(rows, recipe, work)
     with progress.stage("evaluate", len(parts.test), "queries") as advance:
         measured = LightGbmModel.of(fitted.booster, names, fitted.rounds)
         exam = examine(judged, parts.test, timeline, measured, releases, recipe, now_ms, advance)
@@ -128,10 +131,30 @@ def train(
         release_id, exam, verdict, gains, groups, sum(len(part.labels) for part in rows),
         fitted.rounds, varying, log={"left_out": _left_out(judged, parts, rows)},
         debias=debias, tuned=tuned, families=families, corrections=corrections,
+        elsewhere=fitted.elsewhere,
     )  # fmt: skip
 
 
-def _fitted(rows: Sequence[TrainingSet], recipe: Recipe, work: _Work) -> Fitted:
+def prepare(
+    judged: Sequence[Judged],
+    timeline: Timeline,
+    names: tuple[str, ...],
+    recipe: Recipe,
+    scratch: Path,
+    progress: Progress,
+) -> tuple[Work, list[TrainingSet]]:
+    """Cut the lists into parts, and return the rows to fit and to stop on.
+
+    Raises InvalidInput where one of the two has none.
+    """
+    features, parts = FeatureSet(CATALOG, names), cut(judged, recipe)
+    work = Work(timeline, parts, features, scratch, os.cpu_count() or 1, progress)
+    rows = work.rows("features", parts.fitting, recipe.seed, recipe.negatives)
+    _refuse_if_empty(rows, parts)
+    return work, rows
+
+
+def _fitted(rows: Sequence[TrainingSet], recipe: Recipe, work: Work) -> Fitted:
     with work.progress.stage("fit", None, "rounds") as advance:
         fitted = fit(rows[0], rows[1], recipe, work.threads)
         advance(fitted.rounds)
@@ -142,21 +165,21 @@ def _groups(rows: Sequence[TrainingSet], parts: Parts) -> dict[str, int]:
     return {"fit": len(rows[0]), "valid": len(rows[1]), "test": len(parts.test)}
 
 
-def _tuned(rows: Sequence[TrainingSet], recipe: Recipe, trials: int, work: _Work) -> Tuned | None:
+def _tuned(rows: Sequence[TrainingSet], recipe: Recipe, trials: int, work: Work) -> Tuned | None:
     if not trials:
         return None
     with work.progress.stage("tune", trials, "trials") as advance:
         return tune(rows[0], rows[1], recipe, trials, work.threads, advance)
 
 
-def _families(rows: Sequence[TrainingSet], recipe: Recipe, own: Fitted, work: _Work) -> Families:
+def _families(rows: Sequence[TrainingSet], recipe: Recipe, own: Fitted, work: Work) -> Families:
     return compare_families(
         rows, work.parts.test, work.timeline, work.features.names, recipe, own, work.threads,
         work.progress,
     )  # fmt: skip
 
 
-def _corrections(relabel: Relabel, recipe: Recipe, own: Fitted, work: _Work) -> Corrections:
+def _corrections(relabel: Relabel, recipe: Recipe, own: Fitted, work: Work) -> Corrections:
     def assemble(parts: Sequence[Sequence[Judged]]) -> list[TrainingSet]:
         return work.rows("features", parts, recipe.seed, recipe.negatives)
 
@@ -173,7 +196,7 @@ def _beside(families: Families | None, corrections: Corrections | None) -> list[
 
 
 def _refit(
-    rows: Sequence[TrainingSet], recipe: Recipe, features: FeatureSet, fitted: Fitted, work: _Work
+    rows: Sequence[TrainingSet], recipe: Recipe, features: FeatureSet, fitted: Fitted, work: Work
 ) -> tuple[Fitted, FeatureSet]:
     """Train on all rows with the rounds found, on the features that the first model split on.
 

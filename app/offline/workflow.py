@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.corpus.event_columns import EventColumns
 from app.domain.errors import InvalidInput
 from app.offline.behaviour.config import TableConfig
 from app.offline.behaviour.publish import publish_tables
+from app.offline.elsewhere import open_elsewhere
 from app.offline.forgetting import sweep
 from app.offline.import_events import Imported, import_events, import_sessions
 from app.offline.impression_events import tell
@@ -22,7 +24,8 @@ from app.offline.progress import Progress, Silent
 from app.offline.recipe import Recipe
 from app.offline.retention import release_stores
 from app.offline.timeline import Logged, Timeline
-from app.offline.train import Trained, train
+from app.offline.train import Trained, prepare, train
+from app.offline.training_files import Written, write_rows
 from app.offline.tune import require_optuna
 from app.offline.used import open_used
 from app.offline.workplace import Workplace
@@ -132,12 +135,67 @@ def train_model(
     progress: Progress | None = None,
     trials: int = 0,
     all_families: bool = False,
+    model: Path | None = None,
 ) -> Trained:
-    """Train from the labels and write a release. Publishing is a step of its own: offline.gate."""
-    labels.check()
+    """Train from the labels and write a release. Publishing is a step of its own: offline.gate.
+
+    `model`: LightGBM's text of one that was trained elsewhere, to measure and release instead.
+    """
     if trials:
         require_optuna()  # before anything that takes long
+    elsewhere = open_elsewhere(model) if model else None
     recipe = Recipe.load(recipe_file).limited(max_groups)
+    with _lists(place, recipe, labels, now_ms, progress) as lists:
+        found = lists.found
+        trained = train(
+            lists.judged, lists.timeline, recipe, place.settings, place.stores.releases,
+            now_ms=now_ms, recipe_file=recipe_file, progress=progress, debias=found.debias,
+            trials=trials, all_families=all_families,
+            relabel=lists.relabel if all_families and found.debias else None,
+            elsewhere=elsewhere,
+        )  # fmt: skip
+    left_out = trained.log["left_out"]
+    if seen := len(found.judged) - len(lists.judged):
+        left_out = {**left_out, "lists_seen_by_models_that_features_ask": seen}
+    log = {**trained.log, "left_out": left_out, **_log_facts(found.counts, lists.timeline)}
+    return replace(trained, log=log)
+
+
+def write_training_rows(
+    place: Workplace,
+    recipe_file: Path,
+    labels: JudgedBy,
+    folder: Path,
+    *,
+    now_ms: int,
+    max_groups: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[tuple[str, ...], tuple[Written, ...]]:
+    """Write the rows that training would fit and stop on; return the features' names and files."""
+    recipe = Recipe.load(recipe_file).limited(max_groups)
+    with _lists(place, recipe, labels, now_ms, progress) as lists:
+        schema, timeline = lists.timeline.snapshot.documents.schema, lists.timeline
+        names, scratch = recipe.feature_names(schema, timeline.channels), place.stores.releases.root
+        _, rows = prepare(lists.judged, timeline, names, recipe, scratch, progress or Silent())
+        return names, write_rows(folder, names, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """Judged lists, and what answers them as of their moments."""
+
+    found: Labelled
+    judged: list[Judged]  # those found that no model among the features was trained on
+    timeline: Timeline
+    relabel: Callable[[Recipe], Sequence[Judged]]  # the same lists as another recipe grades them
+
+
+@contextmanager
+def _lists(
+    place: Workplace, recipe: Recipe, labels: JudgedBy, now_ms: int, progress: Progress | None
+) -> Iterator[_Lists]:
+    """Take the labels in, and open what replays them."""
+    labels.check()
     snapshot = place.snapshot()
     events = take_in(place, labels, snapshot, now_ms, progress)
 
@@ -156,17 +214,7 @@ def train_model(
             place.settings, snapshot, place.tables(snapshot), events,
             recipe.sampling.time_blocks, Logged(place.stores.impressions, past), used,
         )  # fmt: skip
-        trained = train(
-            judged, timeline, recipe, place.settings, place.stores.releases,
-            now_ms=now_ms, recipe_file=recipe_file, progress=progress, debias=found.debias,
-            trials=trials, all_families=all_families,
-            relabel=relabel if all_families and found.debias else None,
-        )  # fmt: skip
-    left_out = trained.log["left_out"]
-    if seen := len(found.judged) - len(judged):
-        left_out = {**left_out, "lists_seen_by_models_that_features_ask": seen}
-    log = {**trained.log, "left_out": left_out, **_log_facts(found.counts, timeline)}
-    return replace(trained, log=log)
+        yield _Lists(found, judged, timeline, relabel)
 
 
 def check_parity(

@@ -37,15 +37,19 @@ class Cage:
 
     def send(self, path: Path) -> None:
         """Open a release there first. Raises CorruptArtifact or FeatureMismatch."""
-        with self._turn:
-            self._stay()
-            try:
-                verdict = self._verdict(path)
-            finally:
-                self._leave_later()
+        verdict = self.ask(path)
         if not verdict["ok"]:
             kind = FeatureMismatch if verdict["kind"] == "FeatureMismatch" else CorruptArtifact
             raise kind(f"the canary refuses it: {verdict['reason']}; run: duolu rollback")
+
+    def ask(self, path: Path) -> Mapping[str, Any]:
+        """Return the verdict on a release or a model's text. Raises CorruptArtifact without one."""
+        with self._turn:
+            self._stay()
+            try:
+                return self._verdict(path)
+            finally:
+                self._leave_later()
 
     def close(self) -> None:
         """End the process, where there is one."""

@@ -2,6 +2,8 @@
 
     python -m app.rank.canary PATH…  →  one JSON line each: {"path", "ok", "kind", "reason"}
 
+A path is a release's folder, or a model's text that is to become one (offline.elsewhere).
+
 Each path is opened in a child of its own, so that one which kills it is a refusal like any other.
 At low priority, for the services beside it are answering; imports wait until that is said.
 """
@@ -24,6 +26,7 @@ CPU_S = 20  # of one release; busy machines stretch time, so work is what is lim
 WALL_S = 120.0  # a child that waits for nothing uses no processor
 MAX_BYTES = 8 << 30  # of address space, most of which is never touched
 MAX_VERDICT_BYTES = 1 << 16
+ROWS_A_SCALE = 100  # that a text without golden rows is tried with
 
 
 def main(paths: Iterable[str]) -> None:
@@ -41,12 +44,28 @@ def open_and_replay(path: str) -> dict[str, object]:
     from app.rank.release import open_release
 
     try:
-        open_release(Path(path))
+        _score_some(Path(path)) if Path(path).is_file() else open_release(Path(path))
     except MemoryError:
         return _refused("CorruptArtifact", f"{path} asks for more than {MAX_BYTES >> 30} GiB")
     except Exception as error:  # a stranger's text can raise anything on its way through
         return _refused(type(error).__name__, str(error))
     return {"ok": True, "kind": "", "reason": ""}
+
+
+def _score_some(file: Path) -> None:
+    """Open a model's text that has no golden rows, and let LightGBM score rows of all kinds."""
+    import numpy as np
+
+    from app.rank.lightgbm_model import LightGbmModel
+
+    model = LightGbmModel.open(file)
+    d, drawn = len(model.feature_names), np.random.default_rng(7).normal
+    rows = [np.full((1, d), x) for x in (0.0, np.nan, -1e30, 1e30)]
+    for scale in (1.0, 1e3):
+        rows.append(scale * drawn(size=(ROWS_A_SCALE, d)))
+    matrix = np.concatenate(rows).astype(np.float32)
+    model.predict(matrix)
+    model.booster.predict(matrix, raw_score=True, num_threads=1)
 
 
 def _import_and_compile() -> None:

@@ -40,10 +40,11 @@ class LightGbmModel:
         self.tables, self.scored_by = _tables_of(booster)
 
     @classmethod
-    def open(cls, file: Path, feature_names: tuple[str, ...]) -> LightGbmModel:
+    def open(cls, file: Path, feature_names: tuple[str, ...] | None = None) -> LightGbmModel:
         """Load model text. The caller has verified the file: an altered one can kill a process.
 
-        Raises CorruptArtifact for what is no model, before LightGBM reads it.
+        Without names, features are called as in the text. Raises CorruptArtifact for what is no
+        model, before LightGBM reads it.
         """
         text = file.read_text("utf-8")
         try:
@@ -51,7 +52,7 @@ class LightGbmModel:
             booster = lightgbm.Booster(model_str=text)
         except (Broken, lightgbm.basic.LightGBMError) as error:
             raise CorruptArtifact(f"{file} is no model ({error}); train again") from None
-        return cls(booster, feature_names)
+        return cls(booster, feature_names or tuple(booster.feature_name()))
 
     @classmethod
     def of(cls, booster: Any, feature_names: tuple[str, ...], rounds: int) -> LightGbmModel:
