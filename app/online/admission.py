@@ -48,16 +48,12 @@ class Budget:
             self.in_flight -= size
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """One request in flight."""
 
     started_s: float
     beside: int  # in flight when it came, with itself
-
-    def restart(self, now_s: float) -> None:
-        """Begin to count: what came before was waiting for the caller."""
-        self.started_s = now_s
 
 
 class Admission:
@@ -82,21 +78,17 @@ class Admission:
         self._counting = threading.Lock()
 
     @contextmanager
-    def enter(self) -> Iterator[Place]:
-        """Hold one place. Raises Overloaded at once where there is none."""
+    def enter(self) -> Iterator[None]:
+        """Hold one place for work, not while a caller sends. Raises Overloaded at once."""
         place = self._entered()
         is_late = False
         try:
-            yield place
+            yield
         except TimeoutError:
             is_late = True
             raise
         finally:
             self._left(place, is_late)
-
-    def restart(self, place: Place) -> None:
-        """Count this request's time from now on."""
-        place.restart(self._clock())
 
     def _entered(self) -> Place:
         with self._counting:

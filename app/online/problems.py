@@ -28,6 +28,7 @@ from app.domain.errors import (
     VersionUnknown,
 )
 from app.online.admission import Overloaded
+from app.online.incoming import BodyGivenUp
 from app.online.limits import BodyEncoded, BodyTooLarge, BodyTooSlow
 from app.online.telemetry import note
 
@@ -48,6 +49,7 @@ TABLE: tuple[tuple[type[Exception], int, str, dict[str, str]], ...] = (
     (BodyTooLarge, 413, "body-too-large", {"Connection": "close"}),
     (ClientDisconnect, 400, "body-cut-short", {"Connection": "close"}),  # for metrics and log
     (BodyTooSlow, 408, "body-too-slow", {"Connection": "close"}),
+    (BodyGivenUp, 503, "overloaded", {**RETRY, "Connection": "close"}),
     (Overloaded, 503, "overloaded", RETRY),
     (CorruptArtifact, 409, "does-not-serve", {}),
     (FeatureMismatch, 409, "does-not-serve", {}),
@@ -151,8 +153,8 @@ def _members(error: Exception) -> dict[str, Any]:
                 "remedy": error.remedy,
             }
         case (
-            InvalidQuery() | BodyEncoded() | BodyTooLarge() | BodyTooSlow() | Overloaded()
-            | VersionUnknown()
+            InvalidQuery() | BodyEncoded() | BodyTooLarge() | BodyTooSlow() | BodyGivenUp()
+            | Overloaded() | VersionUnknown()
         ):  # fmt: skip
             return {
                 "field": error.field,

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from app.bootstrap import Engine
 from app.online.admission import Admission
 from app.online.door import Door
+from app.online.incoming import Incoming
 from app.online.metrics import Metrics
 from app.settings import Settings
 
@@ -33,6 +34,7 @@ class Service:
     admission: Admission
     door: Door
     metrics: Metrics
+    incoming: Incoming = field(default_factory=Incoming)
     background: list[Background] = field(default_factory=list)  # lives as long as the service
 
     def describe(self) -> None:

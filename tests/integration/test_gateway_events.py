@@ -19,6 +19,7 @@ from app.domain.events import Event
 from app.online.gateway.events import MAX_EVENTS_BYTES
 from tests.builders import city_rows
 from tests.builders.databases import PostgreSQL
+from tests.builders.half_sent import half_sent
 from tests.builders.servers import gateway, publish_snapshot
 from tests.builders.waiting import until
 
@@ -161,6 +162,13 @@ def test_events_need_the_key_where_one_is_set(data: Path) -> None:
         assert client.post("/v1/events", json=click()).status_code == 401
         bearer = {"Authorization": "Bearer secret"}
         assert client.post("/v1/events", json=click(), headers=bearer).status_code == 200
+
+
+def test_bodies_that_only_promise_to_be_large_turn_no_event_away(client: httpx.Client) -> None:
+    part = b'[{"action_name": '
+    with half_sent(client, 40, "/v1/events", part, {}, MAX_EVENTS_BYTES):
+        answer = client.post("/v1/events", json=click())
+        assert answer.status_code == 200, answer.text
 
 
 def test_many_small_posts_at_once_lose_and_double_nothing(client: httpx.Client, data: Path) -> None:

@@ -125,15 +125,6 @@ def time_out_together(admission: Admission, requests: int) -> None:
         raise TimeoutError
 
 
-def test_waiting_for_a_slow_caller_is_not_work():
-    clock = Clock()
-    admission = Admission(64, target_s=0.2, clock=clock)
-    with admission.enter() as place:
-        clock.now_s += 60.0
-        admission.restart(place)
-    assert admission.limit == 64
-
-
 def test_beyond_the_limit_it_says_so():
     admission = Admission(1, target_s=1.0)
     with admission.enter(), pytest.raises(Overloaded, match="1 requests"), admission.enter():

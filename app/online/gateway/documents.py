@@ -25,7 +25,7 @@ from app.online.gateway.bulk import array_parts, line_parts, write_all
 from app.online.gateway.standing import Current, condition, read_current
 from app.online.gateway.writing import DocumentWriter
 from app.online.json_body import JSON, to_json
-from app.online.limits import MAX_BULK_BYTES, BodyTooLarge, plain, read_body
+from app.online.limits import MAX_BULK_BYTES, BodyTooLarge, plain
 from app.online.problems import Problem, refused_field
 from app.online.service import Service, service_of
 from app.online.telemetry import note
@@ -68,7 +68,7 @@ async def put_document(request: Request, document_id: str) -> Response:
     """Put one document: new, or in place of the one before."""
     service, writer = _admit(request, JSON_TYPES[:1])
     rules = _rules(service, _snapshot(service.engine))
-    record = json_object(await read_body(plain(request)), '{"title": "…"}')
+    record = json_object(await service.incoming.read(plain(request)), '{"title": "…"}')
     if record.setdefault("id", document_id) != document_id:
         raise BadRow("id", record["id"], "differs from the path's", "leave it out of the body")
     return await _write(request, writer, put_of(record, rules))
@@ -80,7 +80,7 @@ async def patch_document(request: Request, document_id: str) -> Response:
     service, writer = _admit(request, PATCH_TYPES)
     snapshot = _snapshot(service.engine)
     rules = _rules(service, snapshot)
-    keys = json_object(await read_body(plain(request)), '{"price": 79}')
+    keys = json_object(await service.incoming.read(plain(request)), '{"price": 79}')
     check_id(document_id)
     current: Current | None = None
     if not keys.keys() <= rules.types.keys():  # some may be known to the document alone

@@ -15,7 +15,7 @@ from app.domain.errors import InvalidField
 from app.online.access import media_type, refuse_foreign_page, require_key
 from app.online.gateway.behaviour import Behaviour
 from app.online.json_body import JSON, to_json
-from app.online.limits import plain, read_body
+from app.online.limits import plain
 from app.online.problems import Problem
 from app.online.service import Service, service_of
 from app.online.telemetry import note
@@ -53,8 +53,8 @@ async def post_events(request: Request) -> Response:
     require_key(request, service.key)
     refuse_foreign_page(request, service.settings.service.cors_origins)
     behaviour: Behaviour = request.app.state.behaviour
-    with behaviour.bodies.hold(_length(request)):
-        body = await read_body(plain(request), MAX_EVENTS_BYTES)
+    body = await service.incoming.read(plain(request), MAX_EVENTS_BYTES)
+    with behaviour.bodies.hold(len(body)):
         posted, unknown = await behaviour.beside(_read, body, media_type(request) in LINES, service)
         behaviour.counts.events.labels("refused").inc(posted.refused)
         if not posted.events:
@@ -63,12 +63,6 @@ async def post_events(request: Request) -> Response:
     _count(behaviour, done, unknown)
     note(request.scope, events=done.accepted, refused=posted.refused, seq=done.last_seq)
     return Response(to_json(_answer(posted, done, unknown)), media_type=JSON)
-
-
-def _length(request: Request) -> int:
-    """Return how long a body says it is; as long as may be where it does not."""
-    said = request.headers.get("content-length", "")
-    return min(int(said), MAX_EVENTS_BYTES) if said.isdecimal() else MAX_EVENTS_BYTES
 
 
 def _read(body: bytes, is_lines: bool, service: Service) -> tuple[Posted, int]:

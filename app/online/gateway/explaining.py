@@ -14,7 +14,7 @@ from app.online.access import require_key
 from app.online.gateway.schemas import openapi_of_explain, question_of_body
 from app.online.gateway.tracing import EXPLAINED, Tracing
 from app.online.json_body import JSON, to_json
-from app.online.limits import plain, read_body
+from app.online.limits import plain
 from app.online.service import service_of
 from app.online.telemetry import note
 from app.pipeline.relaxed import frame_or_relax
@@ -31,7 +31,7 @@ async def explain(request: Request) -> Response:
     service = service_of(request)
     tracing: Tracing = request.app.state.tracing
     require_key(request, service.key)  # it says how the model works, and takes its time
-    asked, ids = question_of_body(await read_body(plain(request)))
+    asked, ids = question_of_body(await service.incoming.read(plain(request)))
     with service.admission.enter():
         asked, missing = await service.door.searcher(asked, is_logged=False)
         started = time.perf_counter()

@@ -17,7 +17,7 @@ from app.online.gateway.schemas import (
 )
 from app.online.gateway.tracing import ASKED, EXPLAINED, Tracing
 from app.online.json_body import JSON, to_json
-from app.online.limits import plain, read_body
+from app.online.limits import plain
 from app.online.problems import RETRY, Problem
 from app.online.service import Service, service_of
 from app.online.telemetry import note
@@ -36,7 +36,8 @@ async def search_by_url(request: Request) -> Response:
 @router.post("/v1/search", openapi_extra=openapi_of_body())
 async def search_by_body(request: Request) -> Response:
     """Search with a JSON body, which also carries filters."""
-    return await _search(request, request_of_body(await read_body(plain(request))))
+    body = await service_of(request).incoming.read(plain(request))
+    return await _search(request, request_of_body(body))
 
 
 async def _search(request: Request, asked: SearchRequest) -> Response:

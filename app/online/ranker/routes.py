@@ -14,7 +14,7 @@ from starlette.responses import Response
 from app.domain.query import Deadline
 from app.online.access import JSON_TYPES, media_type, refuse_foreign_page, require_key
 from app.online.json_body import JSON, to_json
-from app.online.limits import plain, read_body
+from app.online.limits import plain
 from app.online.ranker.calling import BINARY, MAX_CALL_BYTES, PATH, facts_of
 from app.online.ranker.schemas import RerankBody, rerank_of_body
 from app.online.ranker.work import NotOpen, open_missing, rank_in_time, rerank
@@ -37,9 +37,8 @@ async def rank_candidates(request: Request) -> Response:
     require_key(request, service.key)
     refuse_foreign_page(request, service.settings.service.cors_origins, (BINARY, *JSON_TYPES[:1]))
     read = decode_json_call if media_type(request) == JSON else decode_call
-    with service.admission.enter() as place:
-        body = await read_body(plain(request), MAX_CALL_BYTES)
-        service.admission.restart(place)
+    body = await service.incoming.read(plain(request), MAX_CALL_BYTES)
+    with service.admission.enter():
         reply = await _on_a_thread(service, lambda until: _rank(service, read, body, until))
     note(request.scope, **facts_of(reply))
     service.metrics.search({"rank": reply.elapsed_ms})
@@ -54,7 +53,7 @@ async def rerank_documents(request: Request) -> Response:
     service = service_of(request)
     require_key(request, service.key)
     refuse_foreign_page(request, service.settings.service.cors_origins)
-    asked = rerank_of_body(await read_body(plain(request)))
+    asked = rerank_of_body(await service.incoming.read(plain(request)))
     now_ms = int(time.time() * 1e3)
     with service.admission.enter():
         search, _ = await service.door.searcher(asked.search(), is_logged=False)

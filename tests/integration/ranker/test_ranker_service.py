@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 import httpx
@@ -14,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.domain.candidates import CandidateSet
+from app.online.ranker.main import create_app
 from app.rank.call import encode_call
 from app.rank.reply import decode_reply
 from app.rank.wire import CALL, pack, unpack
@@ -21,7 +20,7 @@ from app.snapshot.opening import open_snapshot
 from tests.builders import city_rows
 from tests.builders.rank_calls import make_call
 from tests.builders.rank_places import BINARY, OTHER, RELEASE, publish_releases
-from tests.builders.servers import SNAPSHOT_ID, publish_snapshot, ranker
+from tests.builders.servers import SNAPSHOT_ID, make_engine, publish_snapshot, ranker, running
 from tests.builders.waiting import until
 
 FEW = settings(
@@ -171,22 +170,15 @@ def test_documents_are_reranked_by_id_in_the_shape_of_cohere(client):
 
 
 def test_more_calls_than_it_takes_on_are_turned_away(data, asked):
-    with ranker(data, "service.max_concurrent=1") as client:
-        answer = client.post("/v1/rank", content=_slowly(client, asked[2]), headers=BINARY)
-        assert answer.status_code == 200
-
-
-def _slowly(client: httpx.Client, body: bytes) -> Iterator[bytes]:
-    """Hold the one place with half a body while another call is made."""
-    yield body[:100]
-    for _ in range(200):
-        answer = httpx.post(f"{client.base_url}/v1/rank", content=body, headers=BINARY)
-        if answer.status_code == 503:
-            break
-        time.sleep(0.01)
-    problem(answer, 503, "overloaded")
-    assert answer.headers["retry-after"]
-    yield body[100:]
+    engine = make_engine(data, "service.max_concurrent=1")
+    app = create_app(engine, engine.settings, None)
+    with running(app) as client:
+        with app.state.service.admission.enter():
+            answer = client.post("/v1/rank", content=asked[2], headers=BINARY)
+            problem(answer, 503, "overloaded")
+            assert answer.headers["retry-after"]
+        assert client.post("/v1/rank", content=asked[2], headers=BINARY).status_code == 200
+    engine.close()
 
 
 def test_a_key_guards_every_call_but_health(data, asked):
