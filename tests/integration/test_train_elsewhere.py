@@ -156,6 +156,13 @@ def test_a_broken_text_is_refused_before_lightgbm_reads_it(tmp_path, way):
         open_elsewhere(tmp_path / "model.txt")
 
 
+def test_no_text_is_read_here_if_the_process_that_tries_it_dies(tmp_path, monkeypatch):
+    file = save_model(tmp_path / "model.txt", NAMES)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(InvalidInput, match="no verdict"):
+        open_elsewhere(file)
+
+
 def test_what_lightgbm_itself_refuses_is_refused_with_its_words(tmp_path):
     text = save_model(tmp_path / "model.txt", NAMES).read_text()
     (tmp_path / "model.txt").write_text(text.replace("objective=regression", "objective=none_such"))
