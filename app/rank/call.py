@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from app.corpus.documents import Documents
 from app.domain.arrays import I64, Array
 from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidQuery
@@ -243,14 +244,7 @@ def place(
     if vector is not None and (vectors is None or vector.size != vectors.shape[1]):
         dim = 0 if vectors is None else vectors.shape[1]
         raise InvalidQuery("query.vector", vector.size, f"{dim} numbers", "encode it again")
-    for field in call.user.preferences:
-        if field not in documents.keywords:
-            raise InvalidQuery(
-                f"user.preferences.{field}"[:80],
-                field,
-                "not a keyword field of the snapshot",
-                "leave it out",
-            )
+    _check_preferences(call.user, documents)
     query = call.query
     if call.is_read:
         check_reading(query.reading, documents)
@@ -259,6 +253,18 @@ def place(
     return SearchContext(
         call.request_id, query, call.user, snapshot, tables, deadline, None, release_id
     )
+
+
+def _check_preferences(user: UserState, documents: Documents) -> None:
+    for field, taste in user.preferences.items():
+        name = f"user.preferences.{field}"[:80]
+        if field not in documents.keywords:
+            limit = "not a keyword field of the snapshot"
+            raise InvalidQuery(name, field, limit, "leave it out")
+        known = len(documents.keywords[field].names)
+        if taste.codes.size and taste.codes[-1] >= known:  # they rise
+            limit = f"the snapshot has {known} values of it"
+            raise InvalidQuery(name, int(taste.codes[-1]), limit, "send its codes")
 
 
 def _query(fields: Fields, now_ms: int, vector: Array | None, reading: Reading | None) -> Query:

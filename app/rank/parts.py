@@ -1,6 +1,7 @@
 """The parts of a rank call as they came: each array of its form, each number what it must be.
 
-Kernels index by rows and codes, unguarded, so nothing goes on from here unseen.
+Kernels index by rows, unguarded, so nothing goes on from here unseen; what a snapshot holds is
+checked where the call meets it (call.place).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from app.rank.drawing import kept
 from app.rank.sound import are_different, are_numbers, are_preferences, is_call, least, places_of
 
 MAX_CANDIDATES = 10_000
+MAX_PREFERENCES = 20_000  # of a person in all fields: what is chosen to collide costs its square
 
 KINDS: Mapping[str, tuple[str, int]] = {
     "rows": ("i4", 1), "fused": ("f4", 1), "scores": ("f4", 2), "ranks": ("i2", 2),
@@ -129,6 +131,7 @@ def numbers_of(arrays: Mapping[str, Array], channels: int, counts: tuple[int, ..
         raise InvalidQuery("arrays.rows", None, "needed", "send the candidates' rows")
     rows = _few(arrays, "rows")
     of_each, of_person = (rows.size, channels), _few(arrays, "user.rows")
+    preferred = _preferred(arrays, sum(counts))
     numbers = Numbers(
         rows,
         _shaped(arrays, "fused", rows.shape, 0),
@@ -139,8 +142,8 @@ def numbers_of(arrays: Mapping[str, Array], channels: int, counts: tuple[int, ..
         _shaped(arrays, "user.times_ms", of_person.shape, 0),
         _shaped(arrays, "user.weights", of_person.shape, 0),
         _shaped(arrays, "user.log_price", (2,), np.nan),
-        _shaped(arrays, "preferences.codes", (sum(counts),), 0),
-        _shaped(arrays, "preferences.weights", (sum(counts),), 0),
+        _shaped(arrays, "preferences.codes", preferred, 0),
+        _shaped(arrays, "preferences.weights", preferred, 0),
         counts,
     )
     numbers.check()
@@ -155,6 +158,18 @@ def _few(arrays: Mapping[str, Array], name: str) -> I32:
         limit = f"at most {MAX_CANDIDATES} rows"
         raise InvalidQuery(f"arrays.{name}", rows.size, limit, "send fewer")
     return rows
+
+
+def _preferred(arrays: Mapping[str, Array], count: int) -> tuple[int]:
+    """Return the shape of preferences. None is made up: whoever counts some sends them."""
+    if count > MAX_PREFERENCES:
+        limit = f"at most {MAX_PREFERENCES} in all fields"
+        raise InvalidQuery("user.preferences", count, limit, "send the strongest")
+    for name in ("preferences.codes", "preferences.weights"):
+        if count and name not in arrays:
+            limit = f"{count} numbers, as user.preferences counts"
+            raise InvalidQuery(f"arrays.{name}", None, limit, "send them, or count none")
+    return (count,)
 
 
 def _shaped(
@@ -173,6 +188,9 @@ def _shaped(
 def warm() -> None:
     """Have all that a call needs compiled before the first comes: in a new place, seconds."""
     rows = np.zeros(1, np.int32)
-    numbers_of({"rows": rows}, 0, (1,))
+    weights = np.zeros(1, np.float32)
+    numbers_of(
+        {"rows": rows, "preferences.codes": rows, "preferences.weights": weights}, 0, (1,)
+    )  # fmt: skip
     places_of(rows, np.zeros(1, np.int64))
     kept(np.zeros(1, np.int64), 1, 0, 1, np.zeros(1, np.int64))

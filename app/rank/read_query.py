@@ -18,6 +18,7 @@ from app.rank.fields import Fields
 AT = "query.reading"
 NAMES = ("mentions", "quantities")
 MAX_PARTS = MAX_QUERY_CHARACTERS  # of either kind: each takes a character at least
+MAX_OPTIONS = 4 * MAX_PARTS  # in all mentions: each is compared with every candidate
 MAX_CODE = 2**31
 INFINITY = float("inf")
 
@@ -46,6 +47,11 @@ def reading_of(query: Fields) -> Reading | None:
     if not fields.values:
         return NOTHING_READ
     mentions = [_mention(options) for options in _listed(fields, "mentions")]
+    options = sum(len(mention.options) for mention in mentions)
+    if options > MAX_OPTIONS:
+        raise InvalidQuery(
+            f"{AT}.mentions", options, f"at most {MAX_OPTIONS} [field, code]", "send fewer"
+        )
     quantities = [_quantity(bounds) for bounds in _listed(fields, "quantities")]
     return Reading(mentions=tuple(mentions), quantities=tuple(quantities))
 

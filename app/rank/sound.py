@@ -41,7 +41,7 @@ def are_different(values: Array) -> bool:
     mask -= 1
     seen = np.full(mask + 1, -1, np.int64)  # a hash table, a quarter full at most
     for value in values:
-        at = np.int64(value) * 0x9E3779B1 & mask
+        at = np.int64(value) * 0x9E3779B1 >> 16 & mask
         while seen[at] >= 0:
             if seen[at] == value:
                 return False

@@ -19,7 +19,7 @@ from app.domain.reading import NOTHING_READ, Mention, Quantity, Reading
 from app.domain.user import Preference, UserState
 from app.rank.call import RankCall, decode_call
 from app.rank.json_call import decode_json_call
-from app.rank.parts import MAX_CANDIDATES
+from app.rank.parts import MAX_CANDIDATES, MAX_PREFERENCES
 from app.rank.read_query import reading_said
 from app.rank.reply import RankReply, decode_reply, encode_reply
 from app.rank.wire import CALL, DTYPES, pack, unpack
@@ -158,6 +158,30 @@ def test_arrays_that_native_code_must_never_see_are_refused_by_name(changed, fie
         assert field in refused.value.field
 
 
+@pytest.mark.parametrize("missing", ["preferences.codes", "preferences.weights"])
+def test_preferences_that_are_only_counted_are_never_made_up(missing):
+    """A count of 10¹⁵ took as much memory."""
+    header = a_header(user={"preferences": {"category": 2, "tags": 0}})
+    arrays = {name: array for name, array in some_arrays().items() if name != missing}
+    with pytest.raises(InvalidQuery) as refused:
+        decode_call(pack(CALL, header, arrays))
+    assert missing in refused.value.field
+
+
+def test_more_preferences_than_a_person_can_have_are_refused():
+    """Codes may be chosen so that they collide: looking them up costs the square of their number"""
+    count = MAX_PREFERENCES + 1
+    arrays = some_arrays(
+        **{
+            "preferences.codes": np.arange(count, dtype=np.int32),
+            "preferences.weights": np.ones(count, np.float32),
+        }
+    )
+    header = a_header(user={"preferences": {"category": count}})
+    with pytest.raises(InvalidQuery, match="send the strongest"):
+        decode_call(pack(CALL, header, arrays))
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -172,6 +196,7 @@ def test_arrays_that_native_code_must_never_see_are_refused_by_name(changed, fie
         {"query": {"reading": {"mentions": [[["tags", True]]]}}},
         {"query": {"reading": {"mentions": [[[["tags"], 1]]]}}},
         {"query": {"reading": {"mentions": 600 * [[["tags", 1]]]}}},
+        {"query": {"reading": {"mentions": 6 * [400 * [["tags", 1]]]}}},
         {"query": {"reading": {"quantities": [["price", 1]]}}},
         {"query": {"reading": {"quantities": [["price", "1", 2]]}}},
         {"query": {"reading": {"quantities": [[5, 1, 2]]}}},

@@ -113,6 +113,14 @@ def test_what_the_snapshot_does_not_have_is_refused_before_native_code(client, a
     assert name in problem(answer, 400, "invalid-query")["field"]
 
 
+def test_values_that_the_snapshot_does_not_have_are_nobodys_preference(client, asked):
+    header, arrays = unpack(asked[2], CALL)
+    arrays["preferences.codes"] = arrays["preferences.codes"].copy()
+    arrays["preferences.codes"][-1] = 1_000_000
+    answer = client.post("/v1/rank", content=pack(CALL, header, arrays), headers=BINARY)
+    assert "user.preferences." in problem(answer, 400, "invalid-query")["field"]
+
+
 @pytest.mark.parametrize(
     ("name", "part"), [("mentions", [["price", 0]]), ("quantities", ["category", None, 3])]
 )
