@@ -99,6 +99,15 @@ def check_against(answer, impression, data):
     engine.close()
 
 
+def test_what_only_asks_for_the_head_of_an_answer_is_no_impression(data):
+    path = "/v1/search?q=火锅&client_id=monitor"
+    with gateway(data) as client:
+        for headers in ({}, {"Origin": "https://shop.example"}):
+            assert client.head(path, headers=headers).status_code == 200
+        shown = client.get("/v1/search?q=火锅").json()["request_id"]
+    assert list(logged(data)) == [shown]
+
+
 def test_a_search_is_logged_as_it_was_ranked_and_shown(data):
     with gateway(data) as client:
         answers = search_all(client)

@@ -16,6 +16,7 @@ from app.online.gateway.schemas import (
     request_of_params,
 )
 from app.online.gateway.tracing import ASKED, EXPLAINED, Tracing
+from app.online.heads import is_head
 from app.online.json_body import JSON, to_json
 from app.online.limits import plain
 from app.online.problems import RETRY, Problem
@@ -44,7 +45,7 @@ async def _search(request: Request, asked: SearchRequest) -> Response:
     service = service_of(request)
     if asked.explain or asked.trace:
         require_key(request, service.key)  # it says how the model works, and takes its time
-    log: ImpressionLog | None = request.app.state.impressions
+    log: ImpressionLog | None = None if is_head(request.scope) else request.app.state.impressions
     tracing: Tracing = request.app.state.tracing
     with service.admission.enter():
         asked, missing = await service.door.searcher(asked, is_logged=log is not None)
