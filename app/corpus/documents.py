@@ -33,7 +33,7 @@ import orjson
 from app.corpus.patches import Patches, places_among
 from app.corpus.place_blocks import NOWHERE, Places
 from app.corpus.ragged import Dictionary, Ragged, Strings, open_array
-from app.corpus.row_store import RowColumns, RowStore
+from app.corpus.row_store import RowColumns, RowStore, average_length
 from app.corpus.rows import Row
 from app.corpus.schema import NUMERIC, FieldType, Schema
 from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
@@ -47,7 +47,7 @@ class TokenColumn:
 
     tokens: Ragged  # int32 term ids in reading order, an entry a row
     df: I32  # (terms,) rows in which the term occurs
-    average_length: float  # tokens a row, over rows that have the field
+    average_length: float  # tokens a row, over rows that have the field; 1 where none has
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +210,8 @@ def row_columns(
 
 def _open_tokens(path: Path) -> TokenColumn:
     tokens = Ragged.open(path)
-    filled = int(np.count_nonzero(tokens.lengths))
-    return TokenColumn(
-        tokens=tokens,
-        df=open_array(path.with_name(path.name + ".df")),
-        average_length=tokens.values.size / filled if filled else 0.0,
-    )
+    df = open_array(path.with_name(path.name + ".df"))
+    return TokenColumn(tokens, df, average_length(tokens))
 
 
 def _open_keywords(path: Path) -> KeywordColumn:

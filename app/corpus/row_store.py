@@ -63,7 +63,7 @@ class RowStore:
     text_fields: Mapping[str, int]  # searched field → its place
     code_fields: Mapping[str, int]  # preference field → its place
     df: I32  # (terms, fields) rows in which each term occurs, by searched field
-    average_lengths: F64  # (fields,) tokens a row, over rows that have the field
+    average_lengths: F64  # (fields,) as `average_length` gives them
 
     @classmethod
     def pack(cls, columns: RowColumns) -> Self:
@@ -86,7 +86,8 @@ class RowStore:
         return cls(
             records, Layout.of(len(numbers), len(tokens), len(codes)),
             _places(numbers), _places(tokens), _places(codes),
-            np.ascontiguousarray(side_by_side, np.int32), _average_lengths(tokens),
+            np.ascontiguousarray(side_by_side, np.int32),
+            np.array([average_length(t) for t in tokens.values()], np.float64),
         )  # fmt: skip
 
     def heads(self, rows: Rows) -> tuple[F64, F32]:
@@ -101,10 +102,13 @@ def _places(columns: Mapping[str, object]) -> dict[str, int]:
     return {name: place for place, name in enumerate(columns)}
 
 
-def _average_lengths(tokens: Mapping[str, Ragged]) -> F64:
-    filled = [max(int(np.count_nonzero(t.lengths)), 1) for t in tokens.values()]
-    sizes = [t.values.size for t in tokens.values()]
-    return np.array([size / rows or 1.0 for size, rows in zip(sizes, filled, strict=True)])
+def average_length(tokens: Ragged) -> float:
+    """Return a field's tokens a row, over the rows that have it.
+
+    1 where none has: a newer row may, and BM25 divides by this.
+    """
+    filled = int(np.count_nonzero(tokens.lengths))
+    return tokens.values.size / filled if filled else 1.0
 
 
 def records_of(of: RowColumns) -> Ragged:

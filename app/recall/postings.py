@@ -57,8 +57,9 @@ class Postings(NamedTuple):
 
     def sizes(self, terms: I32) -> I64:
         """Return how many rows hold each term: 0 for one that is newer than the index. (t,)"""
-        safe = np.where(terms < self.offsets.size - 1, terms, 0)
-        sizes: I64 = np.where(safe == terms, self.offsets[safe + 1] - self.offsets[safe], 0)
+        sizes: I64 = np.zeros(terms.size, np.int64)
+        has = (terms >= 0) & (terms < self.offsets.size - 1)
+        sizes[has] = self.offsets[terms[has] + 1] - self.offsets[terms[has]]
         return sizes
 
     def most_matches(self, terms: I32) -> int:

@@ -9,7 +9,7 @@ import pytest
 
 from app.corpus.document_log import DocumentLog
 from app.corpus.document_writes import Write
-from app.domain.changes import Change
+from app.domain.changes import Change, Op
 from app.query.understand import SearchRequest, place
 from tests.builders import city_rows
 from tests.builders.behaviour import make_sessions
@@ -78,6 +78,23 @@ def test_a_new_document_is_found_by_every_channel_that_could(engine, write):
     found_by = {h.channel for h in answer.result.hits if row in h.rows}
     assert {"lexical", "vector", "geo", "popular"} <= found_by
     assert follow(engine) is None
+
+
+FILMS = [{"id": f"f{i}", "title": f"film {i}", "text": "a story"} for i in range(10)]
+
+
+@pytest.mark.parametrize("rows", [FILMS, []], ids=["a field that no document had", "no documents"])
+def test_what_no_document_had_before_is_found_and_holds_up_no_later_write(rows, tmp_path):
+    publish_snapshot(rows, tmp_path)
+    engine, log = make_engine(tmp_path), DocumentLog.open(tmp_path)
+    for change in (put({"id": "n1", "title": "phone", "brand": "acme"}), delete("n1")):
+        log.append([Write([Change(*change)], int(time.time() * 1e3))])
+        assert follow(engine) is not None
+        answer = search(engine, text="acme phone")
+        assert ("n1" in ids(answer)) == (change[0] is Op.PUT)
+        assert not answer.result.degraded
+    log.close()
+    engine.close()
 
 
 def test_filters_sort_documents_that_were_patched_by_what_they_now_hold(engine, write):

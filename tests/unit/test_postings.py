@@ -52,6 +52,14 @@ def test_every_posting_is_the_textbooks_to_a_grain() -> None:
         assert np.all(np.diff(rows) > 0)
 
 
+@pytest.mark.parametrize("n", [0, 50])
+def test_no_row_holds_a_term_that_is_newer_than_the_index_or_none(n: int) -> None:
+    postings = invert(n, TERMS if n else 0, draw_fields(1, n) if n else [], K1)
+    held = np.diff(postings.offsets).tolist()
+    sizes = postings.sizes(np.arange(-1, TERMS + 2, dtype=np.int32))
+    assert sizes.tolist() == [0, *held, *[0] * (TERMS + 2 - len(held))]
+
+
 def test_common_terms_are_those_in_one_row_of_thirty_two() -> None:
     postings, table = world()
     df = (table > 0).sum(axis=0)
