@@ -126,6 +126,11 @@ class Connection:
                 is_ours = self._one()
         except OSError:
             pass  # they hung up, or said nothing for long
+        finally:
+            self._leave(is_ours)
+
+    def _leave(self, is_ours: bool) -> None:
+        """Close what is ours, whatever happened; the rest goes on elsewhere."""
         if is_ours:
             self._socket.close()
         else:
