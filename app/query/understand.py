@@ -61,9 +61,8 @@ def understand(
 ) -> Query:
     """Check every limit, then analyse and encode with the snapshot's own objects.
 
-    `max_candidates` is where ranked paging ends. Without `encodes` the vector is left to the
-    caller; where nothing `is_live` an encoder is waited for. Raises InvalidQuery naming the
-    field, and EncoderUnavailable.
+    `max_candidates` ends ranked paging. Without `encodes` the vector is left to the caller; where
+    nothing `is_live` an encoder is waited for. Raises InvalidQuery, EncoderUnavailable.
     """
     check_text(request)
     _check_page(request, max_candidates)

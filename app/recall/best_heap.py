@@ -17,6 +17,7 @@ SPENT = (1 << 63) - 1
 
 @njit(cache=True, nogil=True)
 def key_of(score: float, row: int) -> np.int64:
+    """Return the key of a score from 0 up; topk.key_of also orders those below, at a step more."""
     return (np.int64(np.float32(score).view(np.int32)) << 32) | (LAST_ROW - row)
 
 

@@ -28,11 +28,14 @@ class Recalls(Protocol):
     """Finds at most k rows. Blocking and thread-safe; checks the deadline in any long loop."""
 
     def accepts(self, ctx: SearchContext) -> bool:
-        """Tell whether the request carries what this channel reads (text, vector, place, user)."""
+        """Tell whether the request carries what this channel reads (text, vector, place, user).
+
+        At once, from what is in memory: no place of the channel's is held meanwhile (crew.py).
+        """
         ...
 
     def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
-        """Return up to k hits that ctx.mask allows, best first; equal scores by row.
+        """Return up to k ≥ 1 hits that ctx.mask allows, best first; equal scores by row.
 
         No hits is an answer, not an error. A smaller k gives a prefix of a larger one.
         """
@@ -82,7 +85,8 @@ class FollowingChannel(RecallChannel, Protocol):
         of the view before (at first on what `open` gave), which goes on answering meanwhile: what
         the two share may only grow behind what the older one reads. A view's rows from
         `view.overlay.first_row` on are new; ctx.mask leaves out what is dead. A channel without
-        this method finds the snapshot's own rows alone.
+        this method finds the snapshot's own rows alone. One that raises here answers no search,
+        and is named as failed, until it follows a later view.
         """
         ...
 

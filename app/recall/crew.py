@@ -3,6 +3,9 @@
     a stuck lane         holds its own places and no others: the rest stay free, as with own threads
     a request's lanes    are done one after another by a thread or two, not by one thread each
 
+Whether a channel is asked at all (`accepts`) is told without a place, so that a stuck lane is late
+only where it was asked. That must neither wait nor compute: nothing bounds the threads it holds.
+
 Waking a thread that sleeps takes 20 to 50 µs, as long as many a channel needs, and all threads of a
 process take turns at Python. There are as many threads as places, so that whoever holds a place has
 a thread. (A bulkhead with semaphores: Nygard, Release It!, 2nd ed. 2018, ch. 5.)

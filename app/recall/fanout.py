@@ -20,7 +20,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from app.domain.candidates import ChannelHits, ChannelStatus
 from app.recall.channel import Recalls
-from app.recall.crew import Berth, Work, taken
+from app.recall.crew import Berth, Job, Work, taken
 from app.snapshot.context import SearchContext
 
 log = logging.getLogger(__name__)
@@ -98,6 +98,7 @@ class _Race(Generic[T]):
     def __init__(self, ctx: SearchContext, lanes: Sequence[Lane], then: Then[T] | None) -> None:
         self.ctx, self.lanes, self.then = ctx, lanes, then
         self.todo = deque(range(len(lanes)))  # lanes that no thread has begun
+        self.calls: list[Job | None] = [None] * len(lanes)  # that may stand in a line
         self.words: dict[int, ChannelHits] = {}  # the first word of each lane
         self.last: deque[bool] = deque([True])  # for who sees all words first
         self.loop = asyncio.get_running_loop()
@@ -111,16 +112,22 @@ class _Race(Generic[T]):
         return tuple([self.words[slot] for slot in range(len(self.lanes))])
 
     def start(self) -> None:
-        if not self.lanes:
-            return self._settle(on_crew=False)
-        self._put_threads(min(self.lanes[0].threads.crew.width, len(self.lanes)))
+        if self.lanes:
+            self._put_threads(min(self.lanes[0].threads.crew.width, len(self.lanes)))
+        else:
+            self._settle(on_crew=False)
         self._come_again(PATIENCE_S)
 
     def stop(self) -> None:
-        """Nobody waits any more, or everything is there."""
+        """Nobody waits any more, or everything is there: nothing of this stays in a line."""
         self.todo.clear()
         if self.timer is not None:
             self.timer.cancel()
+        for lane, call in zip(self.lanes, self.calls, strict=True):
+            if call is not None:
+                lane.threads.forget(call)
+        if self.then is not None:
+            self.then.threads.forget(self._go_on)
 
     def _put_threads(self, count: int) -> None:
         for _ in range(count):
@@ -136,13 +143,20 @@ class _Race(Generic[T]):
                 hits = self._failed(lane)
             else:
                 if is_asked:
-                    lane.threads.do(partial(self._call, slot, lane))
+                    self._do(slot, lane)
                     continue
                 hits = ChannelHits.nothing(lane.name, ChannelStatus.SKIPPED)
             if self._keep(slot, hits):
                 self._settle()
 
+    def _do(self, slot: int, lane: Lane) -> None:
+        call = self.calls[slot] = partial(self._call, slot, lane)
+        lane.threads.do(call)
+        if self.over.done():  # `stop` may have looked before it stood in line
+            lane.threads.forget(call)
+
     def _call(self, slot: int, lane: Lane) -> Work | None:
+        self.calls[slot] = None
         if slot in self.words:
             return None  # it was late before it began
         started = time.perf_counter()
@@ -178,11 +192,11 @@ class _Race(Generic[T]):
             if budget_s <= now_s + TICK_S:
                 late = ChannelHits.nothing(lane.name, ChannelStatus.TIMED_OUT, budget_s * 1e3)
                 ended |= self._keep(slot, late)
-        if ended:
-            self._settle(on_crew=False)
         is_open = self._open()
         if self.left_s <= now_s + TICK_S and not is_open:
             self._conclude(None, None)
+        elif ended:
+            self._settle(on_crew=False)
         if not self.over.done():
             self._put_threads(len(self.todo))
             due = [self._budget_s(self.lanes[slot]) for slot in is_open]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -9,7 +10,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from app.domain.candidates import ChannelHits
+from app.domain.candidates import ChannelHits, ChannelStatus
 from app.domain.pause import Pause, go_on
 from app.recall.channel import FollowingChannel, Recalls
 from app.recall.fanout import Lane
@@ -18,22 +19,37 @@ from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 
+log = logging.getLogger(__name__)
+
 
 def follow_lanes(
     lanes: Iterable[Lane], view: Snapshot, tables: Tables, pause: Pause = go_on
 ) -> list[Lane]:
-    """Return the same lanes, each with the channel that answers for the view."""
+    """Return the same lanes, each with the channel that answers for the view.
+
+    One that raises costs itself, not the view: it is `Behind`.
+    """
     followed = []
     for lane in lanes:
-        followed.append(replace(lane, channel=_followed(lane.channel, view, tables)))
+        followed.append(replace(lane, channel=_followed(lane, view, tables)))
         pause()
     return followed
 
 
-def _followed(channel: Recalls, view: Snapshot, tables: Tables) -> Recalls:
-    if _follows(channel):
-        return channel.follow(view, tables)
-    return channel if isinstance(channel, OwnRows) else OwnRows(channel, view.documents.counted)
+def _followed(lane: Lane, view: Snapshot, tables: Tables) -> Recalls:
+    was_behind = isinstance(lane.channel, Behind)
+    channel = lane.channel.last if isinstance(lane.channel, Behind) else lane.channel
+    if not _follows(channel):
+        return channel if isinstance(channel, OwnRows) else OwnRows(channel, view.documents.counted)
+    try:
+        followed = channel.follow(view, tables)
+    except Exception:
+        if not was_behind:  # once, not with every write
+            log.exception("channel %s fails from document change %d on", lane.name, view.log_seq)
+        return Behind(channel, view.documents.counted)
+    if was_behind:
+        log.warning("channel %s answers again from document change %d", lane.name, view.log_seq)
+    return followed
 
 
 def _follows(channel: Recalls) -> TypeGuard[FollowingChannel]:
@@ -67,3 +83,20 @@ class OwnRows:
                 weights=user.weights[known],
             )  # fmt: skip
         return replace(ctx, mask=base_part(ctx.mask, self.n), user=user)
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A channel that could not follow: it fails, by name, where it would answer with what is old.
+
+    Each later view is tried again, from the last one that it followed.
+    """
+
+    last: Recalls
+    n: int  # rows of the snapshot
+
+    def accepts(self, ctx: SearchContext) -> bool:
+        return OwnRows(self.last, self.n).accepts(ctx)
+
+    def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
+        return ChannelHits.nothing("", ChannelStatus.FAILED)  # the lane has the name

@@ -43,7 +43,7 @@ def allowed_rows(rows: Array, ctx: SearchContext) -> Array:
 def floor_of(scores: F32, k: int) -> float:
     """Return what any further row must score to be among the best k; 0 where all may be.
 
-    scores: (m,) falling. What scores below 0 is no match, where there are such.
+    scores: (m,) falling. For channels where what scores below 0 is no match.
     """
     return float(scores[k - 1]) if scores.size >= k > 0 else 0.0
 

@@ -1,8 +1,10 @@
 """Channels side by side: a slow one costs itself."""
 
 import asyncio
+import gc
 import logging
 import threading
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -35,7 +37,7 @@ class Channel:
 def run():
     crews = []
 
-    def go(channels, queries=1, deadline_ms=60_000, then=None, timeout_ms=TIMEOUT_MS):
+    def go(channels, queries=1, deadline_ms=60_000, then=None, timeout_ms=TIMEOUT_MS, only=None):
         crew = Crew({**dict.fromkeys(channels, 2), "then": 1}, width=2)
         crews.append(crew)
         fanout = Fanout([Lane(n, c, 10, timeout_ms, crew.berths[n]) for n, c in channels.items()])
@@ -43,7 +45,7 @@ def run():
 
         async def ask():
             ctx = SimpleNamespace(deadline=Deadline.after_ms(deadline_ms), request_id="test")
-            return await (fanout.run(ctx, None, follows) if follows else fanout.recall(ctx))
+            return await (fanout.run(ctx, only, follows) if follows else fanout.recall(ctx))
 
         async def all_():
             return [await ask() for _ in range(queries)]
@@ -186,3 +188,37 @@ def test_a_channel_that_fails_to_tell_whether_it_is_asked_is_named(run, caplog):
     with caplog.at_level(logging.CRITICAL):
         [hits] = run({"bad": Undecided(), "well": Channel()})
     assert statuses(hits) == {"bad": "failed", "well": "ok"}
+
+
+def test_a_call_that_is_late_leaves_the_line_and_holds_nothing():
+    """Else a channel that is stuck for long keeps every request of that time in memory."""
+    crew, release = Crew({"stuck": 1, "well": 1}, width=2), threading.Event()
+    channels = {"stuck": Channel(lambda: release.wait(10)), "well": Channel()}
+    fanout = Fanout([Lane(n, c, 10, 20, crew.berths[n]) for n, c in channels.items()])
+
+    async def ask(count):
+        masks = []
+        for _ in range(count):
+            ctx = SimpleNamespace(deadline=Deadline.after_ms(1_000), request_id="test")
+            ctx.mask = np.ones(8, np.bool_)
+            masks.append(weakref.ref(ctx.mask))
+            assert statuses(await fanout.recall(ctx))["stuck"] == "timed_out"
+            del ctx
+        return masks
+
+    masks = asyncio.run(ask(6))
+    gc.collect()
+    held = sum(mask() is not None for mask in masks)
+    release.set()
+    crew.close(wait=True)
+    assert held == 1  # by the call that is stuck
+
+
+def test_what_follows_on_no_lane_at_all_is_not_waited_for_past_the_deadline(run):
+    release = threading.Event()
+    waited = threading.Timer(5, release.set)
+    waited.start()
+    [(hits, answer)] = run({"a": Channel()}, deadline_ms=50, then=lambda _: release.wait(), only=())
+    assert (hits, answer, release.is_set()) == ((), None, False)
+    waited.cancel()
+    release.set()
