@@ -16,6 +16,7 @@ from starlette.responses import Response
 from app.online.json_body import JSON, to_json
 from app.online.metrics import new_registry
 from app.online.problems import RETRY, Problem, install
+from app.online.protocol import HttpProtocol
 from app.online.service import Background
 
 DESCRIPTION = "Folds changes of documents into new snapshots. One of all that run works at a time."
@@ -41,7 +42,7 @@ def create_app(work: Sequence[Background], status: Callable[[], Status]) -> Fast
     app = FastAPI(
         title="Duolu indexer", version="1", description=DESCRIPTION, lifespan=_lifespan(work)
     )
-    app.state.status = status
+    app.state.status, app.state.protocol = status, HttpProtocol
     app.state.metrics = _metrics(status)
     install(app)
     app.include_router(router)
