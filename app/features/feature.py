@@ -24,7 +24,7 @@ import numpy as np
 
 from app.domain.arrays import F32
 from app.domain.errors import InvalidInput
-from app.features.formula import Argument, Formula, formula_of, put_in
+from app.features.formula import Argument, Formula, formula_of, put_in, value_of
 from app.features.plan import REQUEST_SCOPES, Plan, Step, plan_of
 from app.features.program import run
 from app.features.side_by_side import Gathered, Layout
@@ -70,7 +70,8 @@ class Template:
 def feature(*, unit: str, arithmetic: bool = False) -> Callable[[Compute], Feature]:
     """Declare a feature. Its docstring is its documentation and may not be missing.
 
-    `arithmetic`: it does no more than + - * and /, and need not be called: see program.py.
+    `arithmetic`: it does no more than + - * and / with all that it reads, and need not be called:
+    see program.py.
     """
 
     def declare(fn: Compute) -> Feature:
@@ -199,11 +200,16 @@ class FeatureSet:
 def _called(steps: Iterable[Step], values: dict[str, Any]) -> Mapping[str, Any]:
     """Return the values with those of these features, which are called one by one."""
     with np.errstate(all="ignore"):  # NaN and infinity are answers here
-        for name, compute, reads, scalars, _ in steps:
+        for name, compute, reads, scalars, formula in steps:
             if scalars and any(map(isnan, [values[i] for i in scalars])):
                 values[name] = nan
-            else:
+                continue
+            try:
                 values[name] = compute(*[values[i] for i in reads])
+            except ZeroDivisionError:  # of two numbers that all candidates share
+                if formula is None:
+                    raise
+                values[name] = value_of(formula, values)
     return values
 
 

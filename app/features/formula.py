@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
+
 
 @dataclass(frozen=True, slots=True)
 class Argument:
@@ -35,6 +37,7 @@ class Operation:
 Formula: TypeAlias = Argument | Constant | Operation
 
 SIGNS = ("+", "-", "*", "/")
+_FUNCTIONS = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,11 @@ class Symbol:
 
 
 def formula_of(compute: Callable[..., Any], parameters: Sequence[str]) -> Formula:
-    """Return what the function computes. Raises TypeError where that is more than + - * and /."""
+    """Return what the function computes.
+
+    Raises TypeError where that is more than + - * and /, or leaves out a parameter: a feature is
+    missing where what it reads is, and that must be seen in the formula.
+    """
     name = getattr(compute, "__name__", "the feature")
     try:
         found = compute(*[Symbol(Argument(parameter)) for parameter in parameters])
@@ -81,7 +88,25 @@ def formula_of(compute: Callable[..., Any], parameters: Sequence[str]) -> Formul
         ) from e
     if not isinstance(found, Symbol):
         raise TypeError(f"feature {name} is declared arithmetic, but returns {found!r}")
+    unread = [p for p in parameters if p not in _arguments(found.formula)]
+    if unread:
+        raise TypeError(
+            f"feature {name} is declared arithmetic, but does not compute with "
+            f"{', '.join(unread)}; leave out the parameter"
+        )
     return found.formula
+
+
+def value_of(formula: Formula, values: Mapping[str, Any]) -> Any:
+    """Compute it as NumPy does, which divides by zero where Python's own floats refuse to."""
+    match formula:
+        case Constant(value):
+            return value
+        case Argument(name):
+            return values[name]
+        case Operation(sign, left, right):
+            found = _FUNCTIONS[sign](value_of(left, values), value_of(right, values))
+            return found if isinstance(found, np.ndarray) else float(found)
 
 
 def put_in(formula: Formula, values: Mapping[str, Formula]) -> Formula:
@@ -92,6 +117,15 @@ def put_in(formula: Formula, values: Mapping[str, Formula]) -> Formula:
         case Operation(sign, left, right):
             return Operation(sign, put_in(left, values), put_in(right, values))
     return formula
+
+
+def _arguments(formula: Formula) -> set[str]:
+    match formula:
+        case Argument(name):
+            return {name}
+        case Operation(_, left, right):
+            return _arguments(left) | _arguments(right)
+    return set()
 
 
 def _operation(sign: str, left: Any, right: Any) -> Symbol:

@@ -45,6 +45,11 @@ class Sources(NamedTuple):
     constants: F64
 
 
+(
+    _TEXT, _LENGTHS, _AFFINITIES, _INTENTS, _COUNTERS, _SCORES, _RANKS, _NUMBERS, _ALONE,
+    _SCALARS, _BEST_BM25, _BEST_HITS, _CONSTANTS,
+) = range(len(Sources._fields))  # fmt: skip
+
 SHARED = ("scalars", "best_bm25", "best_hits", "constants")
 
 
@@ -58,7 +63,7 @@ class Place(NamedTuple):
 
 class Program(NamedTuple):
     moves: Places  # (m, 2) a column of a source, and the column or the register that it becomes
-    ends: I64  # (2 · sources,) where moves to columns end, and to registers, source after source
+    ends: I64  # (sources, 3) where moves to columns begin, those to registers, and where both end
     code: I32  # (c, 4) what to do, with which two registers, and the register or column it sets
     registers: int
     constants: F64
@@ -108,9 +113,10 @@ class Writer:
             for name in Sources._fields
             for part in (self._columns[name], self._registers[name])
         ]
+        ends = np.cumsum([0, *map(len, parts)])
         return Program(
             np.array([move for part in parts for move in part], np.uintp).reshape(-1, 2),
-            np.cumsum([len(part) for part in parts]),
+            np.stack((ends[:-1:2], ends[1::2], ends[2::2]), axis=1),
             np.array(self._code, np.int32).reshape(-1, 4),
             len(self._held),
             np.array(self._constants, np.float64),
@@ -153,21 +159,21 @@ def _run(
     scalars: F64, best_bm25: F32, best_hits: F32, constants: F64, out: F32,
 ) -> None:  # fmt: skip
     held = np.empty((registers, TILE), np.float64)
-    _share(scalars, moves[ends[17] : ends[19]], held)
-    _share(best_bm25, moves[ends[19] : ends[21]], held)
-    _share(best_hits, moves[ends[21] : ends[23]], held)
-    _share(constants, moves[ends[23] : ends[25]], held)
+    _share(scalars, moves, ends, _SCALARS, held)
+    _share(best_bm25, moves, ends, _BEST_BM25, held)
+    _share(best_hits, moves, ends, _BEST_HITS, held)
+    _share(constants, moves, ends, _CONSTANTS, held)
     for start in range(0, out.shape[0], TILE):
         end = min(start + TILE, out.shape[0])
-        _move(text, moves, 0, ends[0], ends[1], start, end, held, out)
-        _move(lengths, moves, ends[1], ends[2], ends[3], start, end, held, out)
-        _move(affinities, moves, ends[3], ends[4], ends[5], start, end, held, out)
-        _move(intents, moves, ends[5], ends[6], ends[7], start, end, held, out)
-        _move(counters, moves, ends[7], ends[8], ends[9], start, end, held, out)
-        _move(scores, moves, ends[9], ends[10], ends[11], start, end, held, out)
-        _move(ranks, moves, ends[11], ends[12], ends[13], start, end, held, out)
-        _move(numbers.T, moves, ends[13], ends[14], ends[15], start, end, held, out)
-        _move(alone.T, moves, ends[15], ends[16], ends[17], start, end, held, out)
+        _move(text, moves, ends, _TEXT, start, end, held, out)
+        _move(lengths, moves, ends, _LENGTHS, start, end, held, out)
+        _move(affinities, moves, ends, _AFFINITIES, start, end, held, out)
+        _move(intents, moves, ends, _INTENTS, start, end, held, out)
+        _move(counters, moves, ends, _COUNTERS, start, end, held, out)
+        _move(scores, moves, ends, _SCORES, start, end, held, out)
+        _move(ranks, moves, ends, _RANKS, start, end, held, out)
+        _move(numbers.T, moves, ends, _NUMBERS, start, end, held, out)
+        _move(alone.T, moves, ends, _ALONE, start, end, held, out)
         for what, a, b, to in code:
             if what == _STORE:
                 for i in range(start, end):
@@ -177,17 +183,17 @@ def _run(
 
 
 @njit(cache=True, nogil=True)
-def _share(values: Any, moves: Places, held: F64) -> None:
-    for at in range(moves.shape[0]):
+def _share(values: Any, moves: Places, ends: I64, source: int, held: F64) -> None:
+    for at in range(ends[source, 1], ends[source, 2]):
         held[moves[at, 1]] = values[moves[at, 0]]
 
 
 @njit(cache=True, nogil=True)
 def _move(
-    block: Any, moves: Places, first: int, columns: int, registers: int, start: int, end: int,
-    held: F64, out: F32,
+    block: Any, moves: Places, ends: I64, source: int, start: int, end: int, held: F64, out: F32,
 ) -> None:  # fmt: skip
     """Copy columns of some rows of a block to columns of the matrix, and others to registers."""
+    first, columns, registers = ends[source, 0], ends[source, 1], ends[source, 2]
     for i in range(start, end):
         for at in range(first, columns):
             out[i, moves[at, 1]] = block[i, moves[at, 0]]

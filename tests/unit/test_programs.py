@@ -96,6 +96,39 @@ def test_more_than_arithmetic_is_refused_when_it_is_declared(compute: Any) -> No
         formula_of(compute, ["x"])
 
 
+def test_what_is_read_and_not_computed_with_is_refused_when_it_is_declared() -> None:
+    with pytest.raises(TypeError, match="does not compute with user_actions"):
+        formula_of(lambda doc_price, user_actions: doc_price * 2, ["doc_price", "user_actions"])
+
+
+def test_what_all_candidates_share_may_be_divided_by_zero(tmp_path: Any) -> None:
+    @feature(unit="x", arithmetic=True)
+    def terms_per_size(query_term_count: Any, user_actions: Any) -> Any:
+        """Infinite for a stranger, or missing where nothing was asked."""
+        return query_term_count / user_actions
+
+    @feature(unit="x", arithmetic=True)
+    def price_per_size(doc_price: Any, query_term_count: Any, user_actions: Any) -> Any:
+        """Of a column as well."""
+        return doc_price + 1 / (query_term_count / user_actions)
+
+    @feature(unit="x")
+    def doubled(terms_per_size: Any) -> Any:
+        """Has the first one called."""
+        return terms_per_size * 2
+
+    mine = SimpleNamespace(a=terms_per_size, b=price_per_size, c=doubled)
+    catalog = Catalog.collect(mine)  # type: ignore[arg-type]
+    snapshot = make_snapshot(city_rows(80), tmp_path / "s")
+    candidates = some_candidates(snapshot, np.random.default_rng(3), 70)
+    for text, count in (("", 3), ("火锅", 3), ("火锅", 2)):
+        features = FeatureSet(catalog, [*catalog.features][:count])
+        gathered = gather(features.inputs, make_context(snapshot, text), candidates)
+        whole, single = features.matrix(gathered, 70), features.matrix(dict(gathered), 70)
+        np.testing.assert_array_equal(whole, single)
+    assert np.isinf(whole[:, 0]).all()
+
+
 def test_features_that_are_called_and_computed_may_read_each_other(tmp_path: Any) -> None:
     @feature(unit="x", arithmetic=True)
     def half_price(doc_price: Any) -> Any:
