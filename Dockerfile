@@ -34,8 +34,9 @@ COPY scripts/ scripts/
 COPY models/ models/
 COPY config/ config/
 
-# Compiled for the processor that builds the image, where DUOLU_KERNELS says. The service may not write there, and
-# on another processor it compiles again: container.sh copies them to where it may, which the link names.
+# Compiled for the processor that builds the image, where DUOLU_KERNELS says. The service may not
+# write there, and on another processor it compiles again: container.sh copies them to where it may,
+# which the link names.
 ENV PATH=/opt/duolu/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DUOLU_DATA=/var/lib/duolu/data \

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -103,6 +104,24 @@ def test_where_no_volume_can_be_written_a_start_has_a_copy_of_its_own(tmp_path, 
     found = kernels_of(tmp_path, image)  # the link leads nowhere
     assert found.parent == tmp_path
     assert not (tmp_path / "cache").exists()
+
+
+def test_copies_that_nobody_starts_from_any_more_are_removed(tmp_path, image):
+    cache = tmp_path / "cache"
+    old = time.time() - 3 * 86400
+    for name in ("4567", "0123.half", "0123.now", "0123", "lost+found"):
+        (cache / name).mkdir(parents=True)
+        (cache / name / "kernel.nbc").write_text("compiled")
+    for name in ("4567", "0123.half", "0123", "lost+found"):
+        os.utime(cache / name, (old, old))
+    kernels_of(tmp_path, image)
+    assert {copy.name for copy in cache.iterdir()} == {"0123", "0123.now", "lost+found"}
+    assert time.time() - (cache / "0123").stat().st_mtime < 86400  # in use: of no other image old
+
+
+def test_other_users_read_a_copy_of_kernels(tmp_path, image):
+    (tmp_path / "cache").mkdir()
+    assert stat.S_IMODE(kernels_of(tmp_path, image).stat().st_mode) == 0o755
 
 
 def test_without_kernels_of_an_image_a_start_finds_what_was_named(tmp_path):
