@@ -32,6 +32,10 @@ FORMS = {
 _NO_WHY: F64 = np.empty((0, 0), np.float64)
 
 
+def _no_why() -> F64:
+    return _NO_WHY
+
+
 def _no_features() -> F32:
     return np.empty((0, 0), np.float32)
 
@@ -51,11 +55,10 @@ class RankReply:
     places: I64 = field(default_factory=lambda: np.empty(0, np.int64))  # (k,) indices into rows
     features: F32 = field(default_factory=_no_features)  # (k, d)
     lists: Mapping[str, float] = field(default_factory=dict)  # with features: the list_* inputs
-    base_score: float = 0.0  # with contributions: they are added to it
-    contributions: F64 = field(
-        default_factory=lambda: _NO_WHY
-    )  # (k, d), (0, 0) where not asked for
-    differences: F64 = field(default_factory=lambda: _NO_WHY)  # (k, d), (0, 0) where not asked for
+    base_score: float = 0.0  # with contributions, which are added to it
+    # (k, d) each, (0, 0) where not asked for
+    contributions: F64 = field(default_factory=_no_why)
+    differences: F64 = field(default_factory=_no_why)
 
 
 def encode_reply(reply: RankReply) -> bytes:

@@ -81,10 +81,10 @@ def form_text(said: Mapping[str, Any], arrays: Iterable[Described]) -> bytes:
     return orjson.dumps({**said, "arrays": listed})
 
 
-def frame(kind: Kind, form: bytes, header: dict[str, Any], arrays: Collection[Array]) -> bytes:
+def frame(kind: Kind, form: bytes, header: Mapping[str, Any], arrays: Collection[Array]) -> bytes:
     """Lay out a frame whose form is written: the arrays are those of the form, in its order."""
-    header["shapes"] = [length for array in arrays for length in array.shape]
-    text = orjson.dumps(header)
+    shapes = [length for array in arrays for length in array.shape]
+    text = orjson.dumps({**header, "shapes": shapes})
     parts = [_PREFIX.pack(MAGIC, VERSION, kind.number, len(form), len(text)), form, text]
     at = _PREFIX.size + len(form) + len(text)
     for array in arrays:

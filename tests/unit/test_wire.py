@@ -22,7 +22,7 @@ from app.rank.json_call import decode_json_call
 from app.rank.parts import MAX_CANDIDATES, MAX_PREFERENCES
 from app.rank.read_query import reading_said
 from app.rank.reply import RankReply, decode_reply, encode_reply
-from app.rank.wire import CALL, DTYPES, pack, unpack
+from app.rank.wire import CALL, DTYPES, REPLY, frame, pack, unpack
 from tests.builders.frames import JUNK, MANY, TEXT, a_header, as_json, some_arrays
 
 ARRAYS = hnp.array_shapes(max_dims=2, min_side=0, max_side=7).flatmap(
@@ -222,6 +222,13 @@ def test_a_form_is_known_again_by_every_byte_of_it():
     assert [c.log_seq for c in calls] == [4, 5, 4, 4, 4]
     assert [c.release_id for c in calls] == ["m1", "m1", "m2", "m1", "m1"]
     assert [c.candidates.channels[0] for c in calls] == ["lexical"] * 3 + ["geo", "lexical"]
+
+
+def test_a_frame_leaves_its_header_as_it_was():
+    header = {"request_id": "r"}
+    framed = [frame(REPLY, b"{}", header, [np.zeros(n)]) for n in (1, 2)]
+    assert header == {"request_id": "r"}
+    assert framed[0] != framed[1]
 
 
 def test_calls_that_differ_in_one_field_are_not_the_same():
