@@ -35,7 +35,7 @@ def main(
     parts_: Annotated[str, typer.Option("--parts", help="What to measure.")] = ",".join(PARTS),
     size: Annotated[int, typer.Option(help="Documents of the city.")] = 20_000,
     rate: Annotated[float, typer.Option(help="Requests a second.")] = 40.0,
-    swap_rate: Annotated[float, typer.Option(help="The same, while releases swap.")] = 100.0,
+    swap_rate: Annotated[float, typer.Option(help="The same, while releases swap.")] = 60.0,
     limit_ms: Annotated[float, typer.Option(help="p99 that capacity must keep.")] = 100.0,
     keep: Annotated[bool, typer.Option(help="Keep the file's other parts.")] = False,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="For the services.")] = None,

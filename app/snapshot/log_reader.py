@@ -20,7 +20,7 @@ STALE, BEHIND = "documents:log_unavailable", "documents:log_trimmed"
 
 AT_A_TIME = 5_000  # entries
 FEW = 128
-"""Entries: what 600 changes a second leave to read every 0.2 s."""
+"""Entries: what 400 changes a second leave to read every 0.3 s."""
 
 REMEMBERED = 1_000
 """Batches of which it is known when they had been accepted."""
