@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 PUBLISH_EVERY_S = 0.3  # changes show in groups, for each group costs some milliseconds
 LOG = "documents"  # as metrics name it
 TURN_S = 0.0005  # of work that is done at a stretch, as long as Python itself lets threads run on
-REST = 2.0  # × what a turn took: searches have the processor's better part meanwhile
-RESTS_S = 0.1  # of one round, the longest: on a busy machine every rest takes longer than it should
+REST = 4.0  # × what a turn took: searches have the processor's better part meanwhile
+RESTS_S = 0.2  # of one round, the longest: on a busy machine every rest takes longer than it should
 RANKER_READS_EVERY_S = 0.05  # so that it has read what a gateway publishes 0.3 s after reading it
 
 
