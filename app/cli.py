@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from typing import NoReturn
 
 from app.commands.lasting import lasting
 
@@ -13,17 +14,21 @@ OF_THE_PLACE = frozenset((
 ))  # fmt: skip
 """What the file system says of a folder that is not as it should be; all else is a bug of ours."""
 
-INTERRUPTED = "duolu: interrupted; nothing is half published"
+INTERRUPTED, BY_HAND = "interrupted; nothing is half published", 130
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    """End with one line. Needs nothing of what takes seconds to import."""
+    sys.stderr.write(f"duolu: {message}\n")
+    sys.exit(code)
+
 
 try:
     with lasting():
-        import typer
-
         from app.commands.duolu import app
         from app.domain.errors import DuoluError, GateRefused
-except KeyboardInterrupt:  # these take seconds
-    print(INTERRUPTED, file=sys.stderr)  # noqa: T201
-    sys.exit(130)
+except KeyboardInterrupt:
+    _fail(INTERRUPTED, BY_HAND)
 
 
 def main() -> None:
@@ -40,13 +45,7 @@ def main() -> None:
         where = "" if error.filename is None else f"{error.filename}: "
         _fail(f"{where}{error.strerror}; see --data and --models, and who may write there", 1)
     except KeyboardInterrupt:
-        print(INTERRUPTED, file=sys.stderr)  # noqa: T201
-        sys.exit(130)
-
-
-def _fail(message: str, code: int) -> None:
-    typer.echo(f"duolu: {message}", err=True)
-    sys.exit(code)
+        _fail(INTERRUPTED, BY_HAND)
 
 
 if __name__ == "__main__":

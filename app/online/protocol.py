@@ -10,6 +10,7 @@ import asyncio
 import re
 import sys
 from enum import Enum, auto
+from typing import cast
 from urllib.parse import quote_from_bytes
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -38,8 +39,8 @@ class _Part(Enum):
 class HttpProtocol(HttpToolsProtocol):
     """One connection. uvicorn makes it, and calls it on its event loop."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(cast(asyncio.Transport, transport))
         self._reads, self._left = _Part.START, 0
         self._refusal = b""  # to be sent after the answers that are awaited
         self._last = self.cycle  # the request that was there when it was looked at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.features.catalog import CATALOG
-from app.features.feature import REQUEST_SCOPES, Catalog, FeatureSet, feature
-from app.features.formula import Argument, Constant, Formula, Operation, formula_of
+from app.features.feature import REQUEST_SCOPES, Catalog, Feature, FeatureSet, feature
+from app.features.formula import SIGNS, Argument, Constant, Formula, Operation, formula_of, value_of
 from app.features.inputs import gather
 from app.features.plan import WIDE, plan_of
 from app.features.program import Place, Sources, Writer, run
@@ -25,26 +25,19 @@ PLACES = {
     "narrow": Place("text", 1), "other": Place("scores", 0), "wide": Place("numbers", 1, True),
     "own": Place("alone", 0), "shared": Place("scalars", 1), "best": Place("best_hits", 0),
 }  # fmt: skip
-OPERATIONS = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
 
 numbers = st.floats(width=32) | st.sampled_from([0.0, 1e-45, 3e38, np.nan, np.inf, -np.inf])
 leaves = st.sampled_from([Argument(name) for name in PLACES]) | numbers.map(Constant)
 formulas = st.recursive(
-    leaves, lambda f: st.builds(Operation, st.sampled_from([*OPERATIONS]), f, f), max_leaves=8
+    leaves, lambda f: st.builds(Operation, st.sampled_from(SIGNS), f, f), max_leaves=8
 )
 
 
-def called(formula: Formula, values: dict[str, Any]) -> Any:
-    """As NumPy computes it: Python's floats stay what they are until they meet a column."""
-    match formula:
-        case Constant(value):
-            return value
-        case Argument(name):
-            return values[name]
-        case Operation(sign, left, right):
-            a, b = called(left, values), called(right, values)
-            found = OPERATIONS[sign](a, b)
-            return float(found) if isinstance(a, float) and isinstance(b, float) else found
+def module_of(*features: Feature) -> ModuleType:
+    """As if somebody had written these in a module of their own."""
+    module = ModuleType("mine")
+    vars(module).update({f.name: f for f in features})
+    return module
 
 
 @settings(max_examples=300, deadline=None)
@@ -73,7 +66,7 @@ def test_a_program_computes_the_bits_of_the_calls(wanted: list[Formula], seed: i
     expected = np.empty_like(out)
     with np.errstate(all="ignore"):
         for target, formula in enumerate(wanted):
-            expected[:, target] = called(formula, values)
+            expected[:, target] = value_of(formula, values)
     np.testing.assert_array_equal(out, expected)
 
 
@@ -117,8 +110,7 @@ def test_what_all_candidates_share_may_be_divided_by_zero(tmp_path: Any) -> None
         """Has the first one called."""
         return terms_per_size * 2
 
-    mine = SimpleNamespace(a=terms_per_size, b=price_per_size, c=doubled)
-    catalog = Catalog.collect(mine)  # type: ignore[arg-type]
+    catalog = Catalog.collect(module_of(terms_per_size, price_per_size, doubled))
     snapshot = make_snapshot(city_rows(80), tmp_path / "s")
     candidates = some_candidates(snapshot, np.random.default_rng(3), 70)
     for text, count in (("", 3), ("火锅", 3), ("火锅", 2)):
@@ -145,8 +137,7 @@ def test_features_that_are_called_and_computed_may_read_each_other(tmp_path: Any
         """Arithmetic, of what was called."""
         return root_price - half_price * list_size
 
-    mine = SimpleNamespace(a=half_price, b=root_price, c=root_behind)
-    catalog = Catalog.collect(mine)  # type: ignore[arg-type]
+    catalog = Catalog.collect(module_of(half_price, root_price, root_behind))
     snapshot = make_snapshot(city_rows(80), tmp_path / "s")
     candidates = some_candidates(snapshot, np.random.default_rng(3), 70)
     features = FeatureSet(catalog, ["root_behind", "half_price", "root_price"])
