@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Collection, Iterable, Mapping
+from enum import IntEnum
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -44,16 +45,14 @@ _ALIGN = 8
 _GAPS = [bytes(gap) for gap in range(_ALIGN)]
 
 
-class Kind(NamedTuple):
-    """What a frame is, and which of its fields are the same from frame to frame."""
+class Kind(IntEnum):
+    """What a frame is."""
 
-    number: int
-    standing: frozenset[str]
+    CALL = 1
+    REPLY = 2
 
 
-VERSIONS = ("snapshot_id", "log_seq", "tables_id", "release_id")
-CALL = Kind(1, frozenset((*VERSIONS, "channels")))
-REPLY = Kind(2, frozenset((*VERSIONS, "feature_names", "list_names")))
+CALL, REPLY = Kind
 
 
 class Described(NamedTuple):
@@ -67,14 +66,6 @@ class Described(NamedTuple):
 Arrays: TypeAlias = tuple[Described, ...]
 
 
-def pack(kind: Kind, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> bytes:
-    """Lay out a frame of all its fields. Arrays have one dimension or two."""
-    standing = {name: value for name, value in header.items() if name in kind.standing}
-    passing = {name: value for name, value in header.items() if name not in kind.standing}
-    described = [Described(name, a.dtype, a.ndim) for name, a in arrays.items()]
-    return frame(kind, form_text(standing, described), passing, arrays.values())
-
-
 def form_text(said: Mapping[str, Any], arrays: Iterable[Described]) -> bytes:
     """Write out a form."""
     listed = [(name, dtype.str[1:], dimensions) for name, dtype, dimensions in arrays]
@@ -85,7 +76,7 @@ def frame(kind: Kind, form: bytes, header: Mapping[str, Any], arrays: Collection
     """Lay out a frame whose form is written: the arrays are those of the form, in its order."""
     shapes = [length for array in arrays for length in array.shape]
     text = orjson.dumps({**header, "shapes": shapes})
-    parts = [_PREFIX.pack(MAGIC, VERSION, kind.number, len(form), len(text)), form, text]
+    parts = [_PREFIX.pack(MAGIC, VERSION, kind, len(form), len(text)), form, text]
     at = _PREFIX.size + len(form) + len(text)
     for array in arrays:
         if array.size:
@@ -93,12 +84,6 @@ def frame(kind: Kind, form: bytes, header: Mapping[str, Any], arrays: Collection
             parts += (_GAPS[gap], array.tobytes())  # in C order, whatever it has in memory
             at += gap + array.nbytes
     return b"".join(parts)
-
-
-def unpack(body: bytes, kind: Kind) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Return all fields and the arrays. Raises InvalidQuery naming what is wrong."""
-    said, header, arrays = opened(body, kind, form_of)
-    return {**said, **header}, arrays
 
 
 def opened(
@@ -131,9 +116,9 @@ def _texts(body: bytes, kind: Kind) -> tuple[int, int]:
     if len(body) < _PREFIX.size:
         raise InvalidQuery("body", len(body), f"at least {_PREFIX.size} bytes", "send a frame")
     magic, version, said, of_form, of_header = _PREFIX.unpack_from(body)
-    if (magic, version, said) != (MAGIC, VERSION, kind.number):
+    if (magic, version, said) != (MAGIC, VERSION, kind):
         for field, value, wanted in (
-            ("magic", magic, MAGIC), ("version", version, VERSION), ("kind", said, kind.number)
+            ("magic", magic, MAGIC), ("version", version, VERSION), ("kind", said, int(kind))
         ):  # fmt: skip
             if value != wanted:
                 limit = f"{wanted!r} here"

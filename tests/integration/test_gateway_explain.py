@@ -82,7 +82,8 @@ def test_only_who_has_the_key_is_told_why(data):
 )  # fmt: skip
 def test_a_ranker_names_what_it_cannot_explain(data, changed, field):
     from app.rank.call import encode_call
-    from app.rank.wire import CALL, pack, unpack
+    from app.rank.wire import CALL
+    from tests.builders.whole_frames import pack, unpack
 
     ctx, candidates = make_call(open_snapshot(data / "snapshots" / SNAPSHOT_ID), RELEASE)
     header, arrays = unpack(encode_call(ctx, candidates, 1e4), CALL)

@@ -112,7 +112,8 @@ def test_every_model_scores_alike_there_and_here_and_keeps_the_same_features(
 def test_a_call_with_the_text_alone_is_read_there_as_it_was_read_here(url, data, snapshot, text):
     from app.rank.call import encode_call
     from app.rank.reply import decode_reply
-    from app.rank.wire import CALL, pack, unpack
+    from app.rank.wire import CALL
+    from tests.builders.whole_frames import pack, unpack
 
     ctx, candidates = make_call(snapshot, ASKED, text)
     header, arrays = unpack(encode_call(ctx, candidates, 1e4, Keep(drawn=0)), CALL)

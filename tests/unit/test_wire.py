@@ -22,8 +22,9 @@ from app.rank.json_call import decode_json_call
 from app.rank.parts import MAX_CANDIDATES, MAX_PREFERENCES
 from app.rank.read_query import reading_said
 from app.rank.reply import RankReply, decode_reply, encode_reply
-from app.rank.wire import CALL, DTYPES, REPLY, frame, pack, unpack
+from app.rank.wire import CALL, DTYPES, REPLY, frame
 from tests.builders.frames import JUNK, MANY, TEXT, a_header, as_json, some_arrays
+from tests.builders.whole_frames import pack, unpack
 
 ARRAYS = hnp.array_shapes(max_dims=2, min_side=0, max_side=7).flatmap(
     lambda shape: st.sampled_from(list(DTYPES.values())).flatmap(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.domain.errors import InvalidQuery
 from app.rank.call import HEADER, QUERY, call_of, decode_call
 from app.rank.json_call import decode_json_call
-from app.rank.wire import CALL, REPLY, pack
+from app.rank.wire import CALL, REPLY
 from tests.builders.frames import (
     JUNK,
     MANY,
@@ -23,6 +23,7 @@ from tests.builders.frames import (
     texts_of,
     with_texts,
 )
+from tests.builders.whole_frames import pack
 
 
 def test_a_reply_is_no_call_and_another_version_is_neither():

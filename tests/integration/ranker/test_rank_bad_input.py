@@ -17,10 +17,11 @@ from hypothesis.extra import numpy as hnp
 
 from app.online.limits import BodyTooSlow, read_body
 from app.rank.local import LocalRanker
-from app.rank.wire import CALL, DTYPES, pack, unpack
+from app.rank.wire import CALL, DTYPES
 from tests.builders.rank_places import BINARY
 from tests.builders.servers import ranker
 from tests.builders.waiting import until
+from tests.builders.whole_frames import pack, unpack
 
 MILLION = np.arange(1_000_000, dtype=np.int32)
 TEXT = {"Content-Type": "application/json"}

@@ -15,13 +15,14 @@ from app.domain.candidates import CandidateSet
 from app.online.ranker.main import create_app
 from app.rank.call import encode_call
 from app.rank.reply import decode_reply
-from app.rank.wire import CALL, pack, unpack
+from app.rank.wire import CALL
 from app.snapshot.opening import open_snapshot
 from tests.builders import city_rows
 from tests.builders.rank_calls import make_call
 from tests.builders.rank_places import BINARY, OTHER, RELEASE, publish_releases
 from tests.builders.servers import SNAPSHOT_ID, make_engine, publish_snapshot, ranker, running
 from tests.builders.waiting import until
+from tests.builders.whole_frames import pack, unpack
 
 FEW = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
