@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +22,7 @@ import speed_table as table
 import typer
 from results_file import write
 from speed_catalogue import City, prepare
+from speed_compiled import sample_compiled
 from speed_peers import Bare
 from speed_stages import PATIENCE_MS, Sample, Stages, by_stage, per_query, sample_all
 
@@ -27,7 +30,7 @@ from app.bootstrap import Engine
 from app.settings import Settings
 
 SEED = 7
-PARTS = ("stages", "builds", "memory")
+PARTS = ("stages", "compiled", "builds", "memory")
 MOST_MS = 60_000.0  # what a request may say
 
 
@@ -48,6 +51,8 @@ def main(
     samples: dict[str, Any] = {"load": os.getloadavg()}
     if "stages" in parts:
         rows += time_stages(cities, queries, rounds, samples)
+    if "compiled" in parts:
+        rows += time_compiled(cities, queries, rounds, samples)
     if "builds" in parts:
         rows += time_builds(cities, build_size, samples)
     if "memory" in parts:
@@ -65,7 +70,8 @@ def time_stages(
     rows: list[dict[str, Any]] = []
     typical: dict[int, list[Sample]] = {}
     for size, city in cities.items():
-        raw = _stages_of(city, queries, rounds)
+        with _stages_of(city) as stages:
+            raw = sample_all(stages, city.queries(queries), rounds, SEED)
         typical[size] = per_query(raw)
         samples[f"stages {size}"] = by_stage(raw)
         spread = table.spread(typical[size])
@@ -79,7 +85,22 @@ def time_stages(
     return rows
 
 
-def _stages_of(city: City, queries: int, rounds: int) -> list[list[Sample]]:
+def time_compiled(
+    cities: dict[int, City], queries: int, rounds: int, samples: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """What is compiled of every stage: below that no Python can bring it."""
+    rows: list[dict[str, Any]] = []
+    for size, city in cities.items():
+        with _stages_of(city) as stages:
+            requests = [stages.prepare(asked) for asked in city.queries(queries)]
+            raw = sample_compiled(stages, requests, rounds, SEED)
+        samples[f"compiled {size}"] = by_stage(raw)
+        rows.append(table.compiled_row(size, per_query(raw)))
+    return rows
+
+
+@contextmanager
+def _stages_of(city: City) -> Iterator[Stages]:
     engine = Engine(patient(city.settings), city.place.data, city.place.models)
     engine.refresh()
     try:
@@ -87,7 +108,7 @@ def _stages_of(city: City, queries: int, rounds: int) -> list[list[Sample]]:
         with Stages(engine, bare) as stages:
             gc.collect()
             gc.freeze()
-            return sample_all(stages, city.queries(queries), rounds, SEED)
+            yield stages
     finally:
         engine.close()
 

@@ -128,13 +128,17 @@ class Stages:
 
     def measure(self, request: Request, order: random.Random) -> Sample:
         """Time every stage and every bare call of one query once, in an order drawn anew."""
-        steps = list({**self._ours(request), **self._bare(request)}.items())
+        steps = list(self.steps(request).items())
         order.shuffle(steps)
         sample = {name: step() for name, step in steps}
         sample["others"] = sum(
             us for name, us in sample.items() if name.startswith("channel ") and name not in ENGINES
         )
         return sample
+
+    def steps(self, request: Request) -> dict[str, Step]:
+        """Return every stage and every bare call of one query."""
+        return {**self._ours(request), **self._bare(request)}
 
     def _ours(self, request: Request) -> dict[str, Step]:
         ctx, candidates, asked = request.ctx, request.candidates, request.asked

@@ -66,6 +66,14 @@ def stage_rows(size: int, samples: Sequence[Sample]) -> list[dict[str, Any]]:
     return found
 
 
+def compiled_row(size: int, samples: Sequence[Sample]) -> dict[str, Any]:
+    """What everything else would take if Python took no time, and our threads no more than bare."""
+    return paired(
+        f"{size:,} everything else, compiled", samples, [*OTHERS, "bare threads"],
+        ["bare tantivy", "bare faiss"], "tantivy + faiss", None,
+    )  # fmt: skip
+
+
 def spread(samples: Sequence[Sample]) -> dict[str, dict[str, float]]:
     """p50 and p90 of every stage over the queries that had it, in microseconds."""
     names = dict.fromkeys(name for s in samples for name in s)
