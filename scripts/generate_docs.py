@@ -48,7 +48,7 @@ WORDS = {
     "AwareDatetime": "time with its offset from UTC",
 }
 SIGNS = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
-AT_REINDEX = ("fields", "attributes", "encoder", "query", "reindex")
+AT_REINDEX = ("fields", "attributes", "columns", "encoder", "query", "reindex")
 """Sections that are read when a snapshot is built and at no other time."""
 
 CONFIGURATION = """\
@@ -123,6 +123,8 @@ def configuration() -> str:
     sections = ", ".join(f"`[{name}]`" for name in AT_REINDEX)
     parts = [CONFIGURATION.format(sections=sections)]
     for name, info in Settings.model_fields.items():
+        if model_in(info.annotation) is None:  # its keys are the operator's own
+            parts.append(f"## `[{name}]`\n{info.description} Read at reindex.\n")
         parts += described(name, info.annotation)
         if name == "channels":
             parts += [channel_section(module) for module in channel_modules()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -29,6 +30,10 @@ def reindex_command(
         list[str],
         typer.Argument(help="Catalogue files: .jsonl .jsonl.gz .csv .parquet, a directory, or -."),
     ],
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="What the files call a field of ours: title=product_name. Repeatable."),
+    ] = None,
     incremental: Annotated[
         bool, typer.Option("--incremental", help="Upsert instead of replacing the catalogue.")
     ] = False,
@@ -58,6 +63,7 @@ def reindex_command(
     place of the one of its id; nothing else changes, and services show them within a second.
     """
     place = o.workplace(data, models, config, overrides)
+    place = replace(place, settings=place.settings.calling(column or ()))
     now_ms = int(time.time() * 1e3)
     if incremental:
         _upsert(place, sources, now_ms, max_errors, as_json)

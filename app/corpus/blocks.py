@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, time
 from decimal import Decimal
 from typing import Any, Protocol, TypeAlias
@@ -17,6 +17,7 @@ import orjson
 import pyarrow as pa
 
 from app.corpus.cells import typed
+from app.corpus.columns import Columns
 from app.corpus.rows import BadRow
 from app.corpus.schema import FieldType
 
@@ -42,13 +43,14 @@ class JsonLines:
     source: str
     first_line: int
     lines: Sequence[bytes | None]
+    columns: Columns = field(default_factory=Columns)
 
     def records(self, types: Types) -> Iterator[Record]:
         for number, line in enumerate(self.lines, self.first_line):
             if line is None:
                 yield number, BadRow("", None, "the line is too long to be read", "split the row")
             elif line and not line.isspace():
-                yield number, _from_json(line)
+                yield number, self.columns.renamed(_from_json(line))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class CsvRows:
     """Rows of cells. Bytes that are not UTF-8 are kept as surrogates, which `encode` refuses."""
 
     source: str
-    header: Sequence[str]
+    header: Sequence[str]  # with our names
     rows: Sequence[tuple[int, Sequence[str] | BadRow]]
 
     def records(self, types: Types) -> Iterator[Record]:
@@ -81,7 +83,7 @@ class ParquetRows:
 
     source: str
     first_line: int
-    batch: pa.RecordBatch
+    batch: pa.RecordBatch  # its columns have our names
 
     def records(self, types: Types) -> Iterator[Record]:
         batch = _times_as_epoch_ms(self.batch)
@@ -116,10 +118,10 @@ def _as_text(line: bytes) -> str:
 
 def _times_as_epoch_ms(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Python's own datetime is slow and holds no nanoseconds."""
-    for i, field in enumerate(batch.schema):
-        if pa.types.is_timestamp(field.type):
-            times = batch.column(i).cast(pa.timestamp("ms", field.type.tz), safe=False)
-            batch = batch.set_column(i, field.name, times.cast(pa.int64()))
+    for i, column in enumerate(batch.schema):
+        if pa.types.is_timestamp(column.type):
+            times = batch.column(i).cast(pa.timestamp("ms", column.type.tz), safe=False)
+            batch = batch.set_column(i, column.name, times.cast(pa.int64()))
     return batch
 
 

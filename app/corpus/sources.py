@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from app.corpus.blocks import Block, CsvRows, JsonLines, ParquetRows
+from app.corpus.columns import Columns
 from app.corpus.rows import BadRow
 from app.domain.errors import InvalidInput
 
@@ -46,20 +47,26 @@ def resolve(sources: Sequence[str]) -> list[str]:
 
 
 def read_blocks(
-    file: str, max_field_bytes: int = 1_000_000, stdin: IO[bytes] | None = None
+    file: str,
+    max_field_bytes: int = 1_000_000,
+    stdin: IO[bytes] | None = None,
+    columns: Columns | None = None,
 ) -> Iterator[Block]:
-    """Read one file that `resolve` returned. Raises InvalidInput where its rest is unreadable."""
+    """Read one file that `resolve` returned. Without `columns` JSON lines may be of anything.
+
+    Raises InvalidInput where its rest is unreadable, and for columns that it lacks.
+    """
     try:
         if file == STANDARD_INPUT:
-            yield from _read_lines("<stdin>", _unzipped(stdin or sys.stdin.buffer))
+            yield from _read_lines("<stdin>", _unzipped(stdin or sys.stdin.buffer), columns)
         elif file.lower().endswith(".parquet"):
-            yield from _read_parquet(file)
+            yield from _read_parquet(file, columns or Columns())
         else:
             with _open(file) as stream:
                 if file.lower().endswith((".csv", ".csv.gz")):
-                    yield from _read_csv(file, stream, max_field_bytes)
+                    yield from _read_csv(file, stream, max_field_bytes, columns or Columns())
                 else:
-                    yield from _read_lines(file, stream)
+                    yield from _read_lines(file, stream, columns)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InvalidInput(f"{file} is cut short or altered ({error}); fetch it again") from None
     except OSError as error:
@@ -108,10 +115,12 @@ def _buffered(stream: IO[bytes]) -> io.BufferedReader:
     return io.BufferedReader(cast(io.RawIOBase, stream))
 
 
-def _read_lines(source: str, stream: IO[bytes]) -> Iterator[JsonLines]:
+def _read_lines(source: str, stream: IO[bytes], columns: Columns | None) -> Iterator[JsonLines]:
     first = 1
     for lines in _batched(_lines(stream), lambda line: len(line or b"")):
-        yield JsonLines(source, first, lines)
+        if columns and first == 1:
+            columns.require_keys(f"{source} (first {len(lines):,} lines)", lines)
+        yield JsonLines(source, first, lines, columns or Columns())
         first += len(lines)
 
 
@@ -128,14 +137,16 @@ def _lines(stream: IO[bytes]) -> Iterator[bytes | None]:
         line = stream.readline(MAX_LINE_BYTES)
 
 
-def _read_csv(source: str, stream: IO[bytes], max_field: int) -> Iterator[CsvRows]:
+def _read_csv(
+    source: str, stream: IO[bytes], max_field: int, columns: Columns
+) -> Iterator[CsvRows]:
     previous = csv.field_size_limit(max_field)  # the module's own is 131,072 characters
     try:
         with io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline="") as text:
             reader = csv.reader(text)
             header = next(reader, None)
             if header is not None:
-                _require_columns(source, header)
+                header = columns.header(source, header)
                 for rows in _batched(_csv_rows(reader), _cell_bytes):
                     yield CsvRows(source, header, rows)
     except csv.Error as error:
@@ -166,27 +177,16 @@ def _cell_bytes(row: tuple[int, list[str] | BadRow]) -> int:
     return 0 if isinstance(row[1], BadRow) else sum(map(len, row[1]))
 
 
-def _read_parquet(file: str) -> Iterator[ParquetRows]:
+def _read_parquet(file: str, columns: Columns) -> Iterator[ParquetRows]:
     first = 1
     try:
         with pq.ParquetFile(file) as parquet:
-            _require_columns(file, parquet.schema_arrow.names)
+            names = columns.header(file, parquet.schema_arrow.names)
             for batch in parquet.iter_batches(batch_size=BLOCK_ROWS):
-                yield ParquetRows(file, first, batch)
+                yield ParquetRows(file, first, batch.rename_columns(names))
                 first += batch.num_rows
     except pa.ArrowInvalid as error:
         raise InvalidInput(f"{file} is no Parquet file, or altered ({error})") from None
-
-
-def _require_columns(source: str, names: Sequence[str]) -> None:
-    for name in ("id", "title"):
-        if name not in names:
-            raise InvalidInput(
-                f"{source} has no column {name}; rename the one that holds it: "
-                f"{', '.join(names)[:200]}"
-            )
-    if twice := [n for n in dict.fromkeys(names) if n and names.count(n) > 1]:
-        raise InvalidInput(f"{source} has the column {twice[0]} twice; rename one")
 
 
 def _batched(items: Iterable[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from app.corpus.columns import Columns
 from app.corpus.document_log import READ_BATCH, DocumentLog
 from app.corpus.documents import Documents
 from app.corpus.folding import dead_share, fold
@@ -170,8 +171,8 @@ class _Fold:
                 self.origin.sources, self.origin.catalogue_id, self.view.log_seq, versions
             )
             run = SnapshotRun(
-                [str(file)], origin, self.settings, self.store, self.snapshot_id, self.now_ms,
-                1, 0, False, self.progress, self.typed,
+                [str(file)], Columns(), origin, self.settings, self.store, self.snapshot_id,
+                self.now_ms, 1, 0, False, self.progress, self.typed,
             )  # fmt: skip
             run.build(data / "errors", publish=False)
         finally:

@@ -22,6 +22,7 @@ from app.corpus.analyzer import Analyzer
 from app.corpus.attributes import Attributes, Census, conform
 from app.corpus.blocks import Block
 from app.corpus.chunk import Chunk, columnise
+from app.corpus.columns import Columns
 from app.corpus.reject import Reject
 from app.corpus.rows import BadRow, Row, RowRules, clean, encode
 from app.corpus.schema import Schema
@@ -69,6 +70,7 @@ class Catalogue:
 
 def read_catalogue(
     files: Sequence[str],
+    columns: Columns,
     rules: RowRules,
     declared: frozenset[str],
     spill: Path,
@@ -84,7 +86,7 @@ def read_catalogue(
     catalogue = Catalogue([], {}, Census(declared))
     seen: list[tuple[str, I64]] = []  # source and lines of each chunk, to name a first occurrence
     sift = partial(sift_block, rules=rules, declared=declared, words=words)
-    blocks = _numbered_blocks(files, rules.max_field_bytes, spill)
+    blocks = _numbered_blocks(files, columns, rules.max_field_bytes, spill)
     for sifted in ordered_map(sift, blocks, workers):
         seen.append((sifted.source, sifted.lines))
         repeated = _take_ids(sifted, catalogue.ids, seen)
@@ -173,9 +175,9 @@ def _written(title: str, words: frozenset[str]) -> Iterator[str]:
 
 
 def _numbered_blocks(
-    files: Iterable[str], max_field_bytes: int, spill: Path
+    files: Iterable[str], columns: Columns, max_field_bytes: int, spill: Path
 ) -> Iterator[tuple[Path, Block]]:
-    blocks = (block for file in files for block in read_blocks(file, max_field_bytes))
+    blocks = (b for file in files for b in read_blocks(file, max_field_bytes, columns=columns))
     return ((spill / f"{i:06d}.jsonl", block) for i, block in enumerate(blocks))
 
 

@@ -42,7 +42,7 @@ def reindex(
     for. On any error nothing is published: InvalidInput for sources, too many bad rows, or another
     reindex at work, StoreUnavailable where the log cannot be asked.
     """
-    files = resolve(sources)
+    files, columns = resolve(sources), settings.naming()
     store = ArtifactStore(data / "snapshots", "snapshot")
     with (
         exclusive(store.root / REINDEX_LOCK, "reindex"),
@@ -50,7 +50,7 @@ def reindex(
     ):
         snapshot_id = new_id(now_ms)
         run = SnapshotRun(
-            files, Origin(files, snapshot_id, newest_seq(settings, data, store)),
+            files, columns, Origin(files, snapshot_id, newest_seq(settings, data, store)),
             settings, store, snapshot_id, now_ms,
             settings.reindex.workers if workers is None else workers,
             settings.reindex.max_errors if max_errors is None else max_errors,

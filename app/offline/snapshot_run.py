@@ -14,6 +14,7 @@ import numpy as np
 from app.corpus.analyzer import Analyzer
 from app.corpus.attributes import Attributes, extended, infer
 from app.corpus.chunk import merge_chunks
+from app.corpus.columns import Columns
 from app.corpus.documents import Documents
 from app.corpus.ragged import save_array
 from app.corpus.rows import PLACE, RowRules
@@ -65,6 +66,7 @@ class SnapshotRun:
     """One build under way."""
 
     files: Sequence[str]
+    columns: Columns  # how the files call our fields
     origin: Origin
     settings: Settings
     store: ArtifactStore
@@ -119,7 +121,7 @@ class SnapshotRun:
         declared = frozenset(types) | {"id"} | (PLACE.keys() if _has_places(fields) else set())
         with self.progress.stage("read") as advance:
             catalogue = read_catalogue(
-                self.files, rules, declared, spill, rejects, self.workers, advance,
+                self.files, self.columns, rules, declared, spill, rejects, self.workers, advance,
                 may_be_words(self.typed),
             )  # fmt: skip
         if not catalogue.ids:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.corpus.blocks import Block
+from app.corpus.columns import Columns
 from app.corpus.document_log import DocumentLog
 from app.corpus.document_writes import Write
 from app.corpus.intake import rules_of, sift
@@ -54,7 +55,7 @@ def upsert(
     the same rows again. Raises NothingServes before the first full reindex, StoreUnavailable,
     StoreFull.
     """
-    files = resolve(sources)
+    files, columns = resolve(sources), settings.naming().for_changes()
     store = ArtifactStore(data / "snapshots", "snapshot")
     snapshot = open_snapshot(store.path(store.require_current()))
     rules = rules_of(snapshot.documents.schema, settings.reindex.max_field_bytes)
@@ -63,7 +64,7 @@ def upsert(
     log, written = DocumentLog.open(data, settings.store.address), 0
     try:
         with (progress or Silent()).stage("write") as advance:
-            for block in _blocks(files, rules):
+            for block in _blocks(files, columns, rules.max_field_bytes):
                 for puts in _puts(block, rules, rejects):
                     log.append([Write(puts, now_ms)], floor=snapshot.log_seq)
                     written += len(puts)
@@ -77,8 +78,8 @@ def upsert(
         log.close()
 
 
-def _blocks(files: Sequence[str], rules: RowRules) -> Iterator[Block]:
-    return (block for file in files for block in read_blocks(file, rules.max_field_bytes))
+def _blocks(files: Sequence[str], columns: Columns, max_field_bytes: int) -> Iterator[Block]:
+    return (b for file in files for b in read_blocks(file, max_field_bytes, columns=columns))
 
 
 def _puts(block: Block, rules: RowRules, rejects: Rejects) -> Iterator[Sequence[Change]]:

@@ -13,13 +13,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from app.corpus.columns import Columns
+from app.corpus.schema import FieldType
 from app.domain.errors import InvalidInput
-from app.domain.live import NEWEST
 from app.settings.kept import ImpressionSettings, RetentionSettings, TraceSettings
 from app.settings.section import Section
 from app.settings.select import RuleSettings, SelectSettings
+from app.settings.service import ServiceSettings, StateSettings, StoreSettings
 
 RESERVED_ENV = {"DUOLU_DATA", "DUOLU_MODELS", "DUOLU_CONFIG", "DUOLU_KEY", "DUOLU_DATASETS"}
 
@@ -117,31 +119,6 @@ class ExperimentSettings(Section):
     enabled: bool = Field(True, description="false: nobody is in it")
 
 
-class ServiceSettings(Section):
-    """Limits of one gateway process."""
-
-    timeout_ms: float = Field(1000.0, gt=0, le=60_000, description="deadline of a search")
-    max_concurrent: int = Field(
-        64, gt=0, description="requests at once, fewer while late; more get 503"
-    )
-    cors_origins: tuple[str, ...] = Field((), description="web pages that may ask from a browser")
-
-
-class StoreSettings(Section):
-    """Where changes of documents and events are kept."""
-
-    url: SecretStr | None = Field(
-        None,
-        description="postgresql://USER:PASSWORD@HOST/NAME, for several machines; unset: SQLite "
-        "files in the data folder",
-    )
-
-    @property
-    def address(self) -> str | None:
-        """The URL with its password; unset in the text that manifests keep."""
-        return self.url.get_secret_value() if self.url else None
-
-
 class DocumentSettings(Section):
     """Changes of documents while serving, and how they are folded into new snapshots."""
 
@@ -158,22 +135,6 @@ class DocumentSettings(Section):
         0.2, gt=0, le=1, description="of rows that are dead: more are cleared away by a full build"
     )
     key_hours: float = Field(24.0, gt=0, description="that an Idempotency-Key is remembered")
-
-
-class StateSettings(Section):
-    """What people did lately, beyond the tables. docs/events.md."""
-
-    url: SecretStr | None = Field(
-        None, description="redis://HOST:6379/0, for several machines; unset: in each process"
-    )
-    prefix: str = Field("duolu", min_length=1, description="of the keys in Redis: one event log's")
-    newest: int = Field(NEWEST, ge=1, le=1000, description="interactions kept of a person")
-    timeout_ms: float = Field(50.0, gt=0, description="of Redis; then the answer goes without it")
-
-    @property
-    def address(self) -> str | None:
-        """The URL with its password."""
-        return self.url.get_secret_value() if self.url else None
 
 
 class ReindexSettings(Section):
@@ -216,6 +177,11 @@ class Settings(Section):
 
     fields: dict[str, FieldSettings]
     attributes: AttributeSettings = AttributeSettings()
+    columns: dict[str, str] = Field(
+        {},
+        description="How catalogue files call our fields, id, title, lat and lon: our name = "
+        '"theirs", as title = "product_name". docs/catalogue.md.',
+    )
     channels: dict[str, ChannelSettings]
     encoder: EncoderSettings = EncoderSettings()
     merge: MergeSettings = MergeSettings()
@@ -257,7 +223,25 @@ class Settings(Section):
                 raise InvalidInput(f"--set {override}: write KEY=VALUE, e.g. channels.geo.k=100")
             _put(tree, key.strip().split("."), value)
         settings = cls.parse(tree, str(path))
+        settings.naming()
         return settings.model_copy(update={"query": settings.query.beside(path.parent)})
+
+    def naming(self) -> Columns:
+        """Return how catalogue files call our fields. Raises InvalidInput for a wrong name."""
+        return Columns.of(self.columns, {n: FieldType(f.type) for n, f in self.fields.items()})
+
+    def calling(self, columns: Iterable[str]) -> Settings:
+        """Return the same with `OURS=THEIRS` over what [columns] says. Raises InvalidInput."""
+        given: dict[str, str] = {}
+        for column in columns:
+            ours, _, theirs = (part.strip() for part in column.partition("="))
+            if not theirs or ours in given:
+                why = "is named twice" if ours in given else "is not OURS=THEIRS"
+                raise InvalidInput(f"--column {column}: {why}; write e.g. title=product_name")
+            given[ours] = theirs
+        settings = self.model_copy(update={"columns": {**self.columns, **given}})
+        settings.naming()
+        return settings
 
     @classmethod
     def parse(cls, tree: Mapping[str, Any], source: str) -> Settings:

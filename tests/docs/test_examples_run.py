@@ -108,13 +108,14 @@ def objects(told: str) -> list[dict[str, Any]]:
 
 
 def test_02_a_catalogue_of_ones_own_is_searched_ranked_and_served(clone):
-    prepare, serve = blocks("examples/02_own_catalogue/README.md")
+    prepare, serve, export = blocks("examples/02_own_catalogue/README.md")
     told = clone.run(prepare)
     assert "catalog.jsonl: 1,000 lines" in told
     assert "耳机" in told
     clone.serve(serve.strip())
     releases = httpx.get(f"http://127.0.0.1:{clone.port}/v1/releases", trust_env=False).json()
     assert releases["serving"] is not None
+    assert "K-101" in clone.run(export)
 
 
 def test_01_searching_from_python_and_from_a_shell(clone):

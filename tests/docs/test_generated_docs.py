@@ -24,7 +24,10 @@ def test_a_generated_page_is_what_the_code_would_write(page):
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_setting_says_what_it_is(section):
-    assert not list(silent(section, SECTIONS[section].annotation))
+    if model_in(SECTIONS[section].annotation) is None:
+        assert SECTIONS[section].description
+    else:
+        assert not list(silent(section, SECTIONS[section].annotation))
 
 
 def silent(name, annotation):
