@@ -6,7 +6,7 @@ features read. The first of the list below that hold are given, the most telling
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
@@ -16,7 +16,6 @@ from numba import njit
 from app.corpus.geometry import km_to_rows
 from app.corpus.text import HAN_RUN
 from app.domain.arrays import F32, F64, I32, I64, Rows
-from app.domain.candidates import CandidateSet
 from app.snapshot.asked import holds, keeps, named_place
 from app.snapshot.context import SearchContext
 from app.snapshot.tables import memory_key
@@ -54,7 +53,8 @@ class Reason(NamedTuple):
 
     def told(self, language: Language) -> str:
         chinese, english = _WORDS[self.name]
-        return (chinese if language is Language.CHINESE else english).format(self.detail)
+        words = chinese if language is Language.CHINESE else english
+        return words.replace("{}", self.detail)
 
 
 Fact: TypeAlias = tuple[int, Reason]
@@ -80,12 +80,15 @@ def distances_km(ctx: SearchContext, rows: Rows) -> F64 | None:
 
 
 def reasons_of(
-    ctx: SearchContext, candidates: CandidateSet, picked: I64, km: F64 | None
+    ctx: SearchContext, rows: Rows, ranks: Mapping[str, Sequence[int]], km: F64 | None
 ) -> list[list[Reason]]:
-    """Return each result's reasons, the most telling first. `km`: distances of the results. (m,)"""
-    told: list[list[Reason]] = [[] for _ in range(picked.size)]
+    """Return the reasons of each result of a page, the most telling first.
+
+    `ranks`: how a channel placed each result, 0 where it did not return it; `km`: their distances.
+    """
+    told: list[list[Reason]] = [[] for _ in range(rows.size)]
     if told:
-        for facts in _kinds(ctx, candidates, picked, km):
+        for facts in _kinds(ctx, rows, ranks, km):
             for i, reason in facts:
                 if len(told[i]) < MOST:
                     told[i].append(reason)
@@ -93,10 +96,9 @@ def reasons_of(
 
 
 def _kinds(
-    ctx: SearchContext, candidates: CandidateSet, picked: I64, km: F64 | None
+    ctx: SearchContext, rows: Rows, ranks: Mapping[str, Sequence[int]], km: F64 | None
 ) -> Iterator[Iterable[Fact]]:
     """Yield one kind of reason after the other, each looked up for the whole page at once."""
-    rows = candidates.rows[picked]
     remembered = _remembered(ctx, rows)
     yield _asked(ctx, rows)
     yield [(i, _REMEMBERED) for i in remembered]
@@ -105,23 +107,11 @@ def _kinds(
     if ctx.user.is_known:
         yield [(i, _SEEN) for i in _among(rows, ctx.user.rows).tolist()]
         yield _tastes(ctx, rows)
-        ranks = _ranks_by("behaviour", candidates, picked)
-        yield [(i, _SIMILAR) for i, rank in enumerate(ranks) if rank and i not in remembered]
-    ranks = _ranks_by("popular", candidates, picked)
+        placed = enumerate(ranks.get("behaviour", ()))
+        yield [(i, _SIMILAR) for i, rank in placed if rank and i not in remembered]
     gains = ctx.tables.counters["recent_gain"]  # the catalogue's own order is no popularity
-    yield [
-        (i, _POPULAR)
-        for i, rank in enumerate(ranks)
-        if 0 < rank <= POPULAR_RANK and gains[rows[i]] > 0
-    ]
-
-
-def _ranks_by(channel: str, candidates: CandidateSet, picked: I64) -> list[int]:
-    """Return how a channel placed each result, 0 where it did not return it."""
-    if channel not in candidates.channels:
-        return []
-    ranks: list[int] = candidates.ranks[picked, candidates.channels.index(channel)].tolist()
-    return ranks
+    placed = enumerate(ranks.get("popular", ()))
+    yield [(i, _POPULAR) for i, rank in placed if 0 < rank <= POPULAR_RANK and gains[rows[i]] > 0]
 
 
 def _near(ctx: SearchContext, km: F64) -> Iterator[Fact]:

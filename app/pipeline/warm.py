@@ -65,8 +65,8 @@ def warm(search: Search, snapshot: Snapshot, tables: Tables) -> None:
         hits = [_await(lane, call, ctx) for lane, call in zip(lanes, calls, strict=True)]
         found = search.merger.merge(hits, search.max_candidates)
         select(ctx, found.rows, found.fused, search.selection)
-        page = np.arange(min(WARM_ROWS, len(found)))
-        reasons_of(ctx, found, page, distances_km(ctx, found.rows[page]))
+        page = found.rows[:WARM_ROWS]
+        reasons_of(ctx, page, {}, distances_km(ctx, page))
         meant(ctx)
         _count([lane.channel for lane in search.fanout.lanes], ctx, found)
     for rule in search.selection.rules.rules:

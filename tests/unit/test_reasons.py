@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.domain.candidates import CandidateSet
 from app.domain.user import UserState
 from app.pipeline.reasons import MOST, NEAR_KM, TASTE, Language, language_of, reasons_of
 from app.snapshot.people import tastes
@@ -25,23 +24,12 @@ def world(tmp_path_factory):
     return snapshot, make_tables(snapshot, make_events(make_sessions(snapshot), folder / "e.db"))
 
 
-def candidates(**ranks):
-    """All rows, with the rank that some channels gave them."""
-    n = len(ROWS)
-    given = np.stack([*ranks.values(), np.zeros(n)], axis=1).astype(np.int16)[:, : len(ranks)]
-    return CandidateSet(
-        np.arange(n, dtype=np.int32), np.zeros(n, np.float32), tuple(ranks),
-        np.zeros(given.shape, np.float32), given,
-    )  # fmt: skip
+ALL = np.arange(len(ROWS), dtype=np.int32)
 
 
-def names(ctx, found=None, km=None):
+def names(ctx, ranks=None, km=None):
     """The names of each row's reasons."""
-    all_rows = np.arange(len(ROWS))
-    return [
-        [r.name for r in reasons]
-        for reasons in reasons_of(ctx, found or candidates(), all_rows, km)
-    ]
+    return [[r.name for r in reasons] for reasons in reasons_of(ctx, ALL, ranks or {}, km)]
 
 
 def test_a_stranger_with_one_word_is_told_nothing(world):
@@ -52,7 +40,7 @@ def test_a_stranger_with_one_word_is_told_nothing(world):
 def test_what_was_asked_is_said_of_those_that_have_it(world):
     snapshot, _ = world
     ctx = make_context(snapshot, "火锅 100元以下")
-    for row, reasons in zip(ROWS, reasons_of(ctx, candidates(), np.arange(200), None), strict=True):
+    for row, reasons in zip(ROWS, reasons_of(ctx, ALL, {}, None), strict=True):
         has = [
             t
             for t, ok in (("火锅", row["category"] == "火锅"), ("100元以下", row["price"] <= 100))
@@ -67,7 +55,7 @@ def test_a_distance_is_said_of_what_is_near(world):
     km = np.linspace(0.004, 6, 200)
     km[7] = np.nan
     ctx = make_context(snapshot, "", origin=(31.2, 121.45))
-    told = reasons_of(ctx, candidates(), np.arange(200), km)
+    told = reasons_of(ctx, ALL, {}, km)
     for distance, reasons in zip(km, told, strict=True):
         assert bool(reasons) == (distance <= NEAR_KM)
     assert told[0][0].told(Language.CHINESE) == "距你 10 m"
@@ -103,7 +91,7 @@ def test_what_people_chose_for_this_search_is_said_of_just_those(world):
 
 def test_popular_means_that_people_acted_and_not_that_the_catalogue_says_so(world):
     snapshot, tables = world
-    ranked = candidates(popular=np.arange(1, 201))
+    ranked = {"popular": range(1, 201)}
     assert names(make_context(snapshot), ranked) == [[]] * 200
     assert tables.counters["recent_gain"].any()
     found = names(make_context(snapshot, tables=tables), ranked)
@@ -114,7 +102,7 @@ def test_popular_means_that_people_acted_and_not_that_the_catalogue_says_so(worl
 def test_at_most_three_are_said(world):
     snapshot, tables = world
     ctx = make_context(snapshot, "火锅 200元以下", tables=tables, origin=(31.2, 121.45))
-    ranked = candidates(popular=np.ones(200), behaviour=np.ones(200))
+    ranked = {"popular": [1] * 200, "behaviour": [1] * 200}
     found = names(ctx, ranked, np.full(200, 0.3))
     assert max(map(len, found)) <= MOST
 
@@ -129,5 +117,5 @@ def test_the_language_is_the_querys(text, title, language):
 
 def test_nothing_to_show_needs_no_reason(world):
     snapshot, _ = world
-    assert reasons_of(make_context(snapshot), candidates(), np.empty(0, np.int64), None) == []
+    assert reasons_of(make_context(snapshot), np.empty(0, np.int32), {}, None) == []
     assert Tables.empty(3).queries is None

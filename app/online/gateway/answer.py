@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from app.corpus.documents import Documents
+from app.domain.arrays import F64, Rows
 from app.domain.candidates import ChannelHits
 from app.pipeline.explain import meant, searched, told
 from app.pipeline.facets import Facet
@@ -45,7 +45,7 @@ def answer_body(answer: Answer) -> dict[str, Any]:
         "total": result.total,
         "total_relation": result.total_relation,
         **({"next_cursor": answer.next_cursor} if answer.next_cursor else {}),
-        "results": list(_results(answer)),
+        "results": _results(answer),
         "channels": [channel_summary(hits) for hits in result.hits],
         "timings_ms": {stage: round(ms, 3) for stage, ms in answer.timings_ms.items()},
         **({"facets": facets} if facets else {}),
@@ -83,40 +83,64 @@ def channel_summary(hits: ChannelHits) -> dict[str, Any]:
     }
 
 
-def _results(answer: Answer) -> Iterator[dict[str, Any]]:
-    result, ctx, documents = answer.result, answer.ctx, answer.ctx.snapshot.documents
-    first = ctx.query.offset + 1
-    distances = distances_km(ctx, result.rows)
-    km = [] if distances is None else distances.tolist()
-    why = reasons_of(ctx, result.candidates, result.picked, distances)
-    by_channel = _channels(result)
-    text = ctx.query.text
-    language = language_of(text) if any(c.isalpha() for c in text) else None
-    rows, scores, picked = result.rows.tolist(), list(result.scores), result.picked.tolist()
-    shown = documents.shown_of(result.rows)
-    for i, (row, place) in enumerate(zip(rows, picked, strict=True)):
-        entry = {
-            "id": result.ids[i],
-            "rank": first + i,
-            "score": scores[i],
-            "document": orjson.Fragment(shown[i]),
-            "channels": by_channel[i],
-            "reasons": _told(language, documents, row, why[i]),
+def _results(answer: Answer) -> list[dict[str, Any]]:
+    """Lay out the page: what every result has, and then what was asked for or is there beside."""
+    result, ctx = answer.result, answer.ctx
+    rows, first = result.rows, ctx.query.offset + 1
+    ranks = _ranks(result)
+    km = distances_km(ctx, rows)
+    why = _told(ctx, rows, reasons_of(ctx, rows, ranks, km))
+    columns = zip(
+        result.ids, range(first, first + rows.size), result.scores,
+        ctx.snapshot.documents.shown_of(rows), _channels(result, ranks), why, strict=True,
+    )  # fmt: skip
+    laid_out = [
+        {
+            "id": id_,
+            "rank": rank,
+            "score": score,
+            "document": orjson.Fragment(shown),
+            "channels": channels,
+            "reasons": reasons,
         }
+        for id_, rank, score, shown, channels, reasons in columns
+    ]
+    if result.moved or result.drawn:
+        _say_what_moved(laid_out, result)
+    if km is not None:
+        _say_how_far(laid_out, km)
+    _add_what_was_asked_for(laid_out, answer)
+    return laid_out
+
+
+def _say_what_moved(entries: Sequence[dict[str, Any]], result: SearchResult) -> None:
+    """Name the rule that moved a result, and what exploration drew."""
+    for entry, place in zip(entries, result.picked.tolist(), strict=True):
         if (rule := result.moved.get(place)) is not None:
             entry["rule"] = rule
         if place in result.drawn:
             entry["explored"] = True
-        if km and math.isfinite(km[i]):
-            entry["distance_km"] = round(km[i], 4)
-        if result.counted.groups:
-            group = result.counted.groups[i]
+
+
+def _say_how_far(entries: Sequence[dict[str, Any]], km: F64) -> None:
+    for entry, distance in zip(entries, km.tolist(), strict=True):
+        if math.isfinite(distance):
+            entry["distance_km"] = round(distance, 4)
+
+
+def _add_what_was_asked_for(entries: Sequence[dict[str, Any]], answer: Answer) -> None:
+    """Add the groups that results stand for, marked words and explanations."""
+    ctx, groups, explanation = answer.ctx, answer.result.counted.groups, answer.explanation
+    if groups:
+        for entry, group in zip(entries, groups, strict=True):
             entry["group"] = {"value": group.value, "count": group.count}
-        if ctx.query.highlights and (marked := _highlights(ctx, row)):
-            entry["highlights"] = marked
-        if answer.explanation is not None and i < answer.explanation.places.size:
-            entry["explain"] = told(answer.explanation, i)
-        yield entry
+    if ctx.query.highlights:
+        for entry, row in zip(entries, answer.result.rows.tolist(), strict=True):
+            if marked := _highlights(ctx, row):
+                entry["highlights"] = marked
+    if explanation is not None:
+        for i, entry in enumerate(entries[: explanation.places.size]):
+            entry["explain"] = told(explanation, i)
 
 
 def _highlights(ctx: SearchContext, row: int) -> dict[str, Any]:
@@ -128,26 +152,34 @@ def _highlights(ctx: SearchContext, row: int) -> dict[str, Any]:
     return {name: {"text": h.text, "ranges": h.ranges, "html": h.html} for name, h in found.items()}
 
 
-def _told(
-    language: Language | None, documents: Documents, row: int, reasons: Sequence[Reason]
-) -> list[str]:
-    """Say the reasons in the query's language, or without words in the document's."""
-    if not reasons:
-        return []
-    spoken = language or language_of("", documents.payload[row])
-    return [reason.told(spoken) for reason in reasons]
+def _told(ctx: SearchContext, rows: Rows, why: Sequence[Sequence[Reason]]) -> list[list[str]]:
+    """Say the reasons in the query's language, or without words in each document's."""
+    text, payload = ctx.query.text, ctx.snapshot.documents.payload
+    if any(c.isalpha() for c in text):
+        language = language_of(text)
+        return [_said(reasons, language) for reasons in why]
+    return [
+        _said(reasons, language_of("", payload[row])) if reasons else []
+        for row, reasons in zip(rows.tolist(), why, strict=True)
+    ]
 
 
-def _channels(result: SearchResult) -> list[dict[str, Any]]:
+def _said(reasons: Sequence[Reason], language: Language) -> list[str]:
+    return [reason.told(language) for reason in reasons]
+
+
+def _ranks(result: SearchResult) -> dict[str, list[int]]:
+    """Return how each channel placed each result, 0 where it did not return it."""
+    candidates = result.candidates
+    return dict(zip(candidates.channels, candidates.ranks[result.picked].T.tolist(), strict=True))
+
+
+def _channels(result: SearchResult, ranks: Mapping[str, Sequence[int]]) -> list[dict[str, Any]]:
     """Say of each result which channels returned it, and how each placed and scored it."""
-    candidates, picked = result.candidates, result.picked
-    ranks = candidates.ranks[picked]
-    at, channel = ranks.nonzero()
-    told: list[dict[str, Any]] = [{} for _ in range(picked.size)]
-    found = zip(
-        at.tolist(), channel.tolist(), ranks[at, channel].tolist(),
-        candidates.scores[picked[at], channel], strict=True,
-    )  # fmt: skip
-    for i, c, rank, score in found:
-        told[i][candidates.channels[c]] = {"rank": rank, "score": score}
-    return told
+    found: list[dict[str, Any]] = [{} for _ in range(result.picked.size)]
+    scores = result.candidates.scores[result.picked]
+    for c, (name, placed) in enumerate(ranks.items()):
+        for i, rank in enumerate(placed):
+            if rank:
+                found[i][name] = {"rank": rank, "score": scores[i, c]}
+    return found
