@@ -11,6 +11,7 @@ import typer
 
 from app.commands import options as o
 from app.offline.doctor import diagnose
+from app.offline.examination import NOT_EXAMINED, examine
 from app.offline.workplace import Workplace
 from app.rank.click_release import KIND, ClickRelease, open_click_release
 from app.rank.proofs import Proofs
@@ -108,6 +109,9 @@ def rollback_command(
 
 def doctor_command(
     port: Annotated[int, typer.Option(help="The port that serve would take.")] = 8000,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read all logs and artifacts through; takes its time.")
+    ] = False,
     data: o.Data = o.DATA,
     models: o.Models = o.MODELS,
     config: o.Config = o.CONFIG,
@@ -117,6 +121,7 @@ def doctor_command(
     """Check configuration, snapshot, tables, release, event log, disk and port; say what to do."""
     place = o.workplace(data, models, config, overrides)
     findings = diagnose(place, port, int(time.time() * 1e3))
+    findings += examine(place, o.progress()) if deep else [NOT_EXAMINED]
     mark = {"ok": "ok  ", "note": "note", "wrong": "FAIL"}
     lines = [
         f"{mark[f.state]}  {f.what}: {f.detail}" + (f" → {f.remedy}" if f.remedy else "")

@@ -32,6 +32,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from app.corpus.database_errors import is_damage, is_no_space, is_outage, sqlite_name
 from app.domain.errors import InvalidInput, StoreFull, StoreUnavailable
 
 BIG = BigInteger().with_variant(Integer, "sqlite")
@@ -44,11 +45,6 @@ _DURABLE = text(
     "SELECT set_config('synchronous_commit', 'on', false) "
     "WHERE current_setting('synchronous_commit') = 'off'"
 )
-_OUTAGES = ("08", "25006", "40", "53", "55P03", "57", "58")
-"""SQLSTATEs that pass: connection, read-only standby, deadlock, resources, operator, system."""
-_DISK_FULL = "53100"
-_DAMAGED = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
-_BUGS = ("SQLITE_ERROR", "SQLITE_MISUSE", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH")
 
 
 class Database:
@@ -155,6 +151,23 @@ class Database:
                 for table in self._tables.sorted_tables:
                     one.exec_driver_sql(f"VACUUM {table.name}")
 
+    def require_sound(self) -> None:
+        """Read an embedded file through, page by page. Raises StoreUnavailable where it is damaged.
+
+        A server looks after its own pages.
+        """
+        if self.is_embedded:
+            with self.read() as connection:
+                found = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar())
+            if found != "ok":
+                raise self.damaged(" ".join(found.split()))
+
+    def damaged(self, why: str) -> StoreUnavailable:
+        """Say that something is not as it was written."""
+        return StoreUnavailable(
+            f"{self._where} is damaged ({why}); put back a backup, see docs/operations.md#back-up"
+        )
+
     def _rewrite_file(self) -> None:
         """Copy what lives into a fresh file, and let nothing of the old pages stay in the log."""
         connection = self._engine.raw_connection()
@@ -203,27 +216,30 @@ class Database:
     def _our_error(self, error: Exception) -> StoreUnavailable | StoreFull | None:
         """Return the outage that this error means; None for a mistake of ours."""
         cause = error.orig if isinstance(error, DBAPIError) else error
-        url = self._engine.url  # no more of it than a caller of the service may know
-        where = Path(str(url.database)).name if self.is_embedded else f"PostgreSQL at {url.host}"
-        why = str(cause).strip().partition("\n")[0]
+        where = self._where
+        why = str(cause).strip().partition("\n")[0].partition(" with text ")[0]  # not the text
         if self._is_full(cause):
             return StoreFull(
                 f"{where} has no space left ({why}); free some: nothing else is needed"
             )
-        if isinstance(cause, sqlite3.Error) and _sqlite_name(cause).startswith(_DAMAGED):
-            return StoreUnavailable(
-                f"{where} is damaged ({why}); put back a backup, see docs/operations.md#back-up"
-            )
-        if _is_outage(cause) or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        if isinstance(cause, sqlite3.Error) and is_damage(cause):
+            return self.damaged(why)
+        if is_outage(cause) or (isinstance(error, DBAPIError) and error.connection_invalidated):
             return StoreUnavailable(f"{where} does not answer ({why}); it is tried again each time")
         return None
 
+    @property
+    def _where(self) -> str:
+        """No more of it than a caller of the service may know."""
+        url = self._engine.url
+        return Path(str(url.database)).name if self.is_embedded else f"PostgreSQL at {url.host}"
+
     def _is_full(self, cause: object) -> bool:
         if isinstance(cause, sqlite3.Error):
-            name = _sqlite_name(cause)
+            name = sqlite_name(cause)
             is_io = name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN"))
             return name == "SQLITE_FULL" or (is_io and self._has_no_space())
-        return getattr(cause, "sqlstate", None) == _DISK_FULL
+        return is_no_space(cause)
 
     def _has_no_space(self) -> bool:
         """SQLite calls some writes that found no space an I/O error."""
@@ -231,21 +247,6 @@ class Database:
             return shutil.disk_usage(Path(str(self._engine.url.database)).parent).free < 1 << 16
         except OSError:
             return False
-
-
-def _is_outage(cause: object) -> bool:
-    if isinstance(cause, sqlite3.DatabaseError):
-        return not _sqlite_name(cause).startswith(_BUGS)
-    if isinstance(cause, PoolTimeout | OSError):
-        return True
-    state = getattr(cause, "sqlstate", None)
-    if state is None:  # never reached a server, or lost it
-        return type(cause).__name__ in ("OperationalError", "ConnectionTimeout", "InterfaceError")
-    return str(state).startswith(_OUTAGES)
-
-
-def _sqlite_name(error: sqlite3.Error) -> str:
-    return str(getattr(error, "sqlite_errorname", "SQLITE_ERROR"))
 
 
 def _configure_sqlite(connection: Any, _: Any) -> None:

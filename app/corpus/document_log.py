@@ -7,10 +7,11 @@ has read up to a number never sees a smaller one appear later, however many proc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import orjson
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.engine import Connection
 
@@ -86,6 +87,28 @@ class DocumentLog:
             if not batch:
                 return
             after_seq = batch[-1].seq
+
+    def examine(self, advance: Callable[[int], None]) -> int:
+        """Read the whole log, and return how many changes it has.
+
+        Raises StoreUnavailable at the first that is not as it was written, or not there, and
+        LogTrimmed where it was trimmed meanwhile.
+        """
+        self._database.require_sound()
+        with self._database.read() as connection:
+            head = select(HEAD.c.trimmed_to, HEAD.c.last_seq)
+            first, last = connection.execute(head).one_or_none() or (0, 0)
+        seq = first
+        for entry in self.entries(first, last):
+            if entry.seq != seq + 1:
+                break
+            if (why := _damage(entry)) is not None:
+                raise self._database.damaged(f"change {entry.seq}: {why}")
+            seq = entry.seq
+            advance(1)
+        if seq < last:
+            raise self._database.damaged(f"change {seq + 1} of {last} is not there")
+        return last - first
 
     def of_document(self, id_: str, after_seq: int) -> list[Entry]:
         """Return what makes up a document: its newest put or delete, and patches behind it."""
@@ -165,3 +188,15 @@ class DocumentLog:
                 f"the document log begins after {trimmed_to}, asked was after {after_seq}; "
                 "open the newest snapshot, or run: duolu reindex"
             )
+
+
+def _damage(entry: Entry) -> str | None:
+    """Say what is wrong with the body of a change."""
+    if entry.op is Op.DELETE:
+        return "a deletion with a body" if entry.body else None
+    try:
+        body = orjson.loads(entry.body)
+    except orjson.JSONDecodeError as error:
+        return f"its body is not JSON ({error})"
+    is_its_own = isinstance(body, dict) and body.get("id", entry.id) == entry.id
+    return None if is_its_own else "its body is of another document"

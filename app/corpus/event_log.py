@@ -7,7 +7,7 @@ for ever. What is appended is on disk before `append` returns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -157,6 +157,23 @@ class EventLog:
             said = [orjson.loads(one) if one else {} for one in attributes]
             told = {name: tuple(one.get(name) for one in said) for name in _FROM_ATTRIBUTES}
             yield {**dict(zip(_PLAIN, plain, strict=True)), **told}
+
+    def examine(self, advance: Callable[[int], None]) -> int:
+        """Read the whole log, and return how many events it has.
+
+        Raises StoreUnavailable at the first that is not as it was written.
+        """
+        self._database.require_sound()
+        count = 0
+        for batch in self._batches(_chosen(("seq", *_WHOLE), 0, None, None, None)):
+            for seq, *row in batch:
+                try:
+                    _event(dict(zip(_WHOLE, row, strict=True)))
+                except (ValueError, TypeError) as error:
+                    raise self._database.damaged(f"event {seq}: {error}") from None
+            count += len(batch)
+            advance(len(batch))
+        return count
 
     def _batches(self, query: Select[Any]) -> Iterator[Sequence[Any]]:
         with self._database.read() as connection:

@@ -168,6 +168,13 @@ class Identities:
                 connection.execute(select(func.count()).select_from(_identities)).scalar_one()
             )
 
+    def examine(self) -> int:
+        """Read the whole mapping, and return how many rows it has. Raises StoreUnavailable."""
+        self._database.require_sound()
+        with self._database.read() as connection:
+            rows = sum(1 for _ in connection.execute(select(_identities)))
+            return rows + sum(1 for _ in connection.execute(select(_forgotten)))
+
     def scrub(self) -> None:
         """Leave no byte of what was deleted in the file or its log."""
         self._database.scrub()

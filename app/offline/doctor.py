@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from functools import partial
 from typing import Literal
 
@@ -14,6 +13,7 @@ import numpy as np
 from app.corpus.document_log import DocumentLog
 from app.domain.errors import DuoluError
 from app.offline.behaviour.showings import LEFT_OUT
+from app.offline.finding import Finding, checked
 from app.offline.forgetting import waiting
 from app.offline.workplace import Workplace
 from app.rank.names import ReleaseNames
@@ -27,21 +27,11 @@ LOW_DISK_BYTES = 2 << 30
 DAY_MS = 86_400_000
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at."""
-
-    what: str
-    state: Literal["ok", "note", "wrong"]
-    detail: str
-    remedy: str = ""
-
-    def to_json(self) -> dict[str, str]:
-        return asdict(self)
-
-
 def diagnose(place: Workplace, port: int, now_ms: int) -> list[Finding]:
-    """Look at everything that serving needs, without changing what serves."""
+    """Look at everything that serving needs, without changing what serves.
+
+    Of logs this reads the ends alone, and of artifacts those that serve; `examine` reads all.
+    """
     channels = [n for n, c in place.settings.channels.items() if c.enabled]
     findings = [Finding("configuration", "ok", f"channels {', '.join(channels)}")]
     snapshot: Snapshot | None = None
@@ -58,26 +48,19 @@ def diagnose(place: Workplace, port: int, now_ms: int) -> list[Finding]:
     except (DuoluError, OSError) as error:
         findings.append(Finding("snapshot", "wrong", str(error)))
     if snapshot is not None:
-        findings.append(_checked("tables", partial(_tables, place, snapshot)))
-        findings.append(_checked("release", partial(_release, place, snapshot)))
-        findings.append(_checked("rules", partial(_rules, place, snapshot)))
+        findings.append(checked("tables", partial(_tables, place, snapshot)))
+        findings.append(checked("release", partial(_release, place, snapshot)))
+        findings.append(checked("rules", partial(_rules, place, snapshot)))
         findings += [
-            _checked(f"release {name}", partial(_standing_by, place, snapshot, name))
+            checked(f"release {name}", partial(_standing_by, place, snapshot, name))
             for name in standing_by(place.settings)
         ]
     findings += [
-        _checked("events", partial(_events, place)),
-        _checked("documents", partial(_documents, place)),
-        _checked("people", partial(_people, place, now_ms)),
+        checked("events", partial(_events, place)),
+        checked("documents", partial(_documents, place)),
+        checked("people", partial(_people, place, now_ms)),
     ]
     return [*findings, _disk(place), _port(port)]
-
-
-def _checked(what: str, look: Callable[[], Finding]) -> Finding:
-    try:
-        return look()
-    except (DuoluError, OSError) as error:
-        return Finding(what, "wrong", str(error))
 
 
 def _tables(place: Workplace, snapshot: Snapshot) -> Finding:

@@ -13,7 +13,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,13 @@ def seal(directory: Path, kind: str, facts: Mapping[str, Any]) -> dict[str, Any]
     return manifest
 
 
-def verify(directory: Path, kind: str) -> dict[str, Any]:
-    """Return the manifest after reading every file through, or raise CorruptArtifact."""
+def verify(
+    directory: Path, kind: str, advance: Callable[[int], None] = lambda _: None
+) -> dict[str, Any]:
+    """Return the manifest after reading every file through, or raise CorruptArtifact.
+
+    `advance` is told of each file that was read.
+    """
     manifest = read_manifest(directory, kind)
     listed = manifest["files"]
     present = {f.relative_to(directory).as_posix() for f in _files(directory)}
@@ -63,6 +68,7 @@ def verify(directory: Path, kind: str) -> dict[str, Any]:
             )
         if _sha256(file) != fact["sha256"]:
             raise CorruptArtifact(f"{file} differs from its manifest's sha256; {_remedy(kind)}")
+        advance(1)
     return manifest
 
 

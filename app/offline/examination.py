@@ -1,0 +1,128 @@
+"""Everything that is kept, read to its end: the damage that a quick look at the ends cannot see.
+
+Artifacts and impressions have the sha256 of every file; of the logs, SQLite checks its pages, and
+each row is read as learning and serving will. A byte that turned into another letter inside a
+name leaves no trace in those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from app.corpus.document_log import DocumentLog
+from app.corpus.impression_log import days, file_contents
+from app.domain.errors import CorruptArtifact, LogTrimmed
+from app.offline.finding import Finding, checked
+from app.offline.progress import Progress
+from app.offline.workplace import Workplace
+from app.snapshot.artifact import read_manifest, verify
+from app.snapshot.store import ArtifactStore
+
+NOT_EXAMINED = Finding(
+    "depth", "note", "of logs the ends were read, of snapshots, tables and releases those in use",
+    "to read everything: duolu doctor --deep",
+)  # fmt: skip
+"""What a quick look says of itself."""
+
+
+def examine(place: Workplace, progress: Progress) -> Iterator[Finding]:
+    """Read every snapshot, table and release, and the logs, from the first byte to the last."""
+    for store in _stores(place):
+        yield from _artifacts(store, progress)
+    yield from _impressions(place.stores.impressions, progress)
+    if place.has_event_log:
+        yield checked("all events", partial(_events, place, progress))
+    yield checked("all changes", partial(_changes, place, progress))
+    if place.has_identities:
+        yield checked("all people", partial(_people, place))
+
+
+def _stores(place: Workplace) -> Iterator[ArtifactStore]:
+    stores = place.stores
+    yield from (stores.snapshots, stores.tables)
+    folders = (f for f in sorted(place.models.glob("*")) if f.is_dir())
+    yield from (place.releases_of(folder.name) for folder in folders)
+
+
+def _artifacts(store: ArtifactStore, progress: Progress) -> Iterator[Finding]:
+    ids = store.ids()
+    if not ids:
+        return
+    named, sound = _name(store), 0
+    with progress.stage(named, sum(_files(store, id_) for id_ in ids), "files") as advance:
+        for id_ in ids:
+            try:
+                verify(store.root / id_, store.kind, advance)
+                sound += 1
+            except (CorruptArtifact, OSError) as error:
+                if id_ in store.ids():  # else it was cleared away meanwhile
+                    yield _damaged(store, id_, str(error))
+    yield Finding(named, "ok", f"{sound:,} of {len(ids):,} read, as they were sealed")
+
+
+def _name(store: ArtifactStore) -> str:
+    return f"releases of {store.root.name}" if store.kind == "release" else f"all {store.root.name}"
+
+
+def _files(store: ArtifactStore, artifact_id: str) -> int:
+    try:
+        return len(read_manifest(store.root / artifact_id, store.kind)["files"])
+    except (CorruptArtifact, OSError):
+        return 0  # told when its turn comes
+
+
+def _damaged(store: ArtifactStore, artifact_id: str, error: str) -> Finding:
+    named = f"{store.kind} {artifact_id}"
+    if artifact_id == store.current_id():
+        return Finding(named, "wrong", error)
+    remedy = f"it does not serve: delete {store.root / artifact_id}, and do not go back to it"
+    return Finding(named, "wrong", error.partition("; ")[0], remedy)
+
+
+def _impressions(root: Path, progress: Progress) -> Iterator[Finding]:
+    broken: list[Finding] = []
+    if not days(root):
+        return
+    total = sum(1 for _ in root.glob("*/*.parquet"))
+    sound = 0
+    with progress.stage("impressions", total, "files") as advance:
+        for _ in file_contents(root, broken=lambda file, why: broken.append(_lost(file, why))):
+            sound += 1
+            advance(1)
+    yield from broken
+    yield Finding("all impressions", "ok", f"{sound:,} files read, as they were written")
+
+
+def _lost(file: Path, why: str) -> Finding:
+    remedy = "training leaves it out; put it back from a backup, or delete it"
+    return Finding("impressions", "wrong", f"{file}: {why}", remedy)
+
+
+def _events(place: Workplace, progress: Progress) -> Finding:
+    log = place.open_events()
+    try:
+        with progress.stage("events", log.last_seq()) as advance:
+            return Finding("all events", "ok", f"{log.examine(advance):,} read")
+    finally:
+        log.close()
+
+
+def _changes(place: Workplace, progress: Progress) -> Finding:
+    log = DocumentLog.open(place.data, place.settings.store.address)
+    try:
+        while log.has_begun():
+            with progress.stage("changes") as advance:
+                try:
+                    return Finding("all changes", "ok", f"{log.examine(advance):,} read")
+                except LogTrimmed:  # by a compaction, meanwhile
+                    continue
+        return Finding("all changes", "ok", "none since the catalogue was indexed")
+    finally:
+        log.close()
+
+
+def _people(place: Workplace) -> Finding:
+    with place.identities() as identities:
+        return Finding("all people", "ok", f"{identities.examine():,} rows read")
