@@ -106,7 +106,8 @@ class Analyzer:
                 found.append((self._word(match[2]), start, end))
             else:
                 found += self._chinese_spans(match[1], start)
-        return found + [self._form(form) for form in reversed(waiting)]
+        found += [self._form(form) for form in reversed(waiting)]
+        return found
 
     def _form(self, form: Form) -> tuple[str, int, int]:
         return self._word(form.text), form.start, form.end
@@ -147,7 +148,10 @@ class Analyzer:
         return [term for term, _, _ in _merge(self._jieba.tokenize(run, "search"), names)]
 
     def _chinese_spans(self, run: str, offset: int) -> list[tuple[str, int, int]]:
-        merged = _merge(self._jieba.tokenize(run, "search"), self._names_in(run))
+        words, names = self._jieba.tokenize(run, "search"), self._names_in(run)
+        merged = _merge(words, names) if names else words
+        if not offset:
+            return merged
         return [(term, offset + start, offset + end) for term, start, end in merged]
 
     def _names_in(self, run: str) -> list[tuple[str, int]]:

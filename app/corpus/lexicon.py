@@ -14,6 +14,7 @@ every character (Karp & Rabin 1987): all names in a query of ten characters take
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +31,9 @@ from app.corpus.synonyms import Synonyms
 from app.domain.arrays import I32, I64, U8, U64, Array, Bools
 
 SYNONYMS = "synonyms.json"
+NOBODY = -2
+"""The field of a name that is there for its synonyms alone."""
+
 LOOKED_AT = 128  # characters of a query: who pastes a page names nothing
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, with bits all over: 2⁶⁴ ÷ the golden ratio
 
@@ -60,24 +64,27 @@ class Lexicon:
         A name in letters or digits stands between words; a Chinese one may stand anywhere.
         """
         text = text[:LOOKED_AT]
-        spans = _spans(
-            _points(text), np.frombuffer(text.encode("utf-8", "replace"), np.uint8),
-            self.hashes, self.order, self.texts.offsets, self.texts.values,
-            self.owners.offsets, LONGEST,
+        owned = _spans(
+            np.frombuffer(text.encode("utf-8", "replace"), np.uint8), self.hashes, self.order,
+            self.texts.offsets, self.texts.values, self.owners.offsets, self.owners.values, LONGEST,
         )  # fmt: skip
+        names: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for start, end, field, code in owned.tolist():
+            names.setdefault((start, end), []).append((field, code))
         return [
-            Found(start, end, text[start:end], *self._owners(first, last))
-            for start, end, first, last in spans.tolist()
+            Found(start, end, text[start:end], *self._told_apart(owners))
+            for (start, end), owners in names.items()
         ]
 
-    def _owners(self, first: int, last: int) -> tuple[tuple[tuple[str, int], ...], int]:
-        """Tell values from titles among the owners that stand there."""
-        numbers = self.owners.values[first:last].tolist()
+    def _told_apart(
+        self, owners: Sequence[tuple[int, int]]
+    ) -> tuple[tuple[tuple[str, int], ...], int]:
+        """Tell values from titles among the owners of one name."""
         options, title_row = [], -1
-        for field, code in zip(numbers[::2], numbers[1::2], strict=True):
-            if field != NAME:
+        for field, code in owners:
+            if field >= 0:
                 options.append((self.fields[field], code))
-            elif title_row < 0:
+            elif field == NAME and title_row < 0:
                 title_row = code
         return tuple(options), title_row
 
@@ -146,14 +153,14 @@ def _is_letter(point: int) -> bool:
 
 @njit(cache=True, nogil=True)
 def _spans(
-    points: Array, raw: U8, hashes: U64, order: I32, starts: I64, texts: U8, owners: I64,
-    longest: int,
-) -> Array:  # fmt: skip
-    """Return start, end and the owners' first and last place of all names. (m, 4)
+    raw: U8, hashes: U64, order: I32, starts: I64, texts: U8, owned: I64, owners: I32, longest: int
+) -> Array:
+    """Return start, end, field and code of each owner of all names, NOBODY where none has. (m, 4)
 
-    points, raw: the same text as characters and as UTF-8; starts, texts: of the names
+    raw: the text in UTF-8; starts, texts: of the names; owned, owners: their owners
     """
-    out, size, breaks, at = np.empty((64, 4), np.int64), 0, _breaks(points), _places(points)
+    points, at = _characters(raw)
+    out, size, breaks = np.empty((16, 4), np.int64), 0, _breaks(points)
     for start in range(points.size):
         if not breaks[start]:
             continue
@@ -168,19 +175,33 @@ def _spans(
                 bytes_ = starts[entry + 1] - starts[entry]
                 is_as_long = bytes_ == at[end] - at[start]  # a hash may lie
                 if is_as_long and same_bytes(texts, starts[entry], raw, at[start], bytes_):
-                    if size == len(out):
+                    first, last = owned[entry], owned[entry + 1]
+                    while size + max(last - first, 2) // 2 > len(out):
                         out = np.concatenate((out, np.empty_like(out)))
-                    out[size] = start, end, owners[entry], owners[entry + 1]
-                    size += 1
+                    out[size] = start, end, NOBODY, NOBODY
+                    for i in range(first, last, 2):
+                        field, code = np.int64(owners[i]), np.int64(owners[i + 1])
+                        out[size + (i - first) // 2] = start, end, field, code
+                    size += max(last - first, 2) // 2
                 place += 1
     return out[:size]
 
 
 @njit(cache=True, nogil=True)
-def _places(points: Array) -> I64:
-    """Return where each character begins in UTF-8. (characters + 1,)"""
-    at = np.zeros(points.size + 1, np.int64)
-    for i in range(points.size):
-        point = points[i]
-        at[i + 1] = at[i] + 1 + (point >= 0x80) + (point >= 0x800) + (point >= 0x10000)
-    return at
+def _characters(raw: U8) -> tuple[Array, I64]:
+    """Return the code points of UTF-8 that is whole, (characters,) uint32, and where each begins.
+
+    The places have one more behind them, where the text ends. (characters + 1,)
+    """
+    points, at, size, end = np.empty(raw.size, np.uint32), np.zeros(raw.size + 1, np.int64), 0, 0
+    while end < raw.size:
+        lead = raw[end]
+        more = (lead >= 0xC0) + (lead >= 0xE0) + (lead >= 0xF0)
+        point = np.uint32(lead & (0x7F if more == 0 else 0x3F >> more))
+        for i in range(end + 1, end + 1 + more):
+            point = (point << np.uint32(6)) | np.uint32(raw[i] & 0x3F)
+        points[size] = point
+        end += 1 + more
+        size += 1
+        at[size] = end
+    return points[:size], at[: size + 1]

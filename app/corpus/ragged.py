@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.corpus.string_keys import find_keys, hash64, hashes_of, keys_of
+from app.corpus.string_keys import find_key, find_keys, hash64, hashes_of, key_of, keys_of
 from app.domain.arrays import I32, I64, U8, U64, Array, Rows
 
 
@@ -153,8 +153,11 @@ class Dictionary:
 
     def find(self, text: str) -> int:
         """Return the ordinal, or -1."""
-        moved = None if self.moves is None else self.moves.find(text)
-        return int(self._found((text,))[0]) if moved is None else moved
+        if self.moves is not None and (moved := self.moves.find(text)) is not None:
+            return moved
+        held = self.strings
+        at: int = find_key(self.hashes, self.order, held.offsets, held.values, key_of(text))
+        return at
 
     def find_all(self, texts: Sequence[str]) -> I32:
         """Return the ordinals of many strings at once, -1 where absent. (m,)

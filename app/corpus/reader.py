@@ -66,6 +66,8 @@ def _read(lexicon: Lexicon, quantities: Quantities, text: str) -> Reading:
 
 def _near(text: str, titles: list[Found]) -> tuple[Found | None, list[Span]]:
     """Return the longest title that the query wants something near to, and what says so."""
+    if not titles:
+        return None, []
     for name in sorted(titles, key=_longest_first):
         if after := _NEAR_AFTER.match(text, name.end):
             return name, [(name.start, after.end())]
@@ -80,6 +82,8 @@ def _longest_first(name: Found) -> Span:
 
 def _longest(found: list[Found], said: list[Span]) -> list[Found]:
     """Choose names that overlap neither each other nor what is said, longest first; in order."""
+    if len(found) + len(said) < 2:
+        return found
     taken = [*said]
     chosen = []
     for name in sorted(found, key=_longest_first):

@@ -38,22 +38,33 @@ def hashes_of(texts: Sequence[str]) -> U64:
     return np.frombuffer(b"".join([_key(text)[:_HASH] for text in texts]), np.uint64)
 
 
+def key_of(text: str) -> U8:
+    """Return the key of one string to look up, as `find_key` reads it."""
+    return np.frombuffer(_key(text), np.uint8)
+
+
 @njit(cache=True, nogil=True)
 def find_keys(hashes: U64, order: I32, offsets: I64, values: U8, keys: U8, count: int) -> I32:
     """Look up `count` strings by their keys in what a `Dictionary` holds. (count,)"""
     found, start = np.full(count, -1, np.int32), np.int64(0)
     for i in range(count):
-        wanted, size = _number(keys, start, _HASH), np.int64(_number(keys, start + _HASH, _SIZE))
-        start += _HASH + _SIZE
-        at = first_from(hashes, wanted)
-        while at < hashes.size and hashes[at] == wanted:
-            first, end = offsets[order[at]], offsets[order[at] + 1]
-            if end - first == size and same_bytes(values, first, keys, start, size):
-                found[i] = order[at]
-                break
-            at += 1
-        start += size
+        size = np.int64(_number(keys, start + _HASH, _SIZE))
+        found[i] = find_key(hashes, order, offsets, values, keys[start:])
+        start += _HASH + _SIZE + size
     return found
+
+
+@njit(cache=True, nogil=True)
+def find_key(hashes: U64, order: I32, offsets: I64, values: U8, key: U8) -> int:
+    """Look up the string whose key comes first; -1 where it is not held."""
+    wanted, size = _number(key, 0, _HASH), np.int64(_number(key, _HASH, _SIZE))
+    at = first_from(hashes, wanted)
+    while at < hashes.size and hashes[at] == wanted:
+        first, end = offsets[order[at]], offsets[order[at] + 1]
+        if end - first == size and same_bytes(values, first, key, _HASH + _SIZE, size):
+            return int(order[at])
+        at += 1
+    return -1
 
 
 @njit(cache=True, nogil=True)

@@ -70,15 +70,20 @@ class SvdEncoder:
     def encode(self, terms: Sequence[str]) -> F32 | None:
         """Return the unit vector of a query's terms, None where nothing is known of them."""
         own = self._terms
-        at, total = _add_up(
+        total, known = _add_up(
             own.hashes, own.order, own.strings.offsets, own.strings.values,
             keys_of(terms), len(terms), self._vectors,
         )  # fmt: skip
-        for unknown in np.flatnonzero(at < 0).tolist():
-            if near := buckets(terms[unknown]):
+        if known < len(terms):
+            self._add_guesses(terms, total)
+        length = math.sqrt(total.dot(total))
+        return total / length if length > 1e-6 else None
+
+    def _add_guesses(self, terms: Sequence[str], total: F32) -> None:
+        """Add what the n-grams of each unknown term mean elsewhere."""
+        for term, at in zip(terms, self._terms.find_all(terms).tolist(), strict=True):
+            if at < 0 and (near := buckets(term)):
                 total += self._grams[near].mean(axis=0)
-        length = math.sqrt(total @ total)
-        return (total / length).astype(np.float32, copy=False) if length > 1e-6 else None
 
     def save(self, path: Path) -> None:
         """Write under the directory `path`."""
@@ -141,15 +146,15 @@ def tempered(directions: F32) -> F32:
 @njit(cache=True, nogil=True)
 def _add_up(
     hashes: U64, order: I32, offsets: I64, values: U8, keys: U8, count: int, vectors: F32
-) -> tuple[I32, F32]:
-    """Look up terms by their keys; return where each is, -1 where absent, and the sum. (dim,)"""
-    at = find_keys(hashes, order, offsets, values, keys, count)
-    total = np.zeros(vectors.shape[1], np.float32)
-    for place in at:
+) -> tuple[F32, int]:
+    """Look up terms by their keys; return the sum of those known, and how many. (dim,)"""
+    total, known = np.zeros(vectors.shape[1], np.float32), 0
+    for place in find_keys(hashes, order, offsets, values, keys, count):
         if place >= 0:
+            known += 1
             for j in range(total.size):
                 total[j] += vectors[place, j]
-    return at, total
+    return total, known
 
 
 def _blocks(rows: Array) -> Iterator[Array]:

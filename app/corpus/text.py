@@ -26,6 +26,8 @@ _SETTLED = re.compile(r"[\x00-\x7f\u4e00-\u9fa5]*")  # of this, case alone has t
 
 def normalise(text: str) -> str:
     """Return the normal form. Idempotent; lone surrogates become U+FFFD, so it encodes to UTF-8."""
+    if text.isascii():
+        return " ".join(text.lower().split())
     if _SETTLED.fullmatch(text):
         text = text.lower()
         is_simple = _TRADITIONAL.isdisjoint(text)

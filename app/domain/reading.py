@@ -46,6 +46,12 @@ class Reading:
     synonyms: tuple[Synonym, ...] = ()
     near_row: int | None = None  # the document that the query wants others near to
 
+    def spans(self) -> list[tuple[int, int]]:
+        """Return where it says what it names, bounds and takes synonyms for."""
+        said = [(mention.start, mention.end) for mention in self.mentions]
+        said += [(quantity.start, quantity.end) for quantity in self.quantities]
+        return said + [(synonym.start, synonym.end) for synonym in self.synonyms]
+
     @property
     def parts(self) -> int:
         """How many things are asked for that a document either has or lacks."""

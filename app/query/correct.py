@@ -108,9 +108,7 @@ def _is_typed_so(text: str, change: Change, snapshot: Snapshot) -> bool:
 
 
 def _changes(text: str, reading: Reading, terms: Terms, snapshot: Snapshot) -> Iterator[Change]:
-    said = [(m.start, m.end) for m in reading.mentions]
-    said += [(q.start, q.end) for q in reading.quantities]
-    said += [(s.start, s.end) for s in reading.synonyms]
+    said = reading.spans()
     runs = list(RUNS.finditer(text))
     if all(any(s <= run.start() and run.end() <= e for s, e in said) for run in runs):
         return
@@ -144,6 +142,8 @@ def _in_words(
     text: str, words: Sequence[Word], written: int, snapshot: Snapshot
 ) -> Iterator[Change]:
     """Look at words in letters that stand side by side, the longest sound first."""
+    if all([word.is_known and not word.is_sound for word in words]):
+        return
     at = 0
     while at < len(words):
         change = _by_sound(words[at : at + WORDS_A_NAME], snapshot)
@@ -191,12 +191,12 @@ def _is_usual(guess: Guess, snapshot: Snapshot) -> bool:
 
 def _mixed(text: str, word: Word, snapshot: Snapshot) -> Change | None:
     """Find a name typed in part by its sound, as 火guo: with the characters that touch the word."""
+    if word.is_known and not word.is_sound:
+        return None
     before = HAN_RUN.findall(text[max(word.start - MIXED, 0) : word.start][::-1])
     after = HAN_RUN.match(text, word.end)
     left = len(before[0]) if before and _is_han(text, word.start - 1) else 0
     right = min(after.end() - after.start(), MIXED) if after else 0
-    if word.is_known and not word.is_sound:
-        return None
     for start in range(word.start - left, word.start + 1):
         for end in range(word.end + right, word.end - 1, -1):
             if (start, end) == (word.start, word.end):

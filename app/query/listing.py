@@ -41,7 +41,8 @@ def parse_group(asked: str | None, schema: Schema) -> str | None:
 
 def parse_sort(asked: Any, schema: Schema, origin: GeoPoint | None) -> tuple[SortKey, ...]:
     """Read "price", "-price" or "distance", one or several, the first counting most."""
-    return tuple(_key(text, schema, origin) for text in _texts("sort", asked, MAX_SORT_KEYS))
+    names = _texts("sort", asked, MAX_SORT_KEYS)
+    return tuple([_key(name, schema, origin) for name in names])
 
 
 def _key(text: str, schema: Schema, origin: GeoPoint | None) -> SortKey:

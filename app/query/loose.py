@@ -18,23 +18,23 @@ _FREE = re.compile(rb"\x00+")
 def loose(
     text: str, run: Span, said: Sequence[Span], terms: Terms, snapshot: Snapshot
 ) -> Iterator[Span]:
-    """Yield the stretches of a Chinese run of the text that no word and nothing said covers.
-
-    The dictionary is asked before the documents: it takes a tenth of the time.
-    """
+    """Yield the stretches of a Chinese run of the text that no word and nothing said covers."""
     start, end = run
     covered = bytearray(end - start)
     for first, last in said:
         _cover(covered, max(first, start) - start, min(last, end) - start)
-    if not all(covered):
-        for term, first, last in terms:
-            is_inside = start <= first and last <= end and len(term) > 1
-            if is_inside and (
-                snapshot.analyzer.is_word(term) or snapshot.documents.terms.find(term) >= 0
-            ):
-                _cover_all(covered, text[start:end], term)
-    for free in _FREE.finditer(bytes(covered)):
+    for term, first, last in terms:
+        if 0 not in covered:
+            return
+        if start <= first and last <= end and len(term) > 1 and _is_known(term, snapshot):
+            _cover_all(covered, text[start:end], term)
+    for free in _FREE.finditer(covered):
         yield start + free.start(), start + free.end()
+
+
+def _is_known(term: str, snapshot: Snapshot) -> bool:
+    """Tell whether a dictionary or a document has it; the former takes a tenth of the time."""
+    return snapshot.analyzer.is_word(term) or snapshot.documents.terms.find(term) >= 0
 
 
 def _cover_all(covered: bytearray, run: str, term: str) -> None:

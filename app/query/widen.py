@@ -16,9 +16,11 @@ def other_terms(reading: Reading, terms: tuple[str, ...], snapshot: Snapshot) ->
     found: list[str] = []
     for synonym in reading.synonyms:
         for other in synonym.others:
-            found += snapshot.analyzer.query_terms(other, snapshot.documents.schema.analyzers)
+            found += snapshot.terms_of(other)
     if len(terms) == 1 and len(terms[0]) == 1 and HAN_RUN.fullmatch(terms[0]):
         found += _around(terms[0], snapshot)
+    if not found:
+        return ()
     others = [term for term in dict.fromkeys(found) if term not in terms]
     return tuple(others[: MAX_QUERY_TERMS - len(terms)])
 

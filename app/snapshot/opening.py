@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from app.snapshot.overlay import Overlay
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 
+PHRASES = 1 << 14
+"""Synonyms whose terms are remembered."""
+
 
 def open_snapshot(path: Path) -> Snapshot:
     """Verify and map one snapshot. Raises CorruptArtifact naming what is wrong or missing here."""
@@ -39,7 +43,7 @@ def open_snapshot(path: Path) -> Snapshot:
     for part in ("lexicon/synonyms.json", "spelling/english.offsets.npy"):
         if not (path / part).is_file():
             raise CorruptArtifact(f"{path} is of an earlier version: no {part}; run: duolu reindex")
-    lexicon = Lexicon.open(path / "lexicon", documents)
+    lexicon, analyzers = Lexicon.open(path / "lexicon", documents), documents.schema.analyzers
     return Snapshot(
         id=manifest["id"],
         path=path,
@@ -51,6 +55,7 @@ def open_snapshot(path: Path) -> Snapshot:
         encoder=_open_encoder(path / "encoder", manifest["encoder"]),
         log_seq=manifest["log_seq"],
         manifest=manifest,
+        terms_of=lru_cache(PHRASES)(partial(analyzer.query_terms, analyzers=analyzers)),
         names=SuggestedNames.open(path / "suggest"),
         overlay=_standing(documents),
     )

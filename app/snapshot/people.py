@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 
 from app.corpus.documents import Documents
-from app.corpus.row_store import FIRST_TOKENS, Layout
+from app.corpus.row_store import FIRST_TOKENS
 from app.domain.arrays import F32, F64, I32, I64, Rows
 from app.domain.live import Interaction
 from app.domain.user import MAX_HISTORY, Preference, UserState
@@ -35,13 +35,27 @@ def user_state(person: Person, tables: Tables, documents: Documents, now_ms: int
 
     What was received counts as done, though a clock ahead of ours may date it later.
     """
+    if len(person.known) == 1 and not person.lately:
+        return _as_tables_say(person, tables, documents, now_ms)
     past = [_long_ago(tables, known, now_ms) for known in person.known]
     if person.lately:
         past.insert(0, _lately(person.lately, documents, now_ms))
     if not past:
         return UserState.stranger(person.name)
-    rows, times, gains = past[0] if len(past) == 1 and not person.lately else _together(past)
+    rows, times, gains = _together(past)
     return UserState(person.name, rows, times, gains, *tastes(documents, rows, gains))
+
+
+def _as_tables_say(person: Person, tables: Tables, documents: Documents, now_ms: int) -> UserState:
+    """Read one history and its documents in one call: most people have one, and no news."""
+    assert tables.persons is not None
+    h, store = tables.persons.histories, documents.rows
+    rows, times, gains, *read = _history(
+        tables.row_of, h.documents.offsets, h.documents.values, h.times_ms, h.gains,
+        person.known[0], now_ms, store.records.offsets, store.records.values,
+        store.number_fields.get("price", NOT_HELD), *store.layout,
+    )  # fmt: skip
+    return UserState(person.name, rows, times, gains, *_by_field(documents, rows, *read))
 
 
 def tastes(documents: Documents, rows: Rows, gains: F32) -> tuple[dict[str, Preference], F64]:
@@ -50,14 +64,21 @@ def tastes(documents: Documents, rows: Rows, gains: F32) -> tuple[dict[str, Pref
     The latter: mean and deviation of log(1 + price) over the rows; NaN when unknown. (2,)
     """
     store = documents.rows
-    codes, weights, ends, log_price = _read_past(
-        store.records.offsets, store.records.values, store.layout,
-        store.number_fields.get("price", NOT_HELD), rows, gains,
+    read = _read_past(
+        store.records.offsets, store.records.values,
+        store.number_fields.get("price", NOT_HELD), rows, gains, *store.layout,
     )  # fmt: skip
+    return _by_field(documents, rows, *read)
+
+
+def _by_field(
+    documents: Documents, rows: Rows, codes: I32, weights: F32, ends: I64, log_price: F64
+) -> tuple[dict[str, Preference], F64]:
+    """Lay out what `_read_past` returned, by prices as they are now."""
     if documents.patches is not None and "price" in documents.numbers:
         log_price = _mean_and_deviation(documents.numbers_of("price", rows))
     preferences, start = {}, 0
-    for name, end in zip(store.code_fields, ends.tolist(), strict=True):
+    for name, end in zip(documents.rows.code_fields, ends.tolist(), strict=True):
         preferences[name] = Preference(codes[start:end], weights[start:end])
         start = end
     return preferences, log_price
@@ -67,21 +88,35 @@ def _long_ago(tables: Tables, person: int, before_ms: int) -> Acts:
     """Read a person's history of documents that are still there."""
     assert tables.persons is not None
     h = tables.persons.histories
-    first, end = h.documents.offsets[person], h.documents.offsets[person + 1]
     acts: Acts = _past(
-        tables.row_of, h.documents.values, h.times_ms, h.gains, first, end, before_ms
-    )
+        tables.row_of, h.documents.offsets, h.documents.values, h.times_ms, h.gains, person,
+        before_ms,
+    )  # fmt: skip
     return acts
 
 
 @njit(cache=True, nogil=True)
+def _history(
+    row_of: I32, starts: I64, ordinals: I32, times_ms: I64, gains: F32, person: int,
+    before_ms: int, offsets: I64, records: I32, price: int,
+    numbers: int, fields: int, lengths: int, counts: int, header: int,
+) -> tuple[Rows, I64, F32, I32, F32, I64, F64]:  # fmt: skip
+    """Return what `_past` does of a person, and what `_read_past` does of those rows."""
+    past: Acts = _past(row_of, starts, ordinals, times_ms, gains, person, before_ms)
+    read: tuple[I32, F32, I64, F64] = _read_past(
+        offsets, records, price, past[0], past[2], numbers, fields, lengths, counts, header
+    )
+    return past + read
+
+
+@njit(cache=True, nogil=True)
 def _past(
-    row_of: I32, ordinals: I32, times_ms: I64, gains: F32, first: int, end: int, before_ms: int
+    row_of: I32, starts: I64, ordinals: I32, times_ms: I64, gains: F32, person: int, before_ms: int
 ) -> Acts:
-    """Return what stands between two places, of rows that are still there and before a time."""
-    rows, size = np.empty(end - first, np.int32), 0
+    """Return a person's history, of rows that are still there and before a time."""
+    rows, size = np.empty(starts[person + 1] - starts[person], np.int32), 0
     times, worth = np.empty(rows.size, np.int64), np.empty(rows.size, np.float32)
-    for at in range(first, end):
+    for at in range(starts[person], starts[person + 1]):
         row = row_of[ordinals[at]]
         if row >= 0 and times_ms[at] < before_ms:
             rows[size], times[size], worth[size] = row, times_ms[at], gains[at]
@@ -132,33 +167,34 @@ def _unique(rows: Rows, times_ms: I64, gains: F32, most: int) -> Acts:
 
 @njit(cache=True, nogil=True)
 def _read_past(
-    offsets: I64, records: I32, layout: Layout, price: int, rows: Rows, gains: F32
-) -> tuple[I32, F32, I64, F64]:
-    """Read each row's record once.
+    offsets: I64, records: I32, price: int, rows: Rows, gains: F32,
+    numbers: int, fields: int, lengths: int, counts: int, header: int,
+) -> tuple[I32, F32, I64, F64]:  # fmt: skip
+    """Read each row's record once. The last five are a Layout, which costs more as a tuple.
 
     Returns the codes of all preference fields, one field after the other, each code's share, where
     each field ends, and what `_mean_and_deviation` says of the number at the place `price`.
     """
     at, prices = np.empty(rows.size, np.int64), np.full(rows.size, np.nan)
-    fields, wide, size = layout.header - layout.counts, records.view(np.float64), 0
+    liked, wide, size = header - counts, records.view(np.float64), 0
     for i in range(rows.size):
         start = offsets[rows[i]]
         if price != NOT_HELD:
             prices[i] = wide[start // 2 + price]
-        at[i] = start + layout.header
-        for f in range(layout.fields):
-            at[i] += min(records[start + layout.lengths + f], FIRST_TOKENS)
+        at[i] = start + header
         for f in range(fields):
-            size += records[start + layout.counts + f]
+            at[i] += min(records[start + lengths + f], FIRST_TOKENS)
+        for f in range(liked):
+            size += records[start + counts + f]
     codes, weights = np.empty(size, np.int32), np.empty(size, np.float32)
-    ends, first = np.empty(fields, np.int64), 0
-    for f in range(fields):
+    ends, first = np.empty(liked, np.int64), 0
+    for f in range(liked):
         size = 0
         for i in range(rows.size):
-            size += records[offsets[rows[i]] + layout.counts + f]
+            size += records[offsets[rows[i]] + counts + f]
         keys, parts, size = np.empty(size, np.int32), np.empty(size, np.float32), 0
         for i in range(rows.size):
-            count = records[offsets[rows[i]] + layout.counts + f]
+            count = records[offsets[rows[i]] + counts + f]
             for place in range(at[i], at[i] + count):
                 keys[size], parts[size] = records[place], gains[i] / np.float32(count)
                 size += 1

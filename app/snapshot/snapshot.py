@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ class Snapshot:
     encoder: AnyEncoder | None
     log_seq: int  # the document log up to which it speaks
     manifest: Mapping[str, Any]
+    terms_of: Callable[[str], tuple[str, ...]]  # of the catalogue's own phrases: remembered
     names: SuggestedNames | None = None  # what may be suggested; None: built before there was any
     overlay: Overlay | None = None  # a view: what is newer than the snapshot, up to log_seq
 

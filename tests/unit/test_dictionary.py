@@ -21,6 +21,7 @@ def test_each_string_has_its_ordinal_and_others_have_none(
     dictionary, ordinals = Dictionary.pack(known), {text: i for i, text in enumerate(known)}
     texts = [*known, *asked]
     assert dictionary.find_all(texts).tolist() == [ordinals.get(text, -1) for text in texts]
+    assert [dictionary.find(text) for text in texts] == [ordinals.get(text, -1) for text in texts]
     assert all(dictionary.strings[i] == text for i, text in enumerate(known))
     few = Dictionary.pack_few(known)
     assert few.hashes.tobytes() == dictionary.hashes.tobytes()
