@@ -164,6 +164,8 @@ class Dictionary:
 
         Equal hashes are told apart by comparing the strings.
         """
+        if not texts:
+            return np.empty(0, np.int32)
         found = self._found(texts)
         return found if self.moves is None else self._moved(texts, found, self.moves)
 

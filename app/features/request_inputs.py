@@ -11,7 +11,6 @@ from numba import njit
 from app.corpus.bm25 import idf
 from app.domain.arrays import F32, I32
 from app.features.lookup import NAN, Inputs, unknown
-from app.snapshot.tables import memory_key
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
@@ -87,8 +86,4 @@ def _idf(df: I32, ids: I32, n: int) -> F32:
 
 def _memory(lookup: Inputs) -> Any:
     """Rows and gains that this very query brought before; both empty if never typed."""
-    tables = lookup.ctx.tables
-    if tables.queries is None or not lookup.ctx.query.terms:
-        return np.empty(0, np.int32), np.empty(0, np.float32)
-    ordinals, gains = tables.queries.find(memory_key(lookup.ctx.query.terms))
-    return tables.rows(ordinals, gains)
+    return lookup.ctx.tables.rows(*lookup.ctx.remembered.chosen)

@@ -18,7 +18,6 @@ from app.corpus.text import HAN_RUN
 from app.domain.arrays import F32, F64, I32, I64, Rows
 from app.snapshot.asked import holds, keeps, named_place
 from app.snapshot.context import SearchContext
-from app.snapshot.tables import memory_key
 
 MOST = 3  # reasons of a result
 NEAR_KM = 3.0
@@ -193,11 +192,10 @@ def _asked(ctx: SearchContext, rows: Rows) -> Iterator[Fact]:
 
 def _remembered(ctx: SearchContext, rows: Rows) -> list[int]:
     """Return the places of the rows that people chose who typed this very query."""
-    tables = ctx.tables
-    if tables.queries is None or not ctx.query.terms:
+    ordinals, _ = ctx.remembered.chosen
+    if not ordinals.size:
         return []
-    ordinals, _ = tables.queries.find(memory_key(ctx.query.terms))
-    places: list[int] = _chosen(rows, tables.row_of, ordinals).tolist()
+    places: list[int] = _chosen(rows, ctx.tables.row_of, ordinals).tolist()
     return places
 
 

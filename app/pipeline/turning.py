@@ -15,7 +15,7 @@ from app.corpus.secret import shared_secret
 from app.domain.errors import CorruptArtifact, CursorGone, InvalidQuery, VersionUnknown
 from app.domain.query import Deadline
 from app.domain.user import UserState
-from app.pipeline.cursor import Pinned, request_digest, seal, unseal
+from app.pipeline.cursor import Pinned, key_of, request_digest, seal, unseal
 from app.pipeline.paging import pin, turn
 from app.pipeline.search import Search, SearchResult
 from app.pipeline.serving import Serving
@@ -45,7 +45,7 @@ class Pages:
     """The pages of one engine. Processes that share a data directory share their cursors."""
 
     def __init__(self, data: Path, stores: Stores, recent: Recent) -> None:
-        self._key = shared_secret(data / KEY_FILE)
+        self._key = key_of(shared_secret(data / KEY_FILE))
         self._recent = recent
         self._reopened = lru_cache(OPENED)(
             lambda snapshot_id: open_snapshot(stores.snapshots.root / snapshot_id)

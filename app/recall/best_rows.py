@@ -37,6 +37,9 @@ from app.recall.postings import BLOCK, COMMON_EVERY, GRAIN, HIGHEST, WORDS, Post
 RANGES = 4096
 """Score ranges in which good rows are counted, to know a floor before they are sorted."""
 
+EVERYTHING = np.empty(0, np.bool_)
+"""Stands for the flags of a mask where every row is allowed."""
+
 SPARE = 8
 """So many times k good rows may be held before the best k of them are singled out."""
 
@@ -73,18 +76,22 @@ def best_rows(
 
 
 def holds_any(postings: Postings, terms: I32, mask: RowMask | None) -> bool:
-    """Tell whether any allowed row holds any of the terms: mostly one of the first that do."""
+    """Tell whether any allowed row holds any of the terms: mostly one of the first that do.
+
+    A term without postings here, as -1, is held by none.
+    """
     if mask is None:
-        return bool((postings.offsets[terms + 1] > postings.offsets[terms]).any())
+        return bool(_is_held(postings.offsets, postings.rows, terms, EVERYTHING))
     return mask.count > 0 and bool(_is_held(postings.offsets, postings.rows, terms, mask.allowed))
 
 
 @njit(cache=True, nogil=True)
 def _is_held(offsets: I64, rows: Rows, terms: I32, allowed: Bools) -> bool:
     for term in terms:
-        for at in range(offsets[term], offsets[term + 1]):
-            if allowed[rows[at]]:
-                return True
+        if 0 <= term < offsets.size - 1:
+            for at in range(offsets[term], offsets[term + 1]):
+                if not allowed.size or allowed[rows[at]]:
+                    return True
     return False
 
 

@@ -112,12 +112,14 @@ class LexicalChannel:
 
     def has_match(self, ctx: SearchContext) -> bool:
         """Tell whether `recall` would count any match."""
-        known, at_least = self._asked(*self._ids(ctx))
-        if at_least > 1:
+        ids, also = self._ids(ctx)
+        if ids.size * self.options.minimum_should_match >= 2:  # else one word is enough
+            known, at_least = self._asked(ids, also)
             return self._best(known, at_least, 1, ctx.mask).total > 0
         own = base_part(ctx.mask, self.postings.n)
-        if holds_any(self.postings, self.postings.known(known), own):
+        if holds_any(self.postings, ids, own) or holds_any(self.postings, also, own):
             return True
+        known, at_least = self._asked(ids, also)
         return self.newer.count > 0 and self.newer.find(known, at_least, ctx.mask).total > 0
 
     def _ids(self, ctx: SearchContext) -> tuple[I32, I32]:
@@ -129,7 +131,7 @@ class LexicalChannel:
         """Return all known ids, and how many a document must hold: a share of the query's own."""
         own = terms[terms >= 0]
         at_least = max(1, int(own.size * self.options.minimum_should_match))
-        return np.concatenate([own, also[also >= 0]]), at_least
+        return np.concatenate([own, also[also >= 0]]) if also.size else own, at_least
 
     def find(self, terms: I32, also: I32, k: int, mask: RowMask | None) -> Matches:
         """Find the best `k` rows for term ids in the query's order, -1 where unknown.
