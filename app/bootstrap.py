@@ -6,7 +6,6 @@ swaps it as a whole: a request keeps the one that it began with, whatever is pub
 
 from __future__ import annotations
 
-import os
 import secrets
 import threading
 import time
@@ -71,7 +70,7 @@ class Engine:
         self.attempts = Attempts()  # to open artifacts, and what came of those that failed
         enabled = {name: c.threads for name, c in settings.channels.items() if c.enabled}
         ranking = RANK_THREADS if settings.rank.url is None else CALLING_THREADS
-        self._crew = Crew({**enabled, "": ranking}, len(os.sched_getaffinity(0)))  # "": no channel
+        self._crew = Crew({**enabled, "": ranking})  # "": no channel
         self._threads = {name: self._crew.berths[name] for name in enabled}
         self.rank_threads = self._crew.berths[""]
         names, experiments = ReleaseNames(models, settings.rank.model), experiments_of(settings)

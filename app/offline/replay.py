@@ -63,7 +63,7 @@ class Replay:
         self.models = models or {}
         self._people = people
         names = [n for n, c in settings.channels.items() if c.enabled]
-        self._crew = Crew(dict.fromkeys(names, 1), width=1)
+        self._crew = Crew(dict.fromkeys(names, 1))
         lanes = open_lanes(settings, snapshot, tables, self._crew.berths, PATIENCE_MS)
         search = Search(Fanout(lanes), make_merger(settings), settings.merge.max_candidates)
         self._views: Views | None = None  # made when a view is shown

@@ -1,7 +1,7 @@
 """Threads that many lanes share, of which each lane holds at most its own number at once.
 
     a stuck lane         holds its own places and no others: the rest stay free, as with own threads
-    a request's lanes    are done one after another by a thread or two, not by one thread each
+    a request's lanes    are done one after another by one thread, not by one thread each
 
 Whether a channel is asked at all (`accepts`) is told without a place, so that a stuck lane is late
 only where it was asked. That must neither wait nor compute: nothing bounds the threads it holds.
@@ -25,6 +25,8 @@ from typing import ParamSpec, TypeAlias, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
+PACE_STEP_MS = 0.1
+
 Work: TypeAlias = Callable[[], None]
 """What a thread of the crew does. It catches what it may raise."""
 
@@ -35,9 +37,8 @@ Job: TypeAlias = Callable[[], Work | None]
 class Crew:
     """The threads. They start with the first work; `close` ends them."""
 
-    def __init__(self, places: Mapping[str, int], width: int) -> None:
-        """Hold `places[name]` of each berth; `width`: threads that one request may keep awake."""
-        self.width = width
+    def __init__(self, places: Mapping[str, int]) -> None:
+        """Hold `places[name]` of each berth."""
         self.berths = {name: Berth(self, size) for name, size in places.items()}
         self._size = sum(places.values())
         self._work: SimpleQueue[Work | None] = SimpleQueue()
@@ -79,22 +80,38 @@ class Berth(Executor):
 
     def __init__(self, crew: Crew, size: int) -> None:
         self.crew = crew
+        self.pace_ms = 0.0  # what a call takes, at the least of late
         self._free: deque[bool] = deque([True] * size)
         self._line: deque[Job] = deque()
 
-    def do(self, job: Job) -> None:
-        """Do it on this thread of the crew, or leave it in line where no place is free."""
+    def enter(self) -> bool:
+        """Take a place, where one is free and nobody stands in line."""
+        return not self._line and taken(self._free) is not None
+
+    def leave(self) -> None:
+        """Give the place back. The line is looked at after that: nothing waits for a free place."""
+        self._free.append(True)
+        if self._line:
+            self.crew.put(self._next)
+
+    def wait(self, job: Job) -> None:
+        """Stand in line: a thread of the crew does it once a place is free, this one if one is."""
         self._line.append(job)
         self._next()
 
     def put(self, job: Job) -> None:
         """Do it on some thread of the crew."""
-        self.crew.put(partial(self.do, job))
+        self.crew.put(partial(self.wait, job))
 
     def forget(self, job: Job) -> None:
         """Take it out of the line, if it is still there."""
         with suppress(ValueError):  # begun, or never there
             self._line.remove(job)
+
+    def learn(self, took_ms: float) -> None:
+        """Have `pace_ms` fall at once and rise a step: a busy machine makes nothing slow."""
+        risen = self.pace_ms + PACE_STEP_MS
+        self.pace_ms = took_ms if took_ms < risen else risen
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Call it on a thread of the crew, as any executor does."""
@@ -111,19 +128,14 @@ class Berth(Executor):
         return future
 
     def _next(self) -> None:
-        """Do what is first in line, if a place is free: else whoever leaves one sees to it.
-
-        The line is looked at again after a place was given back: nothing waits for a free place.
-        """
+        """Do what is first in line, if a place is free: else whoever leaves one sees to it."""
         if taken(self._free) is None:
             return
         try:
             job = taken(self._line)
             after = None if job is None else job()
         finally:
-            self._free.append(True)
-        if self._line:
-            self.crew.put(self._next)
+            self.leave()
         if after is not None:
             after()
 

@@ -2,8 +2,12 @@
 
 Each lane has places of its own among the threads (crew.py). A timeout frees the query and not the
 thread, so where lanes share places a stuck channel takes them all and the healthy ones time out
-with it. A thread or two do the lanes of a request one after another; when that takes longer than
-`PATIENCE_S`, because one of them is slow, every lane that has not begun is given a thread.
+with it.
+
+One thread is woken for a request and does its lanes one after another, for waking another costs
+more than a usual lane takes. Before it begins one that has been slow of late (`SLOW_MS`) it wakes
+another for the rest; when all take longer than `PATIENCE_S`, because one is slow today, every lane
+that has not begun is given a thread.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Generic, TypeAlias, TypeVar
 
 from app.domain.candidates import ChannelHits, ChannelStatus
@@ -26,7 +31,8 @@ from app.snapshot.context import SearchContext
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-PATIENCE_S = 0.002  # healthy lanes together are done by then
+SLOW_MS = 1.0  # one that takes longer does not keep the others waiting
+PATIENCE_S = 0.005  # by then the usual request is over, and its timer never wakes the loop
 TICK_S = 0.001  # what the loop's timers are exact to
 
 Hits: TypeAlias = tuple[ChannelHits, ...]
@@ -72,14 +78,11 @@ class Fanout:
 
         What `then` raises is raised here.
         """
-        lanes = self._lanes(only)
-        race: _Race[T] = _Race(ctx, lanes, then)
+        race = _Race(ctx, self._lanes(only), then)
         try:
-            race.start()
-            value = await race.over
+            return await race.start()
         finally:
             race.stop()
-        return race.hits, value
 
     def asked(self, only: Collection[str] | None = None) -> list[Recalls]:
         """Return the channels that `run` would ask."""
@@ -90,135 +93,161 @@ class Fanout:
 
 
 class _Race(Generic[T]):
-    """One request's calls. Only the end of all wakes the event loop: a wake-up costs 50 µs.
-
-    Threads are woken before anything else is done, so that the rest is done while they wake.
-    """
+    """One request's calls. Only the end of all wakes the event loop: a wake-up costs 50 µs."""
 
     def __init__(self, ctx: SearchContext, lanes: Sequence[Lane], then: Then[T] | None) -> None:
         self.ctx, self.lanes, self.then = ctx, lanes, then
-        self.todo = deque(range(len(lanes)))  # lanes that no thread has begun
-        self.calls: list[Job | None] = [None] * len(lanes)  # that may stand in a line
-        self.words: dict[int, ChannelHits] = {}  # the first word of each lane
-        self.last: deque[bool] = deque([True])  # for who sees all words first
+        self.todo = deque(lanes)  # that no thread has begun
+        self.words: dict[str, ChannelHits] = {}  # the first word of each lane
+        self.said = count(1)  # numbers the first words: one thread alone gets the last
+        self.waiting: deque[tuple[Berth, Job]] = deque()  # what stood in a line, and may still
+        self.is_over = False
         self.loop = asyncio.get_running_loop()
-        self.over: asyncio.Future[T | None] = self.loop.create_future()
-        self.started, self.left_s = self.loop.time(), ctx.deadline.remaining_s()
+        self.over: asyncio.Future[tuple[Hits, T | None]] = self.loop.create_future()
         self.timer: asyncio.TimerHandle | None = None
 
     @property
     def hits(self) -> Hits:
         """All words, once each lane has said one."""
-        return tuple([self.words[slot] for slot in range(len(self.lanes))])
+        words = self.words
+        return tuple([words[lane.name] for lane in self.lanes])
 
-    def start(self) -> None:
+    def start(self) -> asyncio.Future[tuple[Hits, T | None]]:
+        """Put a thread to work, and make ready to wait while it wakes."""
         if self.lanes:
-            self._put_threads(min(self.lanes[0].threads.crew.width, len(self.lanes)))
+            self._put_thread()
         else:
-            self._settle(on_crew=False)
+            self._settle_from_loop()
+        self.started_s = self.loop.time()
         self._come_again(PATIENCE_S)
+        return self.over
 
     def stop(self) -> None:
         """Nobody waits any more, or everything is there: nothing of this stays in a line."""
+        self.is_over = True
         self.todo.clear()
         if self.timer is not None:
             self.timer.cancel()
-        for lane, call in zip(self.lanes, self.calls, strict=True):
-            if call is not None:
-                lane.threads.forget(call)
-        if self.then is not None:
-            self.then.threads.forget(self._go_on)
+        self._leave_lines()
 
-    def _put_threads(self, count: int) -> None:
-        for _ in range(count):
-            self.lanes[0].threads.crew.put(self._serve)
+    def _leave_lines(self) -> None:
+        while (stood := taken(self.waiting)) is not None:
+            berth, job = stood
+            berth.forget(job)
+
+    def _put_thread(self) -> None:
+        self.lanes[0].threads.crew.put(self._serve)
 
     def _serve(self) -> None:
         """Do one lane after another, on a thread of the crew."""
-        while (slot := taken(self.todo)) is not None:
-            lane = self.lanes[slot]
-            try:
-                is_asked = lane.channel.accepts(self.ctx)
-            except Exception:
-                hits = self._failed(lane)
-            else:
-                if is_asked:
-                    self._do(slot, lane)
-                    continue
-                hits = ChannelHits.nothing(lane.name, ChannelStatus.SKIPPED)
-            if self._keep(slot, hits):
+        while (lane := taken(self.todo)) is not None:
+            hits = self._unasked(lane)
+            if hits is None and lane.threads.enter():
+                try:
+                    hits = self._found(lane)
+                finally:
+                    lane.threads.leave()
+            if hits is None:
+                self._wait(lane.threads, partial(self._call, lane))
+            elif self._keep(hits):
                 self._settle()
 
-    def _do(self, slot: int, lane: Lane) -> None:
-        call = self.calls[slot] = partial(self._call, slot, lane)
-        lane.threads.do(call)
-        if self.over.done():  # `stop` may have looked before it stood in line
-            lane.threads.forget(call)
+    def _unasked(self, lane: Lane) -> ChannelHits | None:
+        """Return the word of a lane that is not asked, None of one that is."""
+        try:
+            if lane.channel.accepts(self.ctx):
+                return None
+        except Exception:
+            return self._failed(lane)
+        return ChannelHits.nothing(lane.name, ChannelStatus.SKIPPED)
 
-    def _call(self, slot: int, lane: Lane) -> Work | None:
-        self.calls[slot] = None
-        if slot in self.words:
-            return None  # it was late before it began
+    def _found(self, lane: Lane) -> ChannelHits:
+        """Ask a channel, in the place taken for it."""
+        if self.todo and lane.threads.pace_ms > SLOW_MS:
+            self._put_thread()
         started = time.perf_counter()
         try:
             found = lane.channel.recall(self.ctx, lane.k)
-            hits = ChannelHits(
-                lane.name, found.rows, found.scores, found.status, _ms_since(started), found.total,
-                found.certainty,
-            )  # fmt: skip
+            if found.rows.shape != found.scores.shape:
+                raise ValueError(f"{found.rows.shape} rows, {found.scores.shape} scores")
         except Exception:
-            hits = self._failed(lane, _ms_since(started))
-        return self._settle if self._keep(slot, hits) else None
+            return self._failed(lane, _ms_since(started))
+        took_ms = _ms_since(started)
+        lane.threads.learn(took_ms)
+        return ChannelHits(
+            lane.name, found.rows, found.scores, found.status, took_ms, found.total,
+            found.certainty,
+        )  # fmt: skip
+
+    def _wait(self, berth: Berth, job: Job) -> None:
+        """Have it wait in line for as long as anybody waits for it."""
+        self.waiting.append((berth, job))
+        berth.wait(job)
+        if self.is_over:  # `stop` may have looked before it stood in line
+            self._leave_lines()
+
+    def _call(self, lane: Lane) -> Work | None:
+        """Ask a channel whose turn in line has come."""
+        if lane.name in self.words:
+            return None  # it was late before it began
+        return self._settle if self._keep(self._found(lane)) else None
 
     def _failed(self, lane: Lane, took_ms: float = 0.0) -> ChannelHits:
         log.exception("recall failed: channel %s, request %s", lane.name, self.ctx.request_id)
         return ChannelHits.nothing(lane.name, ChannelStatus.FAILED, took_ms)
 
-    def _keep(self, slot: int, hits: ChannelHits) -> bool:
+    def _keep(self, hits: ChannelHits) -> bool:
         """Keep the first word of a lane, said on the loop or on a thread. Tells if it ended all."""
-        if self.words.setdefault(slot, hits) is not hits:
-            return False
-        return len(self.words) == len(self.lanes) and taken(self.last) is not None
+        is_first = self.words.setdefault(hits.channel, hits) is hits
+        return is_first and next(self.said) == len(self.lanes)
 
-    def _open(self) -> list[int]:
+    def _open(self) -> list[Lane]:
         """Return the lanes without a word."""
-        return [slot for slot in range(len(self.lanes)) if slot not in self.words]
+        return [lane for lane in self.lanes if lane.name not in self.words]
 
     def _look(self) -> None:
         """Name who is late, give those that wait a thread, come again when the next is due."""
-        now_s, ended = self.loop.time() - self.started, False
-        for slot in self._open():
-            lane, budget_s = self.lanes[slot], self._budget_s(self.lanes[slot])
+        now_s, ended = self.loop.time() - self.started_s, False
+        end_s = now_s + self.ctx.deadline.remaining_s()
+        for lane in self._open():
+            budget_s = min(lane.timeout_ms / 1e3, end_s)
             if budget_s <= now_s + TICK_S:
                 late = ChannelHits.nothing(lane.name, ChannelStatus.TIMED_OUT, budget_s * 1e3)
-                ended |= self._keep(slot, late)
+                ended |= self._keep(late)
         is_open = self._open()
-        if self.left_s <= now_s + TICK_S and not is_open:
+        if end_s <= now_s + TICK_S and not is_open:
             self._conclude(None, None)
         elif ended:
-            self._settle(on_crew=False)
+            self._settle_from_loop()
         if not self.over.done():
-            self._put_threads(len(self.todo))
-            due = [self._budget_s(self.lanes[slot]) for slot in is_open]
-            self._come_again(min(due, default=self.left_s) - now_s)
-
-    def _budget_s(self, lane: Lane) -> float:
-        return min(lane.timeout_ms / 1e3, self.left_s)
+            for _ in range(len(self.todo)):
+                self._put_thread()
+            due = [lane.timeout_ms / 1e3 for lane in is_open]
+            self._come_again(min([end_s, *due]) - now_s)
 
     def _come_again(self, after_s: float) -> None:
         self.timer = self.loop.call_later(max(after_s, TICK_S), self._look)
 
-    def _settle(self, *, on_crew: bool = True) -> None:
+    def _settle(self) -> None:
         """Go on with what follows, all hits being there."""
         if self.then is None:
-            self._tell(None, None) if on_crew else self._conclude(None, None)
-        elif on_crew:
-            self.then.threads.do(self._go_on)
+            self._tell(None, None)
+        elif self.then.threads.enter():
+            try:
+                self._go_on()
+            finally:
+                self.then.threads.leave()
         else:
-            self.then.threads.put(self._go_on)
+            self._wait(self.then.threads, self._go_on)
+
+    def _settle_from_loop(self) -> None:
+        if self.then is None:
+            self._conclude(None, None)
+        else:
+            self.then.threads.crew.put(self._settle)
 
     def _go_on(self) -> None:
-        if self.then is None or self.over.done():
+        if self.then is None or self.is_over:
             return
         try:
             value = self.then.work(self.hits)
@@ -237,7 +266,7 @@ class _Race(Generic[T]):
         if error is not None:
             self.over.set_exception(error)
         else:
-            self.over.set_result(value)
+            self.over.set_result((self.hits, value))
 
 
 def _ms_since(started: float) -> float:

@@ -1,7 +1,5 @@
 """What every merger owes."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -127,5 +125,5 @@ def test_a_channel_that_is_not_certain_weighs_less():
     unsure = ChannelHits("b", rows[::-1], np.array([1.0, 0.1], np.float32), certainty=0.1)
     merger = ConvexMerger({"a": 1.0, "b": 1.0})
     assert merger.merge([sure, unsure], 2).rows.tolist() == [0, 1]
-    whole = replace(unsure, certainty=1.0)
+    whole = unsure._replace(certainty=1.0)
     assert merger.merge([sure, whole], 2).rows.tolist() == [1, 0]

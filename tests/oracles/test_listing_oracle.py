@@ -41,7 +41,7 @@ def snapshot(tmp_path_factory):
 @pytest.fixture(scope="module")
 def search(snapshot):
     tables = make_context(snapshot).tables
-    crew = Crew({"lexical": 1, "popular": 1}, 2)
+    crew = Crew({"lexical": 1, "popular": 1})
     kinds = {"lexical": LexicalChannel, "popular": PopularChannel}
     lanes = [
         Lane(n, kind.open(snapshot, tables, snapshot.part(n), {}), 100, 60_000, crew.berths[n])

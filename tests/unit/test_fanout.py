@@ -5,6 +5,7 @@ import gc
 import logging
 import threading
 import weakref
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from app.domain.candidates import ChannelHits
 from app.domain.query import Deadline
+from app.recall import fanout as fanout_module
 from app.recall.crew import Crew
 from app.recall.fanout import Fanout, Lane, Then
 
@@ -38,7 +40,7 @@ def run():
     crews = []
 
     def go(channels, queries=1, deadline_ms=60_000, then=None, timeout_ms=TIMEOUT_MS, only=None):
-        crew = Crew({**dict.fromkeys(channels, 2), "then": 1}, width=2)
+        crew = Crew({**dict.fromkeys(channels, 2), "then": 1})
         crews.append(crew)
         fanout = Fanout([Lane(n, c, 10, timeout_ms, crew.berths[n]) for n, c in channels.items()])
         follows = then and Then(then, crew.berths["then"])
@@ -162,7 +164,7 @@ def test_what_follows_may_raise(run):
 
 
 def test_a_berth_never_holds_more_threads_than_its_places_and_does_all_work():
-    crew = Crew({"few": 2, "many": 6}, 2)
+    crew = Crew({"few": 2, "many": 6})
     lock, now, most = threading.Lock(), [0], [0]
 
     def work(i):
@@ -192,7 +194,7 @@ def test_a_channel_that_fails_to_tell_whether_it_is_asked_is_named(run, caplog):
 
 def test_a_call_that_is_late_leaves_the_line_and_holds_nothing():
     """Else a channel that is stuck for long keeps every request of that time in memory."""
-    crew, release = Crew({"stuck": 1, "well": 1}, width=2), threading.Event()
+    crew, release = Crew({"stuck": 1, "well": 1}), threading.Event()
     channels = {"stuck": Channel(lambda: release.wait(10)), "well": Channel()}
     fanout = Fanout([Lane(n, c, 10, 20, crew.berths[n]) for n, c in channels.items()])
 
@@ -222,3 +224,53 @@ def test_what_follows_on_no_lane_at_all_is_not_waited_for_past_the_deadline(run)
     assert (hits, answer, release.is_set()) == ((), None, False)
     waited.cancel()
     release.set()
+
+
+def test_a_lane_that_has_been_slow_of_late_does_not_keep_the_others_waiting(monkeypatch):
+    """The slow one waits for the other, which only a second thread can do, before patience ends."""
+    monkeypatch.setattr(fanout_module, "PATIENCE_S", 30)
+    crew, was_asked = Crew({"slow": 1, "well": 1}), threading.Event()
+    channels = {"slow": Channel(lambda: was_asked.wait(10)), "well": Channel(was_asked.set)}
+    fanout = Fanout([Lane(n, c, 10, 20_000, crew.berths[n]) for n, c in channels.items()])
+    for _ in range(20):
+        crew.berths["slow"].learn(took_ms=1.5)
+
+    async def ask():
+        ctx = SimpleNamespace(deadline=Deadline.after_ms(60_000), request_id="test")
+        return await fanout.recall(ctx)
+
+    hits = asyncio.run(ask())
+    crew.close(wait=True)
+    assert statuses(hits) == {"slow": "ok", "well": "ok"}
+    assert hits[0].elapsed_ms < 9_000
+
+
+def test_a_lane_is_as_slow_as_its_quickest_call_of_late():
+    berth = Crew({"a": 1}).berths["a"]
+    for took_ms in [9.0] * 5 + [0.3] + [9.0] * 2:
+        berth.learn(took_ms)
+    assert berth.pace_ms == pytest.approx(0.5)
+
+
+def test_a_channel_whose_rows_and_scores_differ_in_number_is_named(run, caplog):
+    class Misfit(Channel):
+        def recall(self, ctx, k):
+            return ChannelHits("?", np.arange(3, dtype=np.int32), np.zeros(2, np.float32))
+
+    with caplog.at_level(logging.CRITICAL):
+        [hits] = run({"bad": Misfit(), "well": Channel()})
+    assert statuses(hits) == {"bad": "failed", "well": "ok"}
+
+
+def test_who_finds_no_place_is_served_in_the_order_of_coming():
+    crew, ended, done = Crew({"one": 1, "more": 3}), threading.Event(), []
+    berth = crew.berths["one"]
+    assert berth.enter()
+    for i in range(50):
+        berth.wait(partial(done.append, i))
+    berth.wait(ended.set)
+    assert not berth.enter()
+    berth.leave()
+    assert ended.wait(10)
+    assert done == list(range(50))
+    crew.close(wait=True)

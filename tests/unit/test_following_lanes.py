@@ -47,7 +47,7 @@ class Channel:
 def answers(tmp_path, caplog):
     """What each lane says after each of three changes, and what is logged."""
     snapshot = make_snapshot([{"id": "d0", "title": "tea"}], tmp_path / "s", channels=())
-    crew = Crew({"bad": 1, "well": 1}, 2)
+    crew = Crew({"bad": 1, "well": 1})
     lanes = [Lane("bad", Channel((1, 2)), 5, 5_000, crew.berths["bad"])]
     lanes += [Lane("well", Channel(), 5, 5_000, crew.berths["well"])]
     following, said = Following(snapshot), []

@@ -49,7 +49,7 @@ def snapshot(tmp_path_factory):
 
 @pytest.fixture
 def ask(snapshot, caplog):
-    crew = Crew({"by row": 2}, width=1)
+    crew = Crew({"by row": 2})
     caplog.set_level(logging.CRITICAL)
 
     def go(channel):
