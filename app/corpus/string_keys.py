@@ -68,6 +68,12 @@ def find_key(hashes: U64, order: I32, offsets: I64, values: U8, key: U8) -> int:
 
 
 @njit(cache=True, nogil=True)
+def behind_first(keys: U8) -> np.int64:
+    """Return where the second key begins."""
+    return np.int64(_HASH + _SIZE) + np.int64(_number(keys, np.int64(_HASH), _SIZE))
+
+
+@njit(cache=True, nogil=True)
 def same_bytes(one: U8, first: int, other: U8, start: int, size: int) -> bool:
     """Tell whether the next `size` bytes from two places on are the same."""
     same = True

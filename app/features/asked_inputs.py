@@ -50,6 +50,8 @@ def _share(lookup: Inputs, mentions: int, quantities: int) -> Any:
 
 def _held(lookup: Inputs) -> F32:
     """Count the mentions that each row holds. (n,)"""
+    if lookup.named is not None:
+        return lookup.records.held
     count = np.zeros(lookup.rows.size, np.float32)
     for mention in lookup.ctx.query.reading.mentions:
         count += holds(lookup.ctx.snapshot.documents, mention, lookup.rows)

@@ -10,12 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-from numba import njit
-
-from app.domain.arrays import F32, I32, Rows
+from app.domain.arrays import F32
 from app.features.lookup import NAN, Inputs
-from app.features.row_slots import EMPTY, place_of
 from app.snapshot.counters import (
     HOUR_MS,
     HOURS_A_DAY,
@@ -23,10 +19,8 @@ from app.snapshot.counters import (
     Counters,
     find_cell,
     picked,
-    rate,
     window_of,
 )
-from app.snapshot.tables import memory_key
 
 
 def counter_input(lookup: Inputs, base: str, field: str) -> Any:
@@ -55,45 +49,12 @@ def _of_field(name: str) -> Source:
 
 
 def _pair(lookup: Inputs, counters: Counters, column: int) -> Any:
-    block = _kept(lookup, "pair", lambda: _pairs(lookup, counters))
-    return NAN if block is None else block[:, column]
-
-
-def _pairs(lookup: Inputs, counters: Counters) -> F32 | None:
-    """Impressions and rates of this very query's documents; None for a query never shown."""
-    counted, query = counters.counted, _asked(lookup, counters)
-    if query < 0:
-        return None
-    start, end = counted.shown.offsets[query], counted.shown.offsets[query + 1]
-    block: F32 = spread_counts(
-        lookup.table, lookup.rows, lookup.ctx.tables.row_of, counted.shown.values[start:end],
-        counted.pairs[start:end], *counted.prior("pairs"),
-    )  # fmt: skip
-    return block
-
-
-@njit(cache=True, nogil=True)
-def spread_counts(
-    table: I32, rows: Rows, row_of: I32, ordinals: I32, counts: F32, alpha: float, beta: float
-) -> F32:
-    """Give each candidate its impressions and smoothed rates; the prior where it has none. (n, c)
-
-    `counts` has a row an ordinal, as in snapshot.counters; row_of[ordinal] is -1 where it is gone.
-    """
-    width = counts.shape[1] // 2
-    out = np.zeros((rows.size, 2 * width), np.float32)
-    out[:, width:] = rate(0.0, 0.0, alpha, beta)
-    for i in range(ordinals.size):
-        place = place_of(table, rows, row_of[ordinals[i]])
-        if place != EMPTY:
-            for w in range(width):
-                out[place, w] = counts[i, w]
-                out[place, width + w] = rate(counts[i, w], counts[i, width + w], alpha, beta)
-    return out
+    memory = lookup.memory
+    return NAN if memory.query < 0 else memory.pairs[:, column]
 
 
 def _query(lookup: Inputs, counters: Counters, column: int) -> Any:
-    return _scalar(counters, "queries", _asked(lookup, counters), column)
+    return _scalar(counters, "queries", lookup.memory.query, column)
 
 
 def _hour(lookup: Inputs, counters: Counters, column: int) -> Any:
@@ -113,15 +74,6 @@ def _scalar(counters: Counters, family: str, key: int, column: int) -> float:
     counted, window = counters.counted, column % len(WINDOWS)
     block: F32 = getattr(counted, family)
     return picked(block, key, counted.prior(family), window)[column // len(WINDOWS)]
-
-
-def _asked(lookup: Inputs, counters: Counters) -> int:
-    """Which of the queries that showed something this is, -1 for none."""
-    terms = lookup.ctx.query.terms
-    found: int = _kept(
-        lookup, "query", lambda: counters.counted.texts.find(memory_key(terms)) if terms else -1
-    )
-    return found
 
 
 def _kept(lookup: Inputs, name: str, compute: Callable[[], Any]) -> Any:

@@ -180,7 +180,8 @@ class FeatureSet:
 
     def _run(self, plan: Plan, inputs: Gathered, out: F32) -> None:
         """Fill the matrix by the plan's program, after the features that it cannot compute."""
-        values = _called(plan.steps, {name: inputs[name] for name in plan.inputs})
+        get = inputs.lookup.get
+        values = _called(plan.steps, {name: get(name) for name in plan.inputs})
         alone = np.empty((len(plan.alone), out.shape[0]), np.float64)
         for j, name in enumerate(plan.alone):
             alone[j] = values[name]

@@ -20,6 +20,7 @@ from typing import Any
 from app.domain.arrays import F32, F64
 from app.domain.candidates import CandidateSet
 from app.features.asked_inputs import ASKED_INPUTS, asked_input
+from app.features.cosines import Cosines, cosines_of
 from app.features.counter_inputs import COUNTER_INPUTS, counter_input
 from app.features.document_inputs import counters_of, document_input
 from app.features.hit_inputs import hit_input
@@ -27,10 +28,12 @@ from app.features.hit_pass import Said, said_of
 from app.features.intent_inputs import INTENT_INPUTS, intent_input
 from app.features.list_inputs import list_input
 from app.features.lookup import Inputs, PairModel
+from app.features.memory_pass import MemoryInputs, read_memory
+from app.features.mentions import NOTHING_NAMED, Named, named_of
+from app.features.nearness import Nearness, nearness_of
 from app.features.pair_inputs import pair_input
 from app.features.request_inputs import query_input, user_input
 from app.features.row_pass import RowInputs, read_affinities, read_rows
-from app.features.row_slots import index_rows
 from app.features.side_by_side import Gathered
 from app.snapshot.context import SearchContext
 
@@ -60,7 +63,6 @@ class Lookup:
         self.ctx = ctx
         self.candidates = candidates
         self.rows = candidates.rows
-        self.table = index_rows(candidates.rows)
         self.models = models or {}
         self.is_slice = list_values is not None
         self.memo: dict[str, Any] = dict(list_values or {})
@@ -69,7 +71,13 @@ class Lookup:
     def records(self) -> RowInputs:
         documents = self.ctx.snapshot.documents
         ids = self.get("query_term_ids")
-        return read_rows(documents.rows, self.rows, ids, documents.counted, self.ctx.user)
+        named = NOTHING_NAMED if self.named is None else self.named
+        return read_rows(documents.rows, self.rows, ids, documents.counted, self.ctx.user, named)
+
+    @cached_property
+    def named(self) -> Named | None:
+        query, store = self.ctx.query, self.ctx.snapshot.documents.rows
+        return named_of(query.reading.mentions, store.code_fields)
 
     @cached_property
     def intents(self) -> F32:
@@ -79,6 +87,25 @@ class Lookup:
     @cached_property
     def counters(self) -> F32:
         return counters_of(self.ctx.tables, self.rows)
+
+    @cached_property
+    def memory(self) -> MemoryInputs:
+        return read_memory(self.ctx, self.rows)
+
+    @cached_property
+    def cosines(self) -> Cosines | None:
+        vectors, vector = self.ctx.snapshot.documents.vectors, self.ctx.query.vector
+        if vectors is None or vector is None:
+            return None
+        return cosines_of(vectors, self.rows, vector)
+
+    @cached_property
+    def nearness(self) -> Nearness | None:
+        documents, origin = self.ctx.snapshot.documents, self.ctx.query.origin
+        if origin is None or not documents.has_places:
+            return None
+        at, records = documents.rows.number_fields, self.records
+        return nearness_of(origin, records.numbers, at["lat"], at["lon"], records.any_coverage)
 
     @property
     def heads(self) -> tuple[F64, F32]:

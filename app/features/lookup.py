@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from app.domain.arrays import F32, F64, I32, Rows
+from app.domain.arrays import F32, F64, Rows
 from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidInput
+from app.features.cosines import Cosines
 from app.features.hit_pass import Said
+from app.features.memory_pass import MemoryInputs
+from app.features.mentions import Named
+from app.features.nearness import Nearness
 from app.features.row_pass import RowInputs
 from app.snapshot.context import SearchContext
 
@@ -30,7 +34,6 @@ class Inputs(Protocol):
     ctx: SearchContext
     candidates: CandidateSet
     rows: Rows  # (n,)
-    table: I32  # where each row stands among `rows`, see row_slots
     memo: dict[str, Any]
     is_slice: bool  # of a longer list, whose list_* values were given
     models: Mapping[str, PairModel]  # by name
@@ -44,6 +47,11 @@ class Inputs(Protocol):
     def records(self) -> RowInputs: ...
 
     @property
+    def named(self) -> Named | None:
+        """What the query names, None where records do not hold one of its fields."""
+        ...
+
+    @property
     def intents(self) -> F32:
         """What the click log says that the query means, of each row's values. (n, fields)"""
         ...
@@ -51,6 +59,19 @@ class Inputs(Protocol):
     @property
     def counters(self) -> F32:
         """What behaviour counted of each row, in the order of COUNTERS. (n, 4)"""
+        ...
+
+    @property
+    def memory(self) -> MemoryInputs: ...
+
+    @property
+    def cosines(self) -> Cosines | None:
+        """None where there are no vectors."""
+        ...
+
+    @property
+    def nearness(self) -> Nearness | None:
+        """None where nobody knows where the person is, or where any document is."""
         ...
 
     @property

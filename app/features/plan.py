@@ -13,7 +13,7 @@ from app.features.formula import Argument, Formula, put_in
 from app.features.program import Place, Program, Writer
 from app.features.side_by_side import Layout, place_of
 
-WIDE = ("pair_user_time_ms", "pair_outside")
+WIDE = "pair_outside"
 """Inputs that stand alone and are float64 columns; other columns that do are float32."""
 
 WHOLE = "hit_rank"

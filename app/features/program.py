@@ -38,6 +38,9 @@ class Sources(NamedTuple):
     scores: F32  # (n, channels)
     ranks: I16  # (n, channels), copied only: NumPy computes with whole numbers by other rules
     numbers: F64  # (m, n)
+    sums: F32  # (4, n) what behaviour remembers
+    pairs: F32  # (n, 12) impressions and rates after this very query
+    times: F64  # (n,) when the person last acted
     alone: F64  # (k, n) columns that stand alone
     scalars: F64  # values that all candidates share, and so are the following
     best_bm25: F32  # (fields,)
@@ -46,8 +49,8 @@ class Sources(NamedTuple):
 
 
 (
-    _TEXT, _LENGTHS, _AFFINITIES, _INTENTS, _COUNTERS, _SCORES, _RANKS, _NUMBERS, _ALONE,
-    _SCALARS, _BEST_BM25, _BEST_HITS, _CONSTANTS,
+    _TEXT, _LENGTHS, _AFFINITIES, _INTENTS, _COUNTERS, _SCORES, _RANKS, _NUMBERS,
+    _SUMS, _PAIRS, _TIMES, _ALONE,    _SCALARS, _BEST_BM25, _BEST_HITS, _CONSTANTS,
 ) = range(len(Sources._fields))  # fmt: skip
 
 SHARED = ("scalars", "best_bm25", "best_hits", "constants")
@@ -155,7 +158,7 @@ class Writer:
 def _run(
     moves: Places, ends: I64, code: I32, registers: int,
     text: F32, lengths: F32, affinities: F32, intents: F32, counters: F32,
-    scores: F32, ranks: I16, numbers: F64, alone: F64,
+    scores: F32, ranks: I16, numbers: F64, sums: F32, pairs: F32, times: F64, alone: F64,
     scalars: F64, best_bm25: F32, best_hits: F32, constants: F64, out: F32,
 ) -> None:  # fmt: skip
     held = np.empty((registers, TILE), np.float64)
@@ -173,11 +176,13 @@ def _run(
         _move(scores, moves, ends, _SCORES, start, end, held, out)
         _move(ranks, moves, ends, _RANKS, start, end, held, out)
         _move(numbers.T, moves, ends, _NUMBERS, start, end, held, out)
+        _move(sums.T, moves, ends, _SUMS, start, end, held, out)
+        _move(pairs, moves, ends, _PAIRS, start, end, held, out)
+        _move(times.reshape(-1, 1), moves, ends, _TIMES, start, end, held, out)
         _move(alone.T, moves, ends, _ALONE, start, end, held, out)
         for what, a, b, to in code:
             if what == _STORE:
-                for i in range(start, end):
-                    out[i, to] = held[a, i - start]
+                _store(held[np.uintp(a)], np.uintp(to), start, end, out)
             else:
                 _calculate(what % len(SIGNS), what >= len(SIGNS), held[a], held[b], held[to])
 
@@ -192,15 +197,25 @@ def _share(values: Any, moves: Places, ends: I64, source: int, held: F64) -> Non
 def _move(
     block: Any, moves: Places, ends: I64, source: int, start: int, end: int, held: F64, out: F32,
 ) -> None:  # fmt: skip
-    """Copy columns of some rows of a block to columns of the matrix, and others to registers."""
+    """Copy columns of some rows of a block to columns of the matrix, and others to registers.
+
+    A column after the other: the rows of a tile stay in the nearest cache whatever the order.
+    """
     first, columns, registers = ends[source, 0], ends[source, 1], ends[source, 2]
-    for i in range(start, end):
-        for at in range(first, columns):
-            out[i, moves[at, 1]] = block[i, moves[at, 0]]
+    for at in range(first, columns):
+        column, target = moves[at, 0], moves[at, 1]
+        for i in range(np.uintp(start), np.uintp(end)):
+            out[i, target] = block[i, column]
     for at in range(columns, registers):
         column, to = moves[at, 0], held[moves[at, 1]]
-        for i in range(start, end):
-            to[i - start] = block[i, column]
+        for i in range(end - start):
+            to[np.uintp(i)] = block[np.uintp(start + i), column]
+
+
+@njit(cache=True, nogil=True)
+def _store(values: F64, target: int, start: int, end: int, out: F32) -> None:
+    for i in range(end - start):
+        out[np.uintp(start + i), target] = values[np.uintp(i)]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

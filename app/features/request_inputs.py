@@ -29,10 +29,8 @@ def query_input(lookup: Inputs, base: str, field: str) -> Any:
         case "query_known_share" | "query_idf_mean":
             return _of_known(lookup, lookup.get("query_known_idf"), base)
         case "query_memory_total":
-            gains = lookup.get("query_memory")[1]
+            gains = lookup.memory.gains
             return float(gains.sum()) if gains.size else NAN
-        case "query_memory":
-            return _memory(lookup)
         case "query_numbers":
             return [float(n) for n in NUMBER.findall(query.text)]
         case "query_number_low" | "query_number_high":
@@ -82,8 +80,3 @@ def _idf(df: I32, ids: I32, n: int) -> F32:
             out[size] = idf(most, n)
             size += 1
     return out[:size]
-
-
-def _memory(lookup: Inputs) -> Any:
-    """Rows and gains that this very query brought before; both empty if never typed."""
-    return lookup.ctx.tables.rows(*lookup.ctx.remembered.chosen)

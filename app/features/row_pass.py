@@ -16,6 +16,7 @@ from app.corpus.row_store import FIRST_TOKENS, Layout, RowStore
 from app.domain.arrays import F32, F64, I32, I64, Rows
 from app.domain.user import Preference, UserState
 from app.features.affinity import Tastes, affinities, tastes_of
+from app.features.mentions import NOTHING_NAMED, Named, mentions_held
 from app.features.text_match import Asked, asked_of, match
 
 LINE, MOST = 16, 160  # words of a cache line, and of a record that are touched
@@ -30,17 +31,21 @@ class RowInputs(NamedTuple):
     best_bm25: F32  # (fields,) the highest BM25, NaN where no row has the field
     any_coverage: F32  # (n,) the best coverage of any field, NaN where the row has none
     affinities: F32  # (n, preference fields), NaN where the person has none for the field
+    held: F32  # (n,) how many of the named values the row has
 
 
-def read_rows(store: RowStore, rows: Rows, ids: I32, n: int, user: UserState) -> RowInputs:
+def read_rows(
+    store: RowStore, rows: Rows, ids: I32, n: int, user: UserState, named: Named = NOTHING_NAMED
+) -> RowInputs:
     """Read each row's record, computed from that row alone.
 
-    `ids` are the query's distinct terms in order, -1 where unknown; `n` the rows that df counts.
+    `ids` are the query's distinct terms in order, -1 where unknown; `n` the rows that df counts;
+    `named` the values that the query names, see mentions.py.
     """
     return RowInputs(
         *_read(
             store.records.offsets, store.records.values, store.layout, rows,
-            asked_of(store, ids, n), tastes_of(store, user.preferences),
+            asked_of(store, ids, n), tastes_of(store, user.preferences), named,
         )
     )  # fmt: skip
 
@@ -68,8 +73,9 @@ def _affinities(offsets: I64, values: I32, layout: Layout, rows: Rows, tastes: T
 
 @njit(cache=True, nogil=True)
 def _read(
-    offsets: I64, values: I32, layout: Layout, rows: Rows, asked: Asked, tastes: Tastes
-) -> tuple[F64, F32, F32, F32, F32, F32]:
+    offsets: I64, values: I32, layout: Layout, rows: Rows, asked: Asked, tastes: Tastes,
+    named: Named,
+) -> tuple[F64, F32, F32, F32, F32, F32, F32]:  # fmt: skip
     n, wide = rows.size, values.view(np.float64)
     numbers, lengths = np.empty((layout.numbers, n)), np.empty((n, layout.fields), np.int32)
     starts, codes = _touch(offsets, values, rows), np.empty(n, np.int64)
@@ -84,6 +90,7 @@ def _read(
     return (
         numbers, lengths.astype(np.float32), text.fields, text.best_bm25,
         text.any_coverage, affinities(values, starts, layout.counts, codes, tastes),
+        mentions_held(values, starts, layout.counts, codes, named),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from app.domain.arrays import F32, F64, I32, I64, Rows
+from app.snapshot.counters import rate
 
 EMPTY = -1
 
@@ -108,6 +109,26 @@ def spread_shares(
             if place != EMPTY:
                 out[place] += scores[i] / whole
     return out / np.float32(max(lists.size, 1))
+
+
+@njit(cache=True, nogil=True)
+def spread_counts(
+    table: I32, rows: Rows, row_of: I32, ordinals: I32, counts: F32, alpha: float, beta: float
+) -> F32:
+    """Give each candidate its impressions and smoothed rates; the prior where it has none. (n, c)
+
+    `counts` has a row an ordinal, as in snapshot.counters; row_of[ordinal] is -1 where it is gone.
+    """
+    width = counts.shape[1] // 2
+    out = np.zeros((rows.size, 2 * width), np.float32)
+    out[:, width:] = rate(0.0, 0.0, alpha, beta)
+    for i in range(ordinals.size):
+        place = place_of(table, rows, row_of[ordinals[i]])
+        if place != EMPTY:
+            for w in range(width):
+                out[place, w] = counts[i, w]
+                out[place, width + w] = rate(counts[i, w], counts[i, width + w], alpha, beta)
+    return out
 
 
 @njit(cache=True, nogil=True)

@@ -10,14 +10,20 @@ import numpy as np
 from app.domain.arrays import F32, F64
 from app.features.list_inputs import bests
 from app.features.lookup import Inputs
+from app.features.memory_pass import REMEMBERED
 from app.features.program import Place, Program, Sources
 from app.features.text_match import FIELD_MATCHES
+from app.snapshot.counters import WINDOWS
 from app.snapshot.tables import COUNTERS
 
 _COUNTERS = {name: place for place, name in enumerate(COUNTERS)}
+_REMEMBERED = {f"pair_{name}": place for place, name in enumerate(REMEMBERED)}
+_WINDOWS = {name: place for place, name in enumerate(WINDOWS)}
+_RATES = {name: place + len(WINDOWS) for name, place in _WINDOWS.items()}
+_OF_MEMORY = {"sums", "pairs", "times"}
 _OF_RECORDS = {"text", "lengths", "affinities", "numbers"}
 _NO_COLUMNS, _NO_NUMBERS = np.empty((0, 0), np.float32), np.empty((0, 0), np.float64)
-_NOTHING = np.empty(0, np.float32)
+_NOTHING, _NO_TIMES = np.empty(0, np.float32), np.empty(0, np.float64)
 
 
 class Layout(NamedTuple):
@@ -75,6 +81,10 @@ class Gathered(Mapping[str, Any]):
             records = lookup.records
             text, lengths, affinities = flat(records.text), records.lengths, records.affinities
             numbers = records.numbers
+        sums, pairs, times = _NO_COLUMNS, _NO_COLUMNS, _NO_TIMES
+        if not _OF_MEMORY.isdisjoint(reads):
+            memory = lookup.memory
+            sums, pairs, times = memory.sums, memory.pairs, memory.times_ms
         if "best_bm25" in reads:
             best_bm25 = bests(lookup, "list_best_bm25")
         if "best_hits" in reads:
@@ -82,8 +92,8 @@ class Gathered(Mapping[str, Any]):
         return Sources(
             text, lengths, affinities, lookup.intents if "intents" in reads else _NO_COLUMNS,
             lookup.counters if "counters" in reads else _NO_COLUMNS,
-            lookup.candidates.scores, lookup.candidates.ranks, numbers, alone, scalars,
-            best_bm25, best_hits, program.constants,
+            lookup.candidates.scores, lookup.candidates.ranks, numbers, sums, pairs, times,
+            alone, scalars, best_bm25, best_hits, program.constants,
         )  # fmt: skip
 
 
@@ -93,6 +103,10 @@ def place_of(layout: Layout, name: str) -> Place | None:
     kind, _, what = base.partition("_")
     if kind == "doc" and not field:
         base, field = ("doc_counter" if what in COUNTERS else "doc_number"), what
+    if base in _REMEMBERED and not field:
+        return Place("sums", _REMEMBERED[base])
+    if base == "pair_user_time_ms" and not field:
+        return Place("times", 0, is_wide=True)
     match = what if kind == "pair" and what in FIELD_MATCHES else None
     block, fields = ("text", layout.texts) if match else _fields(layout, base)
     if field not in fields:
@@ -116,6 +130,10 @@ def _fields(layout: Layout, base: str) -> tuple[str, Mapping[str, int]]:
             return "best_bm25", layout.texts
         case "pair_affinity":
             return "affinities", layout.codes
+        case "pair_window_impressions":
+            return "pairs", _WINDOWS
+        case "pair_window_ctr":
+            return "pairs", _RATES
         case "pair_intent":
             return "intents", layout.codes
     of_channels = {"hit_score": "scores", "hit_rank": "ranks", "list_best_hit": "best_hits"}

@@ -45,6 +45,9 @@ FIELD_MATCHES = (
 ) = range(len(FIELD_MATCHES))  # fmt: skip
 
 
+MATCHES = len(FIELD_MATCHES)
+
+
 class TextMatches(NamedTuple):
     """How a query meets each searched field of some rows."""
 
@@ -152,7 +155,7 @@ def _blank(lengths: I32, terms: int, out: F32) -> tuple[F32, F32]:
         for f in range(lengths.shape[1]):
             is_missing = lengths[i, f] == 0 or terms == 0
             nothing = np.float32(np.nan) if is_missing else np.float32(0)
-            for m in range(out.shape[2]):
+            for m in range(MATCHES):  # a constant, so that they are written side by side
                 out[i, f, m] = nothing
             if not is_missing:
                 best[i] = of_field[f] = 0

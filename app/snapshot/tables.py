@@ -188,12 +188,13 @@ class Tables:
 
     def rows(self, ordinals: I32, values: F32) -> tuple[Rows, F32]:
         """Translate ordinals to rows, dropping documents that are gone."""
-        found: tuple[Rows, F32] = _rows(self.row_of, ordinals, values)
+        found: tuple[Rows, F32] = translated(self.row_of, ordinals, values)
         return found
 
 
 @njit(cache=True, nogil=True)
-def _rows(row_of: I32, ordinals: I32, values: F32) -> tuple[Rows, F32]:
+def translated(row_of: I32, ordinals: I32, values: F32) -> tuple[Rows, F32]:
+    """Return the rows of ordinals, and the values of those that are still there."""
     rows, kept, size = np.empty(ordinals.size, np.int32), np.empty(ordinals.size, np.float32), 0
     for i in range(ordinals.size):
         rows[size], kept[size] = row_of[ordinals[i]], values[i]

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from app.domain.errors import InvalidInput
 from app.features.catalog import CATALOG
+from app.features.cosines import highest
 from app.features.feature import REQUEST_SCOPES, Catalog, FeatureSet, feature, template
 from app.features.inputs import gather
-from app.features.list_inputs import highest, lowest
+from app.features.nearness import lowest
 from tests.builders import city_rows, make_snapshot
 from tests.builders.releases import some_candidates
 from tests.builders.requests import make_context

@@ -48,6 +48,7 @@ def test_a_program_computes_the_bits_of_the_calls(wanted: list[Formula], seed: i
         *((rng.standard_normal((n, 2)) * 10.0 ** rng.integers(-20, 20)).astype(np.float32)
           for _ in range(6)),
         rng.integers(0, 9, (n, 2)).astype(np.int16), rng.standard_normal((2, n)) * 1e12,
+        np.empty((0, 0), np.float32), np.empty((0, 0), np.float32), np.empty(0),
         rng.standard_normal((2, n)).astype(np.float32).astype(np.float64),
         rng.standard_normal(2), *(rng.standard_normal(1).astype(np.float32) for _ in range(2)),
         np.empty(0),

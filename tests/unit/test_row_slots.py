@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.corpus.ragged import Ragged
 from app.corpus.row_store import RowColumns, RowStore
 from app.domain.user import Preference, UserState
-from app.features.pair_inputs import dot_rows
+from app.features.cosines import dot_rows
 from app.features.row_pass import read_rows
 from app.features.row_slots import EMPTY, index_rows, place_of, spread, spread_lists
 
