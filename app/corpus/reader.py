@@ -49,6 +49,9 @@ class Reader:
 
 def _read(lexicon: Lexicon, quantities: Quantities, text: str) -> Reading:
     found, others = lexicon.find(text), lexicon.synonyms.others
+    if not found:
+        bounds = quantities.find(text)
+        return Reading(_without(text, [(q.start, q.end) for q in bounds]), quantities=bounds)
     near, where = _near(text, [f for f in found if f.title_row >= 0])
     named = _longest([f for f in found if f.options or f.text in others], where)
     bounds = quantities.find(_covered(text, [*where, *[(f.start, f.end) for f in named]]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import pairwise
 
 from opencc import OpenCC
 
@@ -26,11 +27,10 @@ _SETTLED = re.compile(r"[\x00-\x7f\u4e00-\u9fa5]*")  # of this, case alone has t
 
 def normalise(text: str) -> str:
     """Return the normal form. Idempotent; lone surrogates become U+FFFD, so it encodes to UTF-8."""
-    if text.isascii():
+    if _SIMPLE.fullmatch(text):
         return " ".join(text.lower().split())
     if _SETTLED.fullmatch(text):
-        text = text.lower()
-        is_simple = _TRADITIONAL.isdisjoint(text)
+        text, is_simple = text.lower(), False
     else:
         text = _SURROGATE.sub("\ufffd", text)
         text = unicodedata.normalize("NFKC", text).casefold().translate(_PLAIN)
@@ -87,4 +87,13 @@ def _traditional() -> frozenset[str]:
 
 
 _IN_PHRASES = "沈坏覆瞭藉哩衹甦"  # 深沈 is 深沉, 沈 alone is a name
-_TRADITIONAL = _traditional()
+
+
+def _simple() -> re.Pattern[str]:
+    """Compile what is settled and has no simpler form: most queries are of nothing else."""
+    edges = [0x4DFF, *sorted(map(ord, _traditional())), 0x9FA6]
+    ranges = [f"{chr(a + 1)}-{chr(b - 1)}" for a, b in pairwise(edges) if b - a > 1]
+    return re.compile(rf"[\x00-\x7f{''.join(ranges)}]*")
+
+
+_SIMPLE = _simple()

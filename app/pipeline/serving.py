@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -71,7 +71,7 @@ def make_context(
     removed = serving.search.selection.rules.removal(query, documents)
     person = person or long_term(serving.tables, query.user_id, query.client_id)
     return SearchContext(
-        request_id=request_id or secrets.token_hex(8),
+        request_id=request_id or os.urandom(8).hex(),
         query=query,
         user=user_state(person, serving.tables, documents, query.now_ms),
         snapshot=serving.snapshot,

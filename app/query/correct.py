@@ -20,7 +20,7 @@ from app.corpus.pinyin import is_sound, keys
 from app.corpus.spelling import Guess
 from app.corpus.text import HAN_RUN, RUNS, normalise
 from app.domain.reading import Reading
-from app.query.loose import Terms, loose
+from app.query.loose import Span, Terms, loose
 from app.snapshot.snapshot import Snapshot
 
 SHORTEST_SOUND = 4  # letters of a word that may be a name by its sound
@@ -108,26 +108,36 @@ def _is_typed_so(text: str, change: Change, snapshot: Snapshot) -> bool:
 
 
 def _changes(text: str, reading: Reading, terms: Terms, snapshot: Snapshot) -> Iterator[Change]:
-    said = reading.spans()
-    runs = list(RUNS.finditer(text))
-    if all(any(s <= run.start() and run.end() <= e for s, e in said) for run in runs):
-        return
+    runs, said = list(RUNS.finditer(text)), reading.spans()
     written = len([run for run in runs if run[2]])
-    if written > MOST_WORDS:
+    if written > MOST_WORDS or _says_all(said, runs):
         return
     looks_at_han = sum([len(run[1]) for run in runs if run[1]]) <= MOST_HAN
     words = list[Word]()
     for run in runs:
-        is_said = any(start < run.end() and run.start() < end for start, end in said)
-        if run[2] and not is_said and run[2].isalpha():
+        if run[2] and run[2].isalpha() and not _says_of(said, run):
             words.append(_word(run, terms, snapshot))
             continue
-        yield from _in_words(text, words, written, snapshot)
-        words = []
+        if words:
+            yield from _in_words(text, words, written, snapshot)
+            words = []
         if run[1] and looks_at_han:
             for start, end in loose(text, run.span(), said, terms, snapshot):
                 yield from _in_chinese(text, start, end, snapshot)
-    yield from _in_words(text, words, written, snapshot)
+    if words:
+        yield from _in_words(text, words, written, snapshot)
+
+
+def _says_all(said: Sequence[Span], runs: Sequence[re.Match[str]]) -> bool:
+    """Tell whether each run lies in one of the spans."""
+    if not said:
+        return False
+    return all([any([s <= r.start() and r.end() <= e for s, e in said]) for r in runs])
+
+
+def _says_of(said: Sequence[Span], run: re.Match[str]) -> bool:
+    """Tell whether a span holds any of the run."""
+    return bool(said) and any([start < run.end() and run.start() < end for start, end in said])
 
 
 def _word(run: re.Match[str], terms: Terms, snapshot: Snapshot) -> Word:

@@ -208,5 +208,7 @@ def _within(request: SearchRequest) -> Filter | None:
 
 
 def _all_of(*filters: Filter | None) -> Filter | None:
-    parts = tuple([f for f in filters if f is not None])
-    return parts[0] if len(parts) == 1 else AllOf(parts) if parts else None
+    parts = [f for f in filters if f is not None]
+    if len(parts) > 1:
+        return AllOf(tuple(parts))
+    return parts[0] if parts else None
