@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import rjieba
 from opencc import OpenCC
 from rapidfuzz.distance import OSA
 from understanding_queries import WORD, Asked, Bound, Catalogue, Document, Fits, says, values
@@ -91,6 +93,29 @@ def _fuzzy(catalogue: Catalogue, rng: random.Random) -> Iterator[Asked]:
         here = [(a, b) for a, b in pairs if a in key]
         if here and len(key) >= 6:
             yield Asked("pinyin, fuzzy", key.replace(*rng.choice(here), 1), says(name), 1)
+
+
+def _title_words(catalogue: Catalogue, rng: random.Random) -> Iterator[Asked]:
+    """Words inside titles that are no values of any field, by their sound."""
+    counts = Counter[str]()
+    for document in catalogue.documents:
+        counts.update({w for w in rjieba.cut(normalise(document["title"])) if HAN_RUN.fullmatch(w)})
+    words = [w for w, n in counts.items() if n >= 3 and len(w) > 1 and w not in catalogue.names]
+    for word in rng.sample(sorted(words), len(words)):
+        key = keys(word)[0]
+        if len(key) >= 4:
+            yield Asked("pinyin in titles", key, _holds_sound(key, len(word)), 1)
+
+
+def _holds_sound(key: str, length: int) -> Fits:
+    """Documents with so many characters in the title that sound so."""
+
+    def fits(document: Document) -> bool:
+        runs = HAN_RUN.findall(normalise(document["title"]))
+        pieces = (r[i : i + length] for r in runs for i in range(len(r) - length + 1))
+        return any(key in keys(piece) for piece in pieces)
+
+    return fits
 
 
 def _initials(catalogue: Catalogue, rng: random.Random) -> Iterator[Asked]:
@@ -265,5 +290,5 @@ def _within(catalogue: Catalogue, name: str, fits: Fits) -> Fits:
 
 _MAKERS: tuple[Callable[[Catalogue, random.Random], Iterator[Asked]], ...] = (
     _pinyin, _spaced, _fuzzy, _initials, _mixed, _homophones, _typos, _phrase_typos, _traditional,
-    _wide, _numbers, _joined, _bounds, _places,
+    _wide, _numbers, _joined, _bounds, _places, _title_words,
 )  # fmt: skip

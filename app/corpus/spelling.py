@@ -9,12 +9,13 @@ spelling/
   apart.npy   where the second begins
   english.*   words that are right whether the catalogue has them or not
   typed.*     what people type often, see typed.py; it is known by its sound behind the names
+  titles.*    words of titles that are no names, see title_words.py
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -24,11 +25,13 @@ from rapidfuzz.distance import OSA
 from rapidfuzz.process import extract_iter
 
 from app.corpus.english import english_words
+from app.corpus.heard import Guess, Heard
 from app.corpus.lexicon import Lexicon
 from app.corpus.names import Names
 from app.corpus.pinyin import initials, keys, rough, rough_keys
-from app.corpus.ragged import Dictionary, Ragged, Strings, open_array, save_array
+from app.corpus.ragged import Dictionary, Strings, open_array, save_array
 from app.corpus.text import HAN_RUN
+from app.corpus.title_words import TitleWords
 from app.corpus.typed import Typed
 from app.domain.arrays import I32
 
@@ -36,52 +39,13 @@ MOST_NAMES = 100_000  # whose sounds are known, the most borne ones
 MOST_WORDS = 200_000
 MOST_PAIRS = 200_000
 LONGEST_NAME = 8  # characters; longer ones nobody types by sound
-NAMES_A_KEY = 8
 FEW_LETTERS, MANY_LETTERS = 4, 8  # from here on one slip is forgiven, and two
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
-
-
-class Guess(NamedTuple):
-    text: str
-    borne: int  # by so many documents, or typed by so many people
-    slips: int  # letters inserted, left out, changed or swapped
 
 
 class Shelf(NamedTuple):
     words: list[str]
     counts: list[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """From a key to the names that it may stand for."""
-
-    keys: Dictionary
-    names: Ragged  # entries of each key: a name's in the lexicon, or behind them of what is typed
-
-    @classmethod
-    def of(cls, chosen: Iterable[tuple[int, str]], spell: Callable[[str], list[str]]) -> Self:
-        """Index entries, most borne first, by what `spell` makes of their text."""
-        held: dict[str, list[int]] = {}
-        for entry, text in chosen:
-            for key in spell(text):
-                names = held.setdefault(key, [])
-                if len(names) < NAMES_A_KEY:
-                    names.append(entry)
-        return cls(Dictionary.pack(list(held)), Ragged.pack(held.values(), np.int32))
-
-    def entries(self, key: str) -> I32:
-        at = self.keys.find(key)
-        entries: I32 = self.names[at] if at >= 0 else np.empty(0, np.int32)
-        return entries
-
-    def save(self, keys_path: Path, names_path: Path) -> None:
-        self.keys.save(keys_path)
-        self.names.save(names_path)
-
-    @classmethod
-    def open(cls, keys_path: Path, names_path: Path) -> Self:
-        return cls(Dictionary.open(keys_path), Ragged.open(names_path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +60,7 @@ class Spelling:
     apart: I32  # of each pair
     english: Dictionary
     typed: Typed
+    titles: TitleWords
     shelves: Mapping[tuple[int, str], Shelf]  # words by length and first letter
 
     def by_sound(self, key: str) -> list[Guess]:
@@ -158,6 +123,7 @@ class Spelling:
         save_array(path / "apart", self.apart)
         self.english.save(path / "english")
         self.typed.save(path)
+        self.titles.save(path)
 
     @classmethod
     def open(cls, path: Path, lexicon: Lexicon) -> Self:
@@ -173,11 +139,12 @@ class Spelling:
             open_array(path / "apart"),
             Dictionary.open(path / "english"),
             Typed.open(path),
+            TitleWords.open(path),
             _shelve(words, counts),
         )
 
     @classmethod
-    def build(cls, names: Names, lexicon: Lexicon, typed: Typed) -> Self:
+    def build(cls, names: Names, lexicon: Lexicon, typed: Typed, titles: TitleWords) -> Self:
         """Learn how the catalogue's names and what people type sound, and the words of both.
 
         2 s for 100,000 names.
@@ -202,6 +169,7 @@ class Spelling:
             np.array(list(pairs.values()), np.int32),
             Dictionary.pack(english_words()),
             typed,
+            titles,
             _shelve(words, counts),
         )
 

@@ -21,6 +21,7 @@ from app.corpus.schema import FieldSpec, FieldType, Schema
 from app.corpus.spelling import Spelling
 from app.corpus.suggested_names import SuggestedNames
 from app.corpus.synonyms import Synonyms
+from app.corpus.title_words import TitleWords
 from app.corpus.typed import Typed
 from app.domain.dotted import load
 from app.domain.errors import CorruptArtifact, InvalidInput, ServerError, UnknownName
@@ -144,7 +145,8 @@ def add_names(
     names.share(synonyms.others)  # nobody need be told what they may also be called
     lexicon = Lexicon.build(names, synonyms)
     lexicon.save(directory / "lexicon")
-    Spelling.build(names, lexicon, Typed.of(typed)).save(directory / "spelling")
+    titles = TitleWords.build(documents, names.owners)
+    Spelling.build(names, lexicon, Typed.of(typed), titles).save(directory / "spelling")
     Around.build(documents).save(directory / "spelling")
 
 

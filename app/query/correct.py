@@ -11,19 +11,16 @@ have meant, where no name of the catalogue sounds so. What is changed is said in
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from app.corpus.pinyin import is_sound, keys
-from app.corpus.spelling import Guess
 from app.corpus.text import HAN_RUN, RUNS, normalise
 from app.domain.reading import Reading
+from app.query.by_sound import Change, Word, by_sound, is_usual
 from app.query.loose import Span, Terms, loose
 from app.snapshot.snapshot import Snapshot
 
-SHORTEST_SOUND = 4  # letters of a word that may be a name by its sound
 INITIALS = range(2, 5)
 WORDS_A_NAME = 6  # hai di lao
 MIXED = 4  # Chinese characters on either side of letters
@@ -33,23 +30,6 @@ MOST_CHANGES = 4  # in one query: more is another query
 ROUNDS = 4
 MOST_HAN, MOST_WORDS = 10, 12  # Chinese characters, words in letters: more are a sentence
 FEW_WORDS = 2  # beside so many, two to four letters may be initials
-LONG_SOUND = 5  # letters of a sound that may be meant roughly
-USUAL = 0.01  # a name or word that more than USUAL · √documents bear may be meant roughly
-
-
-class Change(NamedTuple):
-    start: int
-    end: int
-    text: str
-
-
-class Word(NamedTuple):
-    start: int
-    end: int
-    text: str
-    is_known: bool  # stands in some document
-    is_right: bool  # or is English
-    is_sound: bool  # may be one character's pinyin
 
 
 def correct(text: str, reading: Reading, terms: Terms, snapshot: Snapshot) -> str | None:
@@ -156,7 +136,7 @@ def _in_words(
         return
     at = 0
     while at < len(words):
-        change = _by_sound(words[at : at + WORDS_A_NAME], snapshot)
+        change = by_sound(words[at : at + WORDS_A_NAME], snapshot)
         change = change or _mixed(text, words[at], snapshot)
         if change is None and not words[at].is_right:
             change = _by_letters(words, at, written, snapshot)
@@ -166,37 +146,6 @@ def _in_words(
                 break
         if change is not None:
             yield change
-
-
-def _by_sound(words: Sequence[Word], snapshot: Snapshot) -> Change | None:
-    """Find the most of the first words that are together a name by its sound, then roughly."""
-    for count in range(len(words), 0, -1):
-        chosen = words[:count]
-        sound = "".join(w.text for w in chosen)
-        if len(sound) >= SHORTEST_SOUND and _may_be_sound(chosen):
-            guesses = snapshot.spelling.by_sound(sound)
-            if guesses and (count == 1 or _is_usual(guesses[0], snapshot)):
-                return Change(words[0].start, words[count - 1].end, guesses[0].text)
-    for count in range(len(words), 0, -1):
-        chosen = words[:count]
-        sound = "".join(w.text for w in chosen)
-        if len(sound) >= LONG_SOUND and not any(w.is_right for w in chosen):
-            guesses = snapshot.spelling.by_rough_sound(sound)
-            if guesses and _is_usual(guesses[0], snapshot):
-                return Change(words[0].start, words[count - 1].end, guesses[0].text)
-    return None
-
-
-def _may_be_sound(words: Sequence[Word]) -> bool:
-    """One word must be none; of several that are words, each must be a sound: yan qing qu."""
-    if len(words) == 1:
-        return not words[0].is_right
-    return not all(w.is_right for w in words) or all(w.is_sound for w in words)
-
-
-def _is_usual(guess: Guess, snapshot: Snapshot) -> bool:
-    """Tell whether enough documents bear it that it may be guessed from something only alike."""
-    return guess.borne > USUAL * math.sqrt(len(snapshot))
 
 
 def _mixed(text: str, word: Word, snapshot: Snapshot) -> Change | None:
@@ -237,7 +186,7 @@ def _by_letters(words: Sequence[Word], at: int, written: int, snapshot: Snapshot
     guesses = [
         guess
         for guess in spelling.by_letters(first.text)
-        if _is_usual(guess, snapshot)
+        if is_usual(guess, snapshot)
         or (before and spelling.as_two(before + guess.text))  # it stands beside these in a name
         or (after and spelling.as_two(guess.text + after))
     ]
@@ -264,7 +213,7 @@ def _homophone(text: str, start: int, last: int, snapshot: Snapshot) -> Change |
         for key in keys(text[start:end]):
             for guess in snapshot.spelling.by_sound(key):
                 is_as_long = len(guess.text) == end - start and HAN_RUN.fullmatch(guess.text)
-                if is_as_long and _is_usual(guess, snapshot):
+                if is_as_long and is_usual(guess, snapshot):
                     return Change(start, end, guess.text)
     return None
 
