@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numba import njit
 
-from app.domain.arrays import F32, F64, I16, I32, I64, Rows
+from app.domain.arrays import F32, F64, I32, I64, Rows
 from app.domain.candidates import CandidateSet, ChannelHits
-from app.merge.union import Joined, falling, take, unite
+from app.merge.union import Best, Joined, best, fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,13 @@ class ConvexMerger:
 
     def merge(self, hits: Sequence[ChannelHits], limit: int) -> CandidateSet:
         """Return at most `limit` candidates, ordered by (-fused, row). Pure and deterministic."""
-        order, *union = _fuse(*Joined.of(hits), self._weights(hits))
-        order.sort()  # NumPy's is vector code, and what lies before and behind it one call each
-        rows, fused, scores, ranks = take(order[:limit], *union)
+        rows, fused, scores, ranks = _merged(*Joined.of(hits), self._weights(hits), limit)
         return CandidateSet(rows, fused, tuple([h.channel for h in hits]), scores, ranks)
 
     def parts(self, hits: Sequence[ChannelHits]) -> tuple[Rows, F64]:
         """Take the fused scores apart by channel: SummingMerger."""
         joined, alone = Joined.of(hits), np.diag(self._weights(hits))
-        rows, slots, _, _ = unite(*joined)
+        rows, slots = fold(joined.rows)
         parts = [weighed(slots, joined.scores, joined.sizes, w, rows.size) for w in alone]
         return rows, np.stack(parts, axis=1)
 
@@ -48,11 +46,12 @@ class ConvexMerger:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fuse(keys: I64, scores: F32, sizes: I64, weights: F64) -> tuple[I64, Rows, F64, F32, I16]:
-    """Return keys of n rows by falling fused score, to be sorted, and what `take` reads."""
-    rows, slots, by_channel, ranks = unite(keys, scores, sizes)
-    fused = weighed(slots, scores, sizes, weights, rows.size)
-    return falling(fused), rows, fused, by_channel, ranks
+def _merged(rows: Rows, scores: F32, sizes: I64, weights: F64, limit: int) -> Best:
+    """Unite, fuse, order and cut in one call. (m,), (m,), (c,), (c,)"""
+    united, slots = fold(rows)
+    fused = weighed(slots, scores, sizes, weights, united.size)
+    merged: Best = best(united, slots, fused, scores, sizes, limit)
+    return merged
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

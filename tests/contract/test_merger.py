@@ -11,6 +11,7 @@ from app.merge.convex import ConvexMerger
 from app.merge.merger import SummingMerger
 from app.merge.quota import QuotaMerger
 from app.merge.rrf import RrfMerger
+from app.merge.union import falling, in_order, rising
 
 MERGERS = [
     pytest.param(RrfMerger(), id="rrf"),
@@ -127,3 +128,32 @@ def test_a_channel_that_is_not_certain_weighs_less():
     assert merger.merge([sure, unsure], 2).rows.tolist() == [0, 1]
     whole = unsure._replace(certainty=1.0)
     assert merger.merge([sure, whole], 2).rows.tolist() == [1, 0]
+
+
+@given(hnp.arrays(np.int32, st.integers(0, 300), elements=st.integers(0, 2**31 - 1)))
+def test_hits_by_row_stay_in_the_order_in_which_they_came(rows):
+    assert (in_order(rising(rows)) & 0xFFFFFFFF).tolist() == np.argsort(
+        rows, kind="stable"
+    ).tolist()
+
+
+@given(hnp.arrays(np.float32, st.integers(0, 300), elements=st.floats(allow_nan=False, width=32)))
+def test_higher_scores_come_first_and_equal_ones_as_they_were(scores):
+    best_first = np.argsort(-scores, kind="stable")
+    assert (in_order(falling(scores)) & 0xFFFFFFFF).tolist() == best_first.tolist()
+
+
+@given(found=lists(), limit=st.integers(1, 40))
+def test_convex_is_the_sum_of_weighed_shares_in_the_order_of_channels(found, limit):
+    """The naive sum, to the bit."""
+    weights, fused = {"a": 0.7, "b": 1.3}, dict[int, float]()
+    for h in found:
+        scores = h.scores.astype(float).tolist()
+        low, high = min([0.0, *scores]), max([-np.inf, *scores])
+        for row, score in zip(h.rows.tolist(), scores, strict=True):
+            share = (score - low) / (high - low) if high > low else 1.0
+            fused[row] = fused.get(row, 0.0) + share * weights.get(h.channel, 1.0)
+    ordered = sorted(fused, key=lambda row: (-np.float32(fused[row]), row))[:limit]
+    merged = ConvexMerger(weights).merge(found, limit)
+    assert merged.rows.tolist() == ordered
+    assert merged.fused.tolist() == [float(np.float32(fused[row])) for row in ordered]
