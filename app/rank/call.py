@@ -8,43 +8,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
 from app.corpus.documents import Documents
-from app.domain.arrays import I64, Array
+from app.domain.arrays import F32, I64, Array
 from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidQuery
-from app.domain.query import MAX_QUERY_TERMS, Deadline, GeoPoint, Query
-from app.domain.reading import NOTHING_READ, Reading
+from app.domain.query import Deadline, GeoPoint, Query
+from app.domain.reading import NOTHING_READ
 from app.domain.user import UserState
 from app.rank.explanation import MAX_EXPLAINED
-from app.rank.fields import MAX_SAFE, Fields
 from app.rank.parts import check_form, form_of_kind, numbers_of
 from app.rank.ranker import Keep
 from app.rank.read_query import check_reading, reading_of, reading_said
-from app.rank.wire import CALL, Arrays, Described, form_of, form_text, frame, opened
+from app.rank.said import (
+    FORM,
+    HEADER,
+    NO_QUERY,
+    NOBODY,
+    REST,
+    STANDING,
+    Passing,
+    QuerySaid,
+    Standing,
+)
+from app.rank.typed import read, typed
+from app.rank.wire import CALL, Arrays, Described, described, form_text, frame, opened
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
-
-MAX_CHANNELS = 32
-MAX_ID = 256
-MAX_TEXT = 10_000  # a query of 512 characters can grow when it is normalised
-MAX_TIMEOUT_MS = 60_000.0
-MAX_FEATURE_ROWS = 1_000
-
-STANDING = ("snapshot_id", "log_seq", "tables_id", "release_id", "channels")
-PASSING = (
-    "request_id", "now_ms", "timeout_ms", "query", "user", "features", "drawn", "rows", "explain",
-    "against",
-)  # fmt: skip
-HEADER = STANDING + PASSING
-QUERY = ("text", "terms", "limit", "offset", "user_id", "client_id", "origin", "reading")
-USER = ("id", "preferences")
-
 
 ALWAYS = (
     "rows", "fused", "scores", "ranks",
@@ -53,17 +48,6 @@ ALWAYS = (
 """Arrays of every call that a gateway makes, in this order."""
 
 REMEMBERED = 64  # forms: gateways send a handful, until versions change
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What calls say again and again, checked once."""
-
-    snapshot_id: str
-    log_seq: int
-    tables_id: str | None
-    release_id: str | None  # None: the one that the ranker serves
-    channels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,81 +139,82 @@ def _wanted(ctx: SearchContext, keep: Keep | None) -> dict[str, Any]:
 
 def decode_call(body: bytes) -> RankCall:
     """Read a binary call. Raises InvalidQuery naming the field that is wrong."""
-    standing, header, arrays = opened(body, CALL, _read_form)
-    return _call(standing, Fields(header).only(PASSING), arrays)
+    standing, passing, arrays = opened(body, CALL, _read_form, partial(read, REST, whole="header"))
+    return _call(standing, passing, arrays)
 
 
 def call_of(header: dict[str, Any], arrays: Mapping[str, Array]) -> RankCall:
     """Put a call together. Arrays that were left out are empty; only rows must be there."""
-    described = tuple(Described(name, a.dtype, a.ndim) for name, a in arrays.items())
-    fields = Fields(header).only(HEADER)
-    return _call(_standing(fields, described), fields, arrays)
+    if unknown := header.keys() - set(HEADER):
+        name, limit = min(unknown), f"known here: {', '.join(HEADER)}"
+        raise InvalidQuery(name[:80], header[name], limit, "leave it out")
+    for name, array in arrays.items():
+        check_form(name, array.dtype, array.ndim)
+    said = {name: value for name, value in header.items() if name in STANDING}
+    rest = {name: value for name, value in header.items() if name not in STANDING}
+    return _call(_checked(typed(said, Standing, "header")), typed(rest, Passing, "header"), arrays)
 
 
 @lru_cache(REMEMBERED)
 def _read_form(text: bytes) -> tuple[Standing, Arrays]:
-    said, described = form_of(text)
-    return _standing(Fields(said).only(STANDING), described), described
-
-
-def _standing(fields: Fields, described: Arrays) -> Standing:
-    for array in described:
+    standing = _checked(read(FORM, text, "form"))
+    arrays = described(standing.arrays)
+    for array in arrays:
         check_form(*array)
-    return Standing(
-        fields.text("snapshot_id", MAX_ID),
-        fields.whole("log_seq"),
-        fields.text_or_none("tables_id", MAX_ID),
-        fields.text_or_none("release_id", MAX_ID),
-        fields.texts("channels", MAX_CHANNELS, MAX_ID),
-    )
+    return standing, arrays
 
 
-def _call(standing: Standing, fields: Fields, arrays: Mapping[str, Array]) -> RankCall:
-    query = fields.child("query").only(QUERY)
-    reading = reading_of(query)
-    user = fields.child("user").only(USER)
-    counts = _counts(user)
+def _checked(standing: Standing) -> Standing:
+    _refuse_twice("channels", standing.channels)
+    return standing
+
+
+def _refuse_twice(name: str, texts: tuple[str, ...]) -> None:
+    if len(set(texts)) < len(texts):
+        raise InvalidQuery(name, texts, "different texts", "say each once")
+
+
+def _call(standing: Standing, said: Passing, arrays: Mapping[str, Array]) -> RankCall:
+    query, user = said.query or NO_QUERY, said.user or NOBODY
+    counts = user.preferences or {}
     numbers = numbers_of(arrays, len(standing.channels), tuple(counts.values()))
+    if said.explain:
+        _refuse_long_explanations(said)
     return RankCall(
-        fields.text("request_id", MAX_ID),
+        said.request_id,
         standing.snapshot_id,
         standing.log_seq,
         standing.tables_id,
         standing.release_id,
-        fields.number("timeout_ms", 0, MAX_TIMEOUT_MS, MAX_TIMEOUT_MS),
-        _query(query, fields.whole("now_ms"), numbers.vector, reading),
-        numbers.user(user.text_or_none("id", MAX_ID), counts),
+        said.timeout_ms,
+        _query(query, said.now_ms, numbers.vector),
+        numbers.user(user.id, counts),
         numbers.candidates(standing.channels),
-        fields.whole("features", 0, MAX_FEATURE_ROWS),
-        fields.whole("drawn", 0, MAX_FEATURE_ROWS),
-        fields.wholes("rows", MAX_FEATURE_ROWS),
-        *_why(fields),
-        is_read=reading is not None,
+        said.features,
+        said.drawn,
+        said.rows,
+        said.explain,
+        said.against,
+        query.reading is not None,
     )
 
 
-def _counts(user: Fields) -> dict[str, int]:
-    """Read in which keyword fields a person has preferences: field → how many."""
-    counts = user.child("preferences").values
-    wrong = [n for n in counts.values() if type(n) is not int or not 0 <= n <= MAX_SAFE]
-    if wrong or len(counts) > MAX_CHANNELS:
-        limit = f"whole numbers for at most {MAX_CHANNELS} fields"
-        raise user.wrong("preferences", limit)
-    return counts
+def _refuse_long_explanations(said: Passing) -> None:
+    """Each of the rows that are explained takes its time."""
+    wanted = said.features + said.drawn + len(said.rows)
+    if wanted > MAX_EXPLAINED:
+        limit = f"{wanted} rows, at most {MAX_EXPLAINED} with explain"
+        raise InvalidQuery("features", wanted, limit, "ask for fewer features and rows")
 
 
-def _why(fields: Fields) -> tuple[bool, int | None]:
-    """Read what shall be explained: each of those rows takes its time."""
-    explain = fields.values.get("explain", False)
-    if type(explain) is not bool:
-        raise fields.wrong("explain", "true or false")
-    if explain:
-        wanted = fields.whole("features", 0) + fields.whole("drawn", 0)
-        wanted += len(fields.wholes("rows", MAX_FEATURE_ROWS))
-        if wanted > MAX_EXPLAINED:
-            limit = f"{wanted} rows, at most {MAX_EXPLAINED} with explain"
-            raise InvalidQuery("features", wanted, limit, "ask for fewer features and rows")
-    return explain, None if fields.values.get("against") is None else fields.whole("against")
+def _query(said: QuerySaid, now_ms: int, vector: F32 | None) -> Query:
+    _refuse_twice("query.terms", said.terms)
+    return Query(
+        said.text, said.terms, now_ms, said.limit, said.offset, said.user_id, said.client_id,
+        None if said.origin is None else GeoPoint(said.origin.lat, said.origin.lon),
+        vector,
+        reading=NOTHING_READ if said.reading is None else reading_of(said.reading),
+    )  # fmt: skip
 
 
 def place(
@@ -265,24 +250,3 @@ def _check_preferences(user: UserState, documents: Documents) -> None:
         if taste.codes.size and taste.codes[-1] >= known:  # they rise
             limit = f"the snapshot has {known} values of it"
             raise InvalidQuery(name, int(taste.codes[-1]), limit, "send its codes")
-
-
-def _query(fields: Fields, now_ms: int, vector: Array | None, reading: Reading | None) -> Query:
-    place = fields.child("origin").only(("lat", "lon"))
-    lat_lon = (
-        GeoPoint(place.number("lat", -90, 90), place.number("lon", -180, 180))
-        if place.values
-        else None
-    )
-    return Query(
-        text=fields.text("text", MAX_TEXT) if "text" in fields.values else "",
-        terms=fields.texts("terms", MAX_QUERY_TERMS, MAX_TEXT),
-        now_ms=now_ms,
-        limit=fields.whole("limit", 10),
-        offset=fields.whole("offset", 0),
-        user_id=fields.text_or_none("user_id", MAX_ID),
-        client_id=fields.text_or_none("client_id", MAX_ID),
-        origin=lat_lon,
-        vector=vector,
-        reading=reading or NOTHING_READ,
-    )

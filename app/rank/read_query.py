@@ -6,21 +6,32 @@ the text they stand. Whoever sends the text alone has it read for them.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
 
 from app.corpus.documents import Documents
 from app.domain.errors import InvalidQuery
 from app.domain.filters import Range
 from app.domain.query import MAX_QUERY_CHARACTERS
 from app.domain.reading import NOTHING_READ, Mention, Quantity, Reading
-from app.rank.fields import Fields
 
 AT = "query.reading"
-NAMES = ("mentions", "quantities")
 MAX_PARTS = MAX_QUERY_CHARACTERS  # of either kind: each takes a character at least
 MAX_OPTIONS = 4 * MAX_PARTS  # in all mentions: each is compared with every candidate
 MAX_CODE = 2**31
 INFINITY = float("inf")
+
+Option = tuple[str, Annotated[int, Meta(ge=0, lt=MAX_CODE)]]
+Options = Annotated[tuple[Option, ...], Meta(min_length=1, max_length=MAX_PARTS)]
+Bounds = tuple[str, float | None, float | None]
+
+
+class ReadingSaid(Struct, frozen=True, forbid_unknown_fields=True):
+    """A reading on the wire."""
+
+    mentions: Annotated[tuple[Options, ...], Meta(max_length=MAX_PARTS)] = ()
+    quantities: Annotated[tuple[Bounds, ...], Meta(max_length=MAX_PARTS)] = ()
 
 
 def reading_said(reading: Reading) -> dict[str, Any]:
@@ -39,21 +50,17 @@ def reading_said(reading: Reading) -> dict[str, Any]:
     }
 
 
-def reading_of(query: Fields) -> Reading | None:
-    """Return what was read, None where only the text came. Raises InvalidQuery."""
-    if query.values.get("reading") is None:
-        return None
-    fields = query.child("reading").only(NAMES)
-    if not fields.values:
+def reading_of(said: ReadingSaid) -> Reading:
+    """Return what was read. Raises InvalidQuery."""
+    if not said.mentions and not said.quantities:
         return NOTHING_READ
-    mentions = [_mention(options) for options in _listed(fields, "mentions")]
-    options = sum(len(mention.options) for mention in mentions)
-    if options > MAX_OPTIONS:
-        raise InvalidQuery(
-            f"{AT}.mentions", options, f"at most {MAX_OPTIONS} [field, code]", "send fewer"
-        )
-    quantities = [_quantity(bounds) for bounds in _listed(fields, "quantities")]
-    return Reading(mentions=tuple(mentions), quantities=tuple(quantities))
+    if (options := sum(map(len, said.mentions))) > MAX_OPTIONS:
+        limit = f"at most {MAX_OPTIONS} [field, code]"
+        raise InvalidQuery(f"{AT}.mentions", options, limit, "send fewer")
+    return Reading(
+        mentions=tuple(Mention("", 0, 0, options) for options in said.mentions),
+        quantities=tuple(_quantity(*bounds) for bounds in said.quantities),
+    )
 
 
 def check_reading(reading: Reading, documents: Documents) -> None:
@@ -71,44 +78,11 @@ def _finite(bound: float) -> float | None:
     return bound if -INFINITY < bound < INFINITY else None
 
 
-def _listed(fields: Fields, name: str) -> list[Any]:
-    value = fields.values.get(name, [])
-    if not isinstance(value, list) or len(value) > MAX_PARTS:
-        raise fields.wrong(name, f"a list of at most {MAX_PARTS}")
-    return value
-
-
-def _mention(options: Any) -> Mention:
-    if not isinstance(options, list) or not 1 <= len(options) <= MAX_PARTS:
-        raise _wrong("mentions", options, "a list of [field, code]")
-    return Mention("", 0, 0, tuple(_option(option) for option in options))
-
-
-def _option(option: Any) -> tuple[str, int]:
-    if isinstance(option, list) and len(option) == 2:
-        field, code = option
-        if isinstance(field, str) and type(code) is int and 0 <= code < MAX_CODE:
-            return field, code
-    raise _wrong("mentions", option, "[field, code from 0]")
-
-
-def _quantity(bounds: Any) -> Quantity:
-    if isinstance(bounds, list) and len(bounds) == 3:
-        field, lower, upper = bounds
-        if isinstance(field, str) and _is_bound(lower) and _is_bound(upper):
-            lowest = -INFINITY if lower is None else float(lower)
-            highest = INFINITY if upper is None else float(upper)
-            return Quantity(Range(field, lowest, highest), 0, 0, is_hard=False)
-    raise _wrong("quantities", bounds, "[field, a number or null, a number or null]")
-
-
-def _is_bound(value: Any) -> bool:
-    return value is None or type(value) in (int, float)
+def _quantity(field: str, lower: float | None, upper: float | None) -> Quantity:
+    lowest = -INFINITY if lower is None else lower
+    highest = INFINITY if upper is None else upper
+    return Quantity(Range(field, lowest, highest), 0, 0, is_hard=False)
 
 
 def _foreign(name: str, field: str, what: str) -> InvalidQuery:
     return InvalidQuery(f"{AT}.{name}", field[:80], f"not {what}", "leave it out")
-
-
-def _wrong(name: str, value: Any, limit: str) -> InvalidQuery:
-    return InvalidQuery(f"{AT}.{name}", value, limit, "see docs/api.md")

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta, Struct
+from msgspec.json import Decoder
 
 from app.domain.arrays import F32, F64, I64, Array
 from app.domain.errors import InvalidQuery
-from app.rank.fields import Fields
-from app.rank.wire import REPLY, Arrays, Described, form_of, form_text, frame, opened
+from app.rank.typed import Whole, read
+from app.rank.wire import (
+    REPLY,
+    Arrays,
+    Described,
+    Lengths,
+    Listed,
+    described,
+    form_text,
+    frame,
+    opened,
+)  # fmt: skip
 
 MAX_NAME = 256
 MAX_FEATURES = 4_096
@@ -81,66 +93,78 @@ def _written_form(
 ) -> bytes:  # fmt: skip
     said = (snapshot_id, log_seq, tables_id, release_id, feature_names, list_names)
     left_out = {name for name, has in zip(WHY, has_why, strict=True) if not has}
-    described = [
+    arrays = [
         Described(name, np.dtype(dtype), dimensions)
         for name, (dtype, dimensions) in FORMS.items()
         if name not in left_out
     ]
-    return form_text(dict(zip(STANDING, said, strict=True)), described)
+    return form_text(dict(zip(STANDING, said, strict=True)), arrays)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+Name = Annotated[str, Meta(max_length=MAX_NAME)]
+Names = Annotated[tuple[Name, ...], Meta(max_length=MAX_FEATURES)]
+
+
+class Standing(Struct, frozen=True):
     """What replies say again and again, checked once."""
 
-    snapshot_id: str
-    log_seq: int
-    tables_id: str | None
-    release_id: str
-    feature_names: tuple[str, ...]
-    list_names: tuple[str, ...]
+    snapshot_id: Name
+    log_seq: Whole
+    tables_id: Name | None
+    release_id: Name
+    feature_names: Names
+    list_names: Names
+    arrays: Listed
+
+
+class Passing(Struct, frozen=True):
+    """What each reply says for itself."""
+
+    request_id: Name
+    elapsed_ms: Annotated[float, Meta(ge=0, le=1e9)]
+    base_score: Annotated[float, Meta(ge=-1e30, le=1e30)] = 0.0
+    shapes: Lengths = []
+
+
+FORM, REST = Decoder(Standing), Decoder(Passing)
 
 
 def decode_reply(body: bytes) -> RankReply:
     """Read a reply. Raises InvalidQuery where it is not one; values are the caller's to judge."""
-    standing, header, arrays = opened(body, REPLY, _read_form)
-    fields = Fields(header)
+    standing, said, arrays = opened(body, REPLY, _read_form, partial(read, REST, whole="header"))
     return RankReply(
-        fields.text("request_id", MAX_NAME),
+        said.request_id,
         standing.snapshot_id,
         standing.log_seq,
         standing.tables_id,
         standing.release_id,
-        fields.number("elapsed_ms", 0, 1e9),
+        said.elapsed_ms,
         arrays["scores"],
         standing.feature_names,
         arrays["places"],
         arrays["features"],
         _lists(standing.list_names, arrays["lists"]),
-        fields.number("base_score", -1e30, 1e30, 0.0),
-        *(arrays.get(name, _NO_WHY) for name in WHY),
+        said.base_score,
+        arrays.get("contributions", _NO_WHY),
+        arrays.get("differences", _NO_WHY),
     )
 
 
 @lru_cache(REMEMBERED)
 def _read_form(text: bytes) -> tuple[Standing, Arrays]:
-    said, described = form_of(text)
-    given, fields = {array.name: array for array in described}, Fields(said)
+    standing = read(FORM, text, "form")
+    arrays = described(standing.arrays)
+    given = {array.name: array for array in arrays}
     for name, (dtype, dimensions) in FORMS.items():
         array = given.get(name)
         fits = array is not None and array.dtype == dtype and array.dimensions == dimensions
         if not fits and not (array is None and name in WHY):
             limit = f"{np.dtype(dtype)} of {dimensions} dimensions"
             raise InvalidQuery(f"arrays.{name}", None, limit, "send it")
-    standing = Standing(
-        fields.text("snapshot_id", MAX_NAME),
-        fields.whole("log_seq"),
-        fields.text_or_none("tables_id", MAX_NAME),
-        fields.text("release_id", MAX_NAME),
-        fields.texts("feature_names", MAX_FEATURES, MAX_NAME),
-        fields.texts("list_names", MAX_FEATURES, MAX_NAME),
-    )
-    return standing, described
+    for name in ("feature_names", "list_names"):
+        if len(set(names := getattr(standing, name))) < len(names):
+            raise InvalidQuery(name, names, "different names", "say each once")
+    return standing, arrays
 
 
 def reply_as_json(reply: RankReply) -> dict[str, Any]:

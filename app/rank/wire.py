@@ -21,12 +21,14 @@ Nothing here reads outside the body, whatever the body says.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import IntEnum
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from math import prod
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import orjson
+from msgspec import Meta
 
 from app.domain.arrays import Array
 from app.domain.errors import InvalidQuery
@@ -65,6 +67,29 @@ class Described(NamedTuple):
 
 Arrays: TypeAlias = tuple[Described, ...]
 
+Listed = Annotated[
+    list[tuple[str, Literal["i2", "i4", "i8", "f4", "f8"], Literal[1, 2]]],
+    Meta(max_length=MAX_ARRAYS),
+]
+"""The arrays of a form, as it names them."""
+
+Lengths = Annotated[
+    list[Annotated[int, Meta(ge=0, lt=MAX_LENGTH)]], Meta(max_length=2 * MAX_ARRAYS)
+]
+"""The shapes of a header."""
+
+
+class Shaped(Protocol):
+    """A header that was read."""
+
+    @property
+    def shapes(self) -> Sequence[int]:
+        """Lengths of all arrays one after another, each checked to be one."""
+        ...
+
+
+H = TypeVar("H", bound=Shaped)
+
 
 def form_text(said: Mapping[str, Any], arrays: Iterable[Described]) -> bytes:
     """Write out a form."""
@@ -87,28 +112,26 @@ def frame(kind: Kind, form: bytes, header: Mapping[str, Any], arrays: Collection
 
 
 def opened(
-    body: bytes, kind: Kind, read_form: Callable[[bytes], tuple[T, Arrays]]
-) -> tuple[T, dict[str, Any], dict[str, Array]]:
-    """Return what `read_form` makes of the form, the header, and the arrays over one copy.
+    body: bytes,
+    kind: Kind,
+    read_form: Callable[[bytes], tuple[T, Arrays]],
+    read_header: Callable[[bytes], H],
+) -> tuple[T, H, dict[str, Array]]:
+    """Return what is read of the form and of the header, and the arrays over one copy.
 
     `read_form` says which arrays there are, too, and may remember. Raises InvalidQuery.
     """
     begins, ends = _texts(body, kind)
     known, described = read_form(body[_PREFIX.size : begins])
-    header = _object(body[begins:ends], "header")
-    return known, header, _arrays(body, ends, described, header.pop("shapes", None))
+    header = read_header(body[begins:ends])
+    return known, header, _arrays(body, ends, described, header.shapes)
 
 
-def form_of(text: bytes) -> tuple[dict[str, Any], Arrays]:
-    """Read a form: its fields and its arrays. Raises InvalidQuery."""
-    said = _object(text, "form")
-    listed = said.pop("arrays", None)
-    if not isinstance(listed, list) or len(listed) > MAX_ARRAYS:
-        raise InvalidQuery("arrays", listed, f"a list of at most {MAX_ARRAYS}", "list each array")
-    arrays = tuple(_described(entry) for entry in listed)
-    if len({a.name for a in arrays}) < len(arrays):
+def described(listed: Listed) -> Arrays:
+    """Describe the arrays that a form lists. Raises InvalidQuery."""
+    if len({name for name, *_ in listed}) < len(listed):
         raise InvalidQuery("arrays", listed, "one name given twice", "give each array once")
-    return said, arrays
+    return tuple(Described(name, DTYPES[dtype], dimensions) for name, dtype, dimensions in listed)
 
 
 def _texts(body: bytes, kind: Kind) -> tuple[int, int]:
@@ -134,51 +157,22 @@ def _texts(body: bytes, kind: Kind) -> tuple[int, int]:
     return begins, begins + of_header
 
 
-def _object(text: bytes, field: str) -> dict[str, Any]:
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise InvalidQuery(field, None, f"not JSON: {error}", "send one object") from None
-    if not isinstance(value, dict):
-        raise InvalidQuery(field, value, "not an object", "send one object")
-    return value
-
-
-def _described(entry: Any) -> Described:
-    if isinstance(entry, list) and len(entry) == 3:
-        name, dtype, dimensions = entry
-        is_known = isinstance(name, str) and isinstance(dtype, str) and dtype in DTYPES
-        if is_known and type(dimensions) is int and dimensions in (1, 2):
-            return Described(name, DTYPES[dtype], dimensions)
-    raise InvalidQuery("arrays", entry, f"[name, one of {' '.join(DTYPES)}, 1 or 2]", "say so")
-
-
-def _arrays(body: bytes, at: int, described: Arrays, shapes: Any) -> dict[str, Array]:
+def _arrays(body: bytes, at: int, described: Arrays, lengths: Sequence[int]) -> dict[str, Array]:
     """Return each array, in C order over one copy of the body."""
-    copy, lengths = bytearray(body), _lengths(shapes, described)
+    if len(lengths) != (wanted := sum([array.dimensions for array in described])):
+        limit = f"a list of {wanted} whole numbers"
+        raise InvalidQuery("shapes", lengths, limit, "say each length")
+    copy, whole, of = bytearray(body), len(body), iter(lengths)
     arrays: dict[str, Array] = {}
-    of = 0
     for name, dtype, dimensions in described:
-        count = lengths[of] if dimensions == 1 else lengths[of] * lengths[of + 1]
-        start = at + -at % _ALIGN if count else at
-        at = start + count * dtype.itemsize
-        if at > len(body):
-            limit = f"ends at byte {at} of {len(body)}"
-            raise InvalidQuery(f"arrays.{name}", count, limit, "send whole arrays")
-        array = np.frombuffer(copy, dtype, count, start if count else 0)
-        arrays[name] = array if dimensions == 1 else array.reshape(lengths[of : of + 2])
-        of += dimensions
-    if at != len(body):
-        raise InvalidQuery("body", len(body), f"{at} bytes by its header", "send nothing after it")
+        shape = (next(of),) if dimensions == 1 else (next(of), next(of))
+        size = prod(shape) * dtype.itemsize
+        start = at + -at % _ALIGN if size else at
+        at = start + size
+        if at > whole:
+            limit = f"ends at byte {at} of {whole}"
+            raise InvalidQuery(f"arrays.{name}", shape, limit, "send whole arrays")
+        arrays[name] = np.ndarray(shape, dtype, copy, start if size else 0)
+    if at != whole:
+        raise InvalidQuery("body", whole, f"{at} bytes by its header", "send nothing after it")
     return arrays
-
-
-def _lengths(shapes: Any, described: Arrays) -> list[int]:
-    wanted = sum([array.dimensions for array in described])
-    fits = isinstance(shapes, list) and len(shapes) == wanted
-    if not fits or not {int}.issuperset(map(type, shapes)):
-        raise InvalidQuery("shapes", shapes, f"a list of {wanted} whole numbers", "say each length")
-    if not 0 <= min(shapes, default=0) <= max(shapes, default=0) < MAX_LENGTH:
-        raise InvalidQuery("shapes", shapes, f"lengths of 0 to {MAX_LENGTH - 1}", "send fewer")
-    lengths: list[int] = shapes
-    return lengths

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import InvalidQuery
-from app.rank.call import HEADER, QUERY, call_of, decode_call
+from app.rank.call import call_of, decode_call
 from app.rank.json_call import decode_json_call
+from app.rank.said import HEADER, QUERY
 from app.rank.wire import CALL, REPLY
 from tests.builders.frames import (
     JUNK,
