@@ -27,6 +27,7 @@ from app.pipeline.turning import Pages
 from app.query.encode import UNAVAILABLE, QueryEncoding
 from app.query.understand import SearchRequest
 from app.rank.choosing import Choosing, Chosen
+from app.rank.explanation import Explanation
 from app.rank.local import LocalRanker
 from app.rank.names import ReleaseNames
 from app.rank.ranker import Keep, Ranker
@@ -123,7 +124,9 @@ class Engine:
         keep = None if UNAVAILABLE in ctx.missing else keep  # training computes them with a vector
         result = await framed.serving.search.run(ctx, by.ranker, request.channels, keep)
         timings = {"understand": understood_ms, **result.timings_ms}
-        result, why = await explain_page(ctx, result, by.ranker if request.explain else None)
+        why: Explanation | None = None
+        if request.explain:
+            result, why = await explain_page(ctx, result, by.ranker)
         cursor = self.pages.seal(request, ctx, result)
         took_ms = (time.perf_counter() - started) * 1e3
         return Answer(ctx, result, timings, took_ms, why, by.assigned, cursor, by.ranker)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.domain.arrays import Rows
+from app.domain.query import Query
 from app.pipeline.facets import Facet, facets_of
 from app.pipeline.groups import Group, groups_of
 from app.pipeline.matches import match_rows
@@ -25,12 +26,15 @@ class Counted:
 NOTHING_COUNTED = Counted()
 
 
+def counts_anything(query: Query) -> bool:
+    """Tell whether a request asks for anything that is counted."""
+    return bool(query.facets) or query.group_by is not None
+
+
 async def count_all(
     ctx: SearchContext, channels: Sequence[Recalls], page: Rows
-) -> tuple[Counted, int | None]:
-    """Count what the request asks for, on a thread; return also how many match, if counted."""
-    if not ctx.query.facets and ctx.query.group_by is None:
-        return NOTHING_COUNTED, None
+) -> tuple[Counted, int]:
+    """Count what the request asks for, on a thread; return also how many match."""
     return await asyncio.to_thread(_count_matches, ctx, channels, page)
 
 

@@ -97,7 +97,7 @@ def unseal(token: str, key: Key, request: bytes, now_ms: int) -> Pinned:
         raise CursorGone("this cursor is older than five minutes; search again")
     ends = np.cumsum([_HEADER.size, *lengths]).tolist()
     ids = [body[a:b].decode() or None for a, b in itertools.pairwise(ends)]
-    rows = np.frombuffer(body, np.int32, n, ends[-1])
+    rows = np.frombuffer(body, np.int32, n, ends[-1]).copy()  # writable: kernels compile by type
     scores = np.frombuffer(body, np.float32, n, ends[-1] + 4 * n)
     return Pinned(
         Kind(kind), asked, began, expires, log_seq, total, offset, after,

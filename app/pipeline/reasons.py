@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 
 from app.corpus.geometry import km_to_rows
+from app.corpus.ragged import frozen
 from app.corpus.text import HAN_RUN
 from app.domain.arrays import F32, F64, I32, I64, Rows
 from app.snapshot.asked import holds, keeps, named_place
@@ -31,7 +32,7 @@ class Language(StrEnum):
     ENGLISH = "en"
 
 
-_WORDS: Mapping[str, tuple[str, str]] = {
+_WORDS: Mapping[str, tuple[str, str]] = {  # in Chinese and English
     "asked": ("符合：{}", "matches {}"),
     "remembered": ("搜这个词的人常点", "often chosen for this search"),
     "metres": ("距你 {} m", "{} m from you"),
@@ -50,23 +51,34 @@ class Reason(NamedTuple):
     name: str  # a key of the words above
     detail: str = ""
 
-    def told(self, language: Language) -> str:
-        chinese, english = _WORDS[self.name]
-        words = chinese if language is Language.CHINESE else english
-        return words.replace("{}", self.detail)
+
+def said(reasons: Iterable[Reason], language: Language) -> list[str]:
+    """Put reasons into words."""
+    column = 0 if language is Language.CHINESE else 1
+    return [_WORDS[name][column].replace("{}", detail) for name, detail in reasons]
 
 
 Fact: TypeAlias = tuple[int, Reason]
 """The place of a result on its page, and what holds of it."""
 
+Own: TypeAlias = tuple[I64, I32, I32, F32]
+"""A keyword field: offsets and codes of its rows; the codes that a person prefers, rising, and how
+much."""
+
+NOBODYS: Own = (
+    frozen(np.empty(0, np.int64)), frozen(np.empty(0, np.int32)),
+    np.empty(0, np.int32), np.empty(0, np.float32),
+)  # fmt: skip
+
 _REMEMBERED, _SEEN = Reason("remembered"), Reason("seen")
 _SIMILAR, _POPULAR = Reason("similar"), Reason("popular")
 
 
-def language_of(text: str, title: str = "") -> Language:
-    """Return the query's language; without words that of what is shown."""
-    said = text if any(c.isalpha() for c in text) else title
-    return Language.CHINESE if HAN_RUN.search(said) else Language.ENGLISH
+def language_of(text: str) -> Language | None:
+    """Return the language of a text, None where it has no words."""
+    if not any(map(str.isalpha, text)):
+        return None
+    return Language.CHINESE if HAN_RUN.search(text) else Language.ENGLISH
 
 
 def distances_km(ctx: SearchContext, rows: Rows) -> F64 | None:
@@ -98,16 +110,16 @@ def _kinds(
     ctx: SearchContext, rows: Rows, ranks: Mapping[str, Sequence[int]], km: F64 | None
 ) -> Iterator[Iterable[Fact]]:
     """Yield one kind of reason after the other, each looked up for the whole page at once."""
-    remembered = _remembered(ctx, rows)
+    remembered, seen, categories, brands = _behaviour(ctx, rows)
     yield _asked(ctx, rows)
-    yield [(i, _REMEMBERED) for i in remembered]
+    yield [(i, _REMEMBERED) for i, was_chosen in enumerate(remembered) if was_chosen]
     if km is not None:
         yield _near(ctx, km)
     if ctx.user.is_known:
-        yield [(i, _SEEN) for i in _among(rows, ctx.user.rows).tolist()]
-        yield _tastes(ctx, rows)
+        yield [(i, _SEEN) for i, was_seen in enumerate(seen) if was_seen]
+        yield _tastes(ctx, categories, brands)
         placed = enumerate(ranks.get("behaviour", ()))
-        yield [(i, _SIMILAR) for i, rank in placed if rank and i not in remembered]
+        yield [(i, _SIMILAR) for i, rank in placed if rank and not remembered[i]]
     gains = ctx.tables.counters["recent_gain"]  # the catalogue's own order is no popularity
     placed = enumerate(ranks.get("popular", ()))
     yield [(i, _POPULAR) for i, rank in placed if 0 < rank <= POPULAR_RANK and gains[rows[i]] > 0]
@@ -127,49 +139,71 @@ def _distance(km: float, is_near: bool) -> Reason:
     return Reason(f"{prefix}kilometres", f"{km:.1f}")
 
 
-def _tastes(ctx: SearchContext, rows: Rows) -> Iterable[Fact]:
+def _tastes(ctx: SearchContext, categories: list[int], brands: list[int]) -> Iterator[Fact]:
     """The person's own brand, or else their own kind of place, of each row that has one."""
-    tastes: dict[int, Reason] = {}
-    for field in ("category", "brand"):  # what comes later wins
-        preference = ctx.user.preferences.get(field)
-        if preference is None:
-            continue
-        column = ctx.snapshot.documents.keywords[field]
-        offsets, values = column.codes.offsets, column.codes.values
-        own = _first_of(offsets, values, rows, preference.codes, preference.weights, TASTE)
-        for i, code in enumerate(own.tolist()):
-            if code >= 0:
-                tastes[i] = Reason(field, column.names.strings[code])
-    return tastes.items()
+    keywords = ctx.snapshot.documents.keywords
+    for i, (category, brand) in enumerate(zip(categories, brands, strict=True)):
+        if brand >= 0:
+            yield i, Reason("brand", keywords["brand"].names.strings[brand])
+        elif category >= 0:
+            yield i, Reason("category", keywords["category"].names.strings[category])
+
+
+def _behaviour(ctx: SearchContext, rows: Rows) -> list[list[int]]:
+    """Look up, in one call, what behaviour says of each row of a page.
+
+    Whether people chose it who typed this very query, whether this person looked at it, and its
+    first category and brand that are theirs, -1 where none is.
+    """
+    ordinals, _ = ctx.remembered.chosen
+    facts: list[list[int]] = _look_up(
+        rows, ctx.tables.row_of, ordinals, ctx.user.rows,
+        *_own(ctx, "category"), *_own(ctx, "brand"), TASTE,
+    ).tolist()  # fmt: skip
+    return facts
+
+
+def _own(ctx: SearchContext, field: str) -> Own:
+    preference = ctx.user.preferences.get(field)
+    if preference is None:
+        return NOBODYS
+    codes = ctx.snapshot.documents.keywords[field].codes
+    return codes.offsets, codes.values, preference.codes, preference.weights
+
+
+@njit(cache=True, nogil=True)
+def _look_up(
+    rows: Rows, row_of: I32, ordinals: I32, acted_on: Rows,
+    c_offsets: I64, c_values: I32, c_codes: I32, c_weights: F32,
+    b_offsets: I64, b_values: I32, b_codes: I32, b_weights: F32, least: float,
+) -> I32:  # fmt: skip
+    """Return the four rows of facts that `_behaviour` speaks of. (4, m)"""
+    facts = np.zeros((4, rows.size), np.int32)
+    for ordinal in ordinals:
+        chosen = row_of[ordinal]  # -1 where the document is gone: no row
+        for i in range(rows.size):
+            facts[0, i] |= chosen == rows[i]
+    for i in range(rows.size):
+        for other in acted_on:
+            facts[1, i] |= other == rows[i]
+        facts[2, i] = _first_of(c_offsets, c_values, rows[i], c_codes, c_weights, least)
+        facts[3, i] = _first_of(b_offsets, b_values, rows[i], b_codes, b_weights, least)
+    return facts
 
 
 @njit(cache=True, nogil=True)
 def _first_of(
-    offsets: I64, values: I32, rows: Rows, wanted: I32, weights: F32, least: float
-) -> I32:
-    """Return the first of each row's values that weighs at least so much, else -1. (m,)"""
-    found = np.full(rows.size, -1, np.int32)
-    for i in range(rows.size):
-        for at in range(offsets[rows[i]], offsets[rows[i] + 1]):
+    offsets: I64, values: I32, row: int, wanted: I32, weights: F32, least: float
+) -> np.int32:
+    """Return the first of a row's values that weighs at least so much, else -1."""
+    if wanted.size:
+        for at in range(offsets[row], offsets[row + 1]):
             place = np.searchsorted(wanted, values[at])
             is_held = place < wanted.size and wanted[place] == values[at]
             if is_held and weights[place] >= least:
-                found[i] = values[at]
-                break
-    return found
-
-
-@njit(cache=True, nogil=True)
-def _among(rows: Rows, others: Rows) -> I64:
-    """Return the places of the rows of a page that are among some hundreds of others."""
-    places, size = np.empty(rows.size, np.int64), 0
-    for i in range(rows.size):
-        for other in others:
-            if other == rows[i]:
-                places[size] = i
-                size += 1
-                break
-    return places[:size]
+                found: np.int32 = values[at]
+                return found
+    return np.int32(-1)
 
 
 def _asked(ctx: SearchContext, rows: Rows) -> Iterator[Fact]:
@@ -188,25 +222,6 @@ def _asked(ctx: SearchContext, rows: Rows) -> Iterator[Fact]:
     for i in range(rows.size):
         if had := [text for text, has in parts if has[i]]:
             yield i, Reason("asked", ", ".join(had[:SHOWN_VALUES]))
-
-
-def _remembered(ctx: SearchContext, rows: Rows) -> list[int]:
-    """Return the places of the rows that people chose who typed this very query."""
-    ordinals, _ = ctx.remembered.chosen
-    if not ordinals.size:
-        return []
-    places: list[int] = _chosen(rows, ctx.tables.row_of, ordinals).tolist()
-    return places
-
-
-@njit(cache=True, nogil=True)
-def _chosen(rows: Rows, row_of: I32, ordinals: I32) -> I64:
-    """Return the places of the rows that some ordinals of the tables stand for."""
-    chosen = np.empty(ordinals.size, np.int32)
-    for i in range(ordinals.size):
-        chosen[i] = row_of[ordinals[i]]  # -1 where the document is gone: no row
-    places: I64 = _among(rows, chosen)
-    return places
 
 
 def _is_place_named(ctx: SearchContext) -> bool:

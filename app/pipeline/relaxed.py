@@ -31,8 +31,10 @@ async def frame_or_relax(
     empty. Raises as `frame` does.
     """
     first = await frame(request)
-    less, left_ms = _less(request, first), first.ctx.deadline.remaining_s() * 1e3
-    if less is None or left_ms < LEAST_MS:
+    if (less := _less(request, first)) is None:
+        return first
+    left_ms = first.ctx.deadline.remaining_s() * 1e3
+    if left_ms < LEAST_MS:
         return first
     try:
         second = await frame(replace(request, text=less.text, correct=False, timeout_ms=left_ms))

@@ -21,13 +21,14 @@ from app.domain.candidates import CandidateSet, ChannelHits, ChannelStatus
 from app.domain.errors import NothingServes, ServerError
 from app.merge.merger import Merger
 from app.pipeline.browse import fill_from_mask, with_rows
-from app.pipeline.counted import NOTHING_COUNTED, Counted, count_all
+from app.pipeline.counted import NOTHING_COUNTED, Counted, count_all, counts_anything
 from app.pipeline.listed import as_candidates, list_matches
 from app.pipeline.select import AS_RANKED, Selection, select
 from app.pipeline.totals import count_matches
 from app.rank.local import LocalRanker
 from app.rank.ranker import Keep, KeepingRanker, Ranker, Ranking
 from app.rank.remote import RemoteRanker
+from app.rank.sound import are_numbers
 from app.recall.channel import Recalls
 from app.recall.crew import Berth
 from app.recall.fanout import Fanout, Hits, Then
@@ -112,9 +113,10 @@ class Search:
         picked, behind = order[: ctx.query.limit], order[ctx.query.limit :]
         rows = candidates.rows[picked]
         total, relation = count_matches(ctx, hits, len(candidates))
-        counted, matching = await count_all(ctx, self.channels, rows)
-        if matching is not None:
-            total, relation = matching, "eq"
+        counted = NOTHING_COUNTED
+        if counts_anything(ctx.query):
+            counted, total = await count_all(ctx, self.channels, rows)
+            relation = "eq"
         ids = ctx.snapshot.documents.ids.strings.of(rows)
         clock.lap("select")
         return SearchResult(
@@ -231,7 +233,7 @@ class Search:
 def _checked(ctx: SearchContext, candidates: CandidateSet, ranking: Ranking) -> Ranked:
     """Take a ranker's answer, unless it is nonsense."""
     scores = ranking.scores
-    if scores.shape != candidates.fused.shape or not np.isfinite(scores).all():
+    if scores.shape != candidates.fused.shape or not are_numbers(scores, False):
         log.error("ranker answered nonsense, serving fused order: request %s", ctx.request_id)
         return Ranking(candidates.fused), None, ("ranker:failed",)
     return ranking, ctx.release_id, ()

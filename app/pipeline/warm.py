@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from app.corpus.masks import row_mask
+from app.corpus.ragged import frozen
 from app.corpus.row_filter import allows
 from app.corpus.schema import NUMERIC, FieldType
 from app.domain.candidates import CandidateSet, ChannelHits, ChannelStatus
@@ -33,7 +34,7 @@ from app.query.suggest import warm as warm_suggestions
 from app.rank.call import decode_call, encode_call, place
 from app.rank.local import LocalRanker
 from app.rank.ranker import Keep
-from app.rank.sound import is_answer, places_of
+from app.rank.sound import are_numbers, is_answer, places_of
 from app.rank.trees.paths import warm as warm_differences
 from app.rank.trees.shapley import warm as warm_contributions
 from app.recall.channel import Recalls
@@ -102,7 +103,9 @@ def warm_ranker(
         np.zeros(shape, np.int16),
     )
     for ctx in samples(snapshot, tables):
-        ranker.score(ctx, candidates)
+        scores = ranker.score(ctx, candidates)
+        for given in (scores, frozen(scores.copy())):  # from here, and from a ranker service
+            are_numbers(given, False)
         _over_the_wire(ranker, ctx, candidates)
     warm_differences()
     warm_contributions()

@@ -56,7 +56,9 @@ class Choosing:
         A release that is not open yet is waited for by nobody, and nobody counts as in its arm.
         """
         assigned = assign(self.experiments, unit)
-        if assigned is None or assigned.arm == CURRENT:
+        if assigned is None:
+            return serves
+        if assigned.arm == CURRENT:
             return serves._replace(assigned=assigned)
         arm = self.standby.find(assigned.arm, snapshot)
         if arm is None:

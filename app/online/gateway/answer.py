@@ -13,7 +13,7 @@ from app.domain.candidates import ChannelHits
 from app.pipeline.explain import meant, searched, told
 from app.pipeline.facets import Facet
 from app.pipeline.highlights import highlights_of
-from app.pipeline.reasons import Language, Reason, distances_km, language_of, reasons_of
+from app.pipeline.reasons import Language, Reason, distances_km, language_of, reasons_of, said
 from app.pipeline.search import SearchResult
 from app.pipeline.serving import Answer
 from app.query.relax import why_empty
@@ -36,7 +36,7 @@ def versions(answer: Answer) -> dict[str, Any]:
 def answer_body(answer: Answer) -> dict[str, Any]:
     """Lay out one answer as docs/api.md promises it."""
     result = answer.result
-    facets = {name: _facet(facet) for name, facet in result.counted.facets.items()}
+    facets = result.counted.facets
     return {
         **versions(answer),
         "took_ms": round(answer.took_ms, 3),
@@ -48,7 +48,7 @@ def answer_body(answer: Answer) -> dict[str, Any]:
         "results": _results(answer),
         "channels": [channel_summary(hits) for hits in result.hits],
         "timings_ms": {stage: round(ms, 3) for stage, ms in answer.timings_ms.items()},
-        **({"facets": facets} if facets else {}),
+        **({"facets": {name: _facet(f) for name, f in facets.items()}} if facets else {}),
     }
 
 
@@ -65,12 +65,12 @@ def _understood(answer: Answer) -> dict[str, Any]:
 
     An answer that is explained says what the query leads to as well.
     """
-    said = searched(answer.ctx.query)
+    query = searched(answer.ctx.query)
     if answer.explanation is not None:
-        said["intent"] = meant(answer.ctx)
+        query["intent"] = meant(answer.ctx)
     if not answer.result.total:
-        said["empty_because"] = why_empty(answer.ctx)
-    return said
+        query["empty_because"] = why_empty(answer.ctx)
+    return query
 
 
 def channel_summary(hits: ChannelHits) -> dict[str, Any]:
@@ -155,29 +155,26 @@ def _highlights(ctx: SearchContext, row: int) -> dict[str, Any]:
 def _told(ctx: SearchContext, rows: Rows, why: Sequence[Sequence[Reason]]) -> list[list[str]]:
     """Say the reasons in the query's language, or without words in each document's."""
     text, payload = ctx.query.text, ctx.snapshot.documents.payload
-    if any(c.isalpha() for c in text):
-        language = language_of(text)
-        return [_said(reasons, language) for reasons in why]
+    if (language := language_of(text)) is not None:
+        return [said(reasons, language) for reasons in why]
     return [
-        _said(reasons, language_of("", payload[row])) if reasons else []
+        said(reasons, language_of(payload[row]) or Language.ENGLISH) if reasons else []
         for row, reasons in zip(rows.tolist(), why, strict=True)
     ]
-
-
-def _said(reasons: Sequence[Reason], language: Language) -> list[str]:
-    return [reason.told(language) for reason in reasons]
 
 
 def _ranks(result: SearchResult) -> dict[str, list[int]]:
     """Return how each channel placed each result, 0 where it did not return it."""
     candidates = result.candidates
-    return dict(zip(candidates.channels, candidates.ranks[result.picked].T.tolist(), strict=True))
+    return dict(
+        zip(candidates.channels, candidates.ranks.take(result.picked, 0).T.tolist(), strict=True)
+    )
 
 
 def _channels(result: SearchResult, ranks: Mapping[str, Sequence[int]]) -> list[dict[str, Any]]:
     """Say of each result which channels returned it, and how each placed and scored it."""
     found: list[dict[str, Any]] = [{} for _ in range(result.picked.size)]
-    scores = result.candidates.scores[result.picked]
+    scores = result.candidates.scores.take(result.picked, 0)
     for c, (name, placed) in enumerate(ranks.items()):
         for i, rank in enumerate(placed):
             if rank:
