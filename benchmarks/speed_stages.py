@@ -12,6 +12,7 @@ select       the page, the count and the ids
 json         the answer as bytes
 threads      (bare) as many threads woken by a queue; the last wakes the event loop
 whole        Engine.search as served, channels side by side, and json
+recall       of that, until the last channel had answered
 """
 
 from __future__ import annotations
@@ -50,6 +51,9 @@ OTHERS = ("understand", "others", "fan-out", "merge", "features", "select", "jso
 
 FRAME = ("understand", "fan-out", "merge", "select", "json")
 """What is left of them where no other channel is asked and no feature computed."""
+
+NAMED = ("recall", "understand", "merge", "features", "model", "select", "json")
+"""What of the whole is in some stage; the rest is reported beside them."""
 
 ENGINES = ("channel lexical", "channel vector")
 """The two stages that the bare engine calls stand beside."""
@@ -103,6 +107,7 @@ class Stages:
         self.go_on: Then[None] = Then(_do_nothing, cast(Berth, self.ranker.threads))
         self.threads = BareThreads(len(self.search.fanout.lanes))
         self.window = engine.settings.merge.max_candidates
+        self.recalled_us = 0.0  # of the whole that was measured last
         self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)  # as uvicorn does
 
     def __enter__(self) -> Stages:
@@ -131,6 +136,7 @@ class Stages:
         steps = list(self.steps(request).items())
         order.shuffle(steps)
         sample = {name: step() for name, step in steps}
+        sample["recall"] = self.recalled_us
         sample["others"] = sum(
             us for name, us in sample.items() if name.startswith("channel ") and name not in ENGINES
         )
@@ -186,7 +192,9 @@ class Stages:
         request.ctx.snapshot.documents.ids.strings.of(rows)
 
     async def _whole(self, asked: Asked) -> None:
-        _body(await self.engine.search(asked.request, asked.now_ms))
+        answer = await self.engine.search(asked.request, asked.now_ms)
+        _body(answer)
+        self.recalled_us = answer.timings_ms["recall"] * 1e3
 
     def _awaited(self, call: Callable[..., Any], *arguments: Any) -> Step:
         """Time a call inside the event loop: a server's is already running."""

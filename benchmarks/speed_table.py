@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from speed_builds import Builds
-from speed_stages import FRAME, OTHERS, Sample
+from speed_stages import FRAME, NAMED, OTHERS, Sample
 
 TEXT, VECTOR = "channel lexical", "channel vector"
 
@@ -62,8 +62,16 @@ def stage_rows(size: int, samples: Sequence[Sample]) -> list[dict[str, Any]]:
             "tantivy + faiss", None,
         ),
         paired(f"{size:,} fan-out", samples, ["fan-out"], ["bare threads"], "bare threads", None),
+        unnamed_row(size, samples),
     ]  # fmt: skip
     return found
+
+
+def unnamed_row(size: int, samples: Sequence[Sample]) -> dict[str, Any]:
+    """What a search as served does beside all stages. Reported, held against nothing."""
+    rest = [s["whole"] - sum(s[stage] for stage in NAMED) for s in samples]
+    case, whole = f"{size:,} in no stage", float(np.median([s["whole"] for s in samples]))
+    return row(case, float(np.median(rest)), whole, "the whole", "µs", None)
 
 
 def compiled_row(size: int, samples: Sequence[Sample]) -> dict[str, Any]:

@@ -56,11 +56,11 @@ class Union:
         return CandidateSet(rows, kept, self.channels, scores, ranks)
 
 
+@njit(cache=True, nogil=True)
 def places_by_score(scores: F32) -> I64:
-    """Stable argsort of falling scores (no NaN), by NumPy's vector sort of whole numbers. (n,)"""
-    keys: I64 = falling(scores)
-    keys.sort()
-    return keys & 0xFFFFFFFF
+    """Stable argsort of falling scores (no NaN), in one call. (n,)"""
+    places: I64 = in_order(falling(scores)) & 0xFFFFFFFF
+    return places
 
 
 @njit(cache=True, nogil=True)

@@ -97,4 +97,5 @@ def best_first(scores: F32) -> I64:
 
     Candidates that a model cannot tell apart stay as the merge had them: by (−score, −fused, row).
     """
-    return places_by_score(scores)
+    places: I64 = places_by_score(scores)
+    return places

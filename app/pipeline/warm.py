@@ -29,7 +29,7 @@ from app.pipeline.sample_searches import (
     samples,
 )
 from app.pipeline.search import Search
-from app.pipeline.select import select
+from app.pipeline.select import best_first, select
 from app.query.suggest import warm as warm_suggestions
 from app.rank.call import decode_call, encode_call, place
 from app.rank.local import LocalRanker
@@ -106,6 +106,7 @@ def warm_ranker(
         scores = ranker.score(ctx, candidates)
         for given in (scores, frozen(scores.copy())):  # from here, and from a ranker service
             are_numbers(given, False)
+            best_first(given)
         _over_the_wire(ranker, ctx, candidates)
     warm_differences()
     warm_contributions()
