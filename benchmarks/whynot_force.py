@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -131,8 +131,8 @@ class Force:
         """Return the search's own candidates: features read their order and their channels."""
         search = self.framed.serving.search
         hits = [
-            replace(
-                self.hits[name], rows=self.hits[name].rows[:k], scores=self.hits[name].scores[:k]
+            self.hits[name]._replace(
+                rows=self.hits[name].rows[:k], scores=self.hits[name].scores[:k]
             )
             if name in self.hits
             else ChannelHits.nothing(name)
