@@ -35,6 +35,7 @@ from app.rank.said import (
     QuerySaid,
     Standing,
 )
+from app.rank.sound import greatest
 from app.rank.typed import read, typed
 from app.rank.wire import CALL, Arrays, Described, described, form_text, frame, opened
 from app.snapshot.context import SearchContext
@@ -44,9 +45,11 @@ from app.snapshot.tables import Tables
 ALWAYS = (
     "rows", "fused", "scores", "ranks",
     "user.rows", "user.times_ms", "user.weights", "user.log_price",
+    "preferences.codes", "preferences.weights",
 )  # fmt: skip
 """Arrays of every call that a gateway makes, in this order."""
 
+NO_CODES, NO_WEIGHTS = np.empty(0, np.int32), np.empty(0, np.float32)
 REMEMBERED = 64  # forms: gateways send a handful, until versions change
 
 
@@ -99,15 +102,14 @@ def encode_call(
     arrays: list[Array] = [
         candidates.rows, candidates.fused, candidates.scores, candidates.ranks,
         user.rows, user.times_ms, user.weights, user.log_price,
+        np.concatenate([NO_CODES, *(taste.codes for taste in tastes.values())]),
+        np.concatenate([NO_WEIGHTS, *(taste.weights for taste in tastes.values())]),
     ]  # fmt: skip
-    if tastes:
-        arrays.append(np.concatenate([taste.codes for taste in tastes.values()]))
-        arrays.append(np.concatenate([taste.weights for taste in tastes.values()]))
     if query.vector is not None:
         arrays.append(query.vector)
     form = _written_form(
         ctx.snapshot.id, ctx.snapshot.log_seq, ctx.tables.id, ctx.release_id, candidates.channels,
-        bool(tastes), query.vector is not None,
+        query.vector is not None,
     )  # fmt: skip
     return frame(CALL, form, header, arrays)
 
@@ -115,12 +117,11 @@ def encode_call(
 @lru_cache(REMEMBERED)
 def _written_form(
     snapshot_id: str, log_seq: int, tables_id: str | None, release_id: str | None,
-    channels: tuple[str, ...], has_tastes: bool, has_vector: bool,
+    channels: tuple[str, ...], has_vector: bool,
 ) -> bytes:  # fmt: skip
     """Write the form of a call with arrays of the kinds that parts.py knows."""
     versions = (snapshot_id, log_seq, tables_id, release_id, channels)
-    tastes, vector = ("preferences.codes", "preferences.weights"), ("query.vector",)
-    names = (*ALWAYS, *(tastes if has_tastes else ()), *(vector if has_vector else ()))
+    names = (*ALWAYS, "query.vector") if has_vector else ALWAYS
     said = dict(zip(STANDING, versions, strict=True))
     return form_text(said, [Described(name, *form_of_kind(name)) for name in names])
 
@@ -223,8 +224,8 @@ def place(
     """Check rows, codes, vector and reading against the snapshot; return the request's frame."""
     n, documents = len(snapshot), snapshot.documents
     for name, rows in (("rows", call.candidates.rows), ("user.rows", call.user.rows)):
-        if rows.size and rows.max() >= n:
-            raise InvalidQuery(name, int(rows.max()), f"snapshot has {n} rows", "send its rows")
+        if (highest := greatest(rows)) >= n:
+            raise InvalidQuery(name, highest, f"snapshot has {n} rows", "send its rows")
     vector, vectors = call.query.vector, documents.vectors
     if vector is not None and (vectors is None or vector.size != vectors.shape[1]):
         dim = 0 if vectors is None else vectors.shape[1]

@@ -164,8 +164,8 @@ class _Connection:
     def ask(self, request: bytes, until_s: float) -> tuple[int, bytes]:
         """Send a request and wait for its answer."""
         self._parts, self._size, self._is_whole = [], 0, False
-        self._answer = answer = httptools.HttpResponseParser(self)
         self._send(request, until_s)
+        self._answer = answer = httptools.HttpResponseParser(self)  # while the other side works
         try:
             while not self._is_whole:
                 answer.feed_data(self._read(until_s))

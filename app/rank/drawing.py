@@ -11,7 +11,8 @@ from hashlib import blake2b
 import numpy as np
 from numba import njit
 
-from app.domain.arrays import I64
+from app.domain.arrays import F32, I64
+from app.merge.union import falling, in_order
 
 STEP, PLUS = 6364136223846793005, 1442695040888963407
 """A linear congruential generator of 64 bits (Knuth, The Art of Computer Programming 2, 3.3.4)."""
@@ -49,3 +50,18 @@ def kept(order: I64, best: int, seed: int, draws: int, named: I64) -> I64:
                 places[size] = place
                 size += 1
     return places[:size]
+
+
+@njit(cache=True, nogil=True)
+def handed_back(
+    scores: F32, features: F32, best: int, seed: int, draws: int, named: I64
+) -> tuple[I64, F32]:
+    """Choose as `kept` does among (n,) scores and (n, d) features. Places (k,), features (k, d).
+
+    The order is that of every ranked list, `union.places_by_score`: one call instead of five.
+    """
+    places = kept(in_order(falling(scores)) & 0xFFFFFFFF, best, seed, draws, named)
+    chosen = np.empty((places.size, features.shape[1]), np.float32)
+    for i in range(places.size):
+        chosen[i] = features[places[i]]
+    return places, chosen

@@ -16,7 +16,7 @@ from app.domain.arrays import F32, F64, I16, I32, I64, Array
 from app.domain.candidates import CandidateSet
 from app.domain.errors import InvalidQuery
 from app.domain.user import Preference, UserState
-from app.rank.drawing import kept
+from app.rank.drawing import handed_back
 from app.rank.sound import are_different, are_numbers, are_preferences, is_call, least, places_of
 
 MAX_CANDIDATES = 10_000
@@ -178,8 +178,7 @@ def _shaped(
     """Return an array that must have this shape, or one full of `default` where it was left out."""
     array = arrays.get(name)
     if array is None:
-        dtype = np.dtype(kind_of(name)[0])
-        return np.full(shape, default, dtype)
+        return np.full(shape, default, form_of_kind(name)[0])
     if array.shape != shape:
         raise InvalidQuery(f"arrays.{name}", array.shape, f"shape {shape}", "align the arrays")
     return array
@@ -193,4 +192,4 @@ def warm() -> None:
         {"rows": rows, "preferences.codes": rows, "preferences.weights": weights}, 0, (1,)
     )  # fmt: skip
     places_of(rows, np.zeros(1, np.int64))
-    kept(np.zeros(1, np.int64), 1, 0, 1, np.zeros(1, np.int64))
+    handed_back(weights, np.zeros((1, 1), np.float32), 1, 0, 1, np.zeros(1, np.int64))

@@ -24,6 +24,15 @@ def least(values: Array) -> int:
 
 
 @njit(cache=True, nogil=True)
+def greatest(values: Array) -> int:
+    """Return the largest of (n,) whole numbers of at least 0, -1 where there are none."""
+    high = -1
+    for value in values:
+        high = max(high, value)
+    return high
+
+
+@njit(cache=True, nogil=True)
 def are_numbers(values: Array, nan_is_fine: bool) -> bool:
     """Tell whether (n,) floats are finite; with `nan_is_fine` some may be missing."""
     for value in values:

@@ -11,6 +11,7 @@ from app.rank.sound import (
     are_different,
     are_numbers,
     are_preferences,
+    greatest,
     is_answer,
     is_call,
     least,
@@ -26,6 +27,12 @@ FROM_ZERO = st.lists(st.integers(0, 2**31 - 1) | st.integers(0, 40), max_size=60
 @given(WHOLE)
 def test_the_least_is_found_where_it_is_negative(values):
     assert least(values) == min([0, *values.tolist()])
+
+
+@settings(deadline=None)  # the first call compiles
+@given(FROM_ZERO)
+def test_the_greatest_is_found_and_below_all_where_there_is_none(values):
+    assert greatest(np.array(values, np.int32)) == max([-1, *values])
 
 
 @settings(deadline=None)  # the first call compiles

@@ -120,6 +120,16 @@ def test_what_was_read_in_a_query_comes_back_as_ranking_needs_it():
         assert not call.query.reading.parts
 
 
+@MANY
+@given(st.floats(-90, 90), st.floats(-180, 180), st.floats(allow_nan=False, allow_infinity=False))
+def test_numbers_of_the_header_come_back_to_the_bit(lat, lon, bound):
+    reading = {"quantities": [["price", bound, None]]}
+    query = {"origin": {"lat": lat, "lon": lon}, "reading": reading}
+    read = decode_call(pack(CALL, a_header(query=query), some_arrays())).query
+    assert read.origin == GeoPoint(lat, lon)
+    assert read.reading.quantities[0].range == Range("price", lower=bound)
+
+
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
@@ -212,6 +222,25 @@ def test_header_fields_of_another_form_are_refused(changed):
     with pytest.raises(InvalidQuery) as refused:
         decode_call(pack(CALL, a_header(**changed), some_arrays()))
     assert refused.value.field.split(".")[0] in changed
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "value"),
+    [
+        ({"now_ms": -5}, "now_ms", "-5"),
+        ({"query": {"origin": {"lat": 91.5, "lon": 0}}}, "query.origin.lat", "91.5"),
+        ({"query": {"reading": {"mentions": [[["tags", "x"]]]}}}, "query.reading.mentions", "tags"),
+        ({"query": {"colour": "red"}}, "query.colour", "red"),
+        ({"user": {"preferences": {"a.b`c": -1}}}, "user.preferences", "-1"),
+        ({"channels": [7]}, "channels", "7"),
+    ],
+)
+def test_a_refusal_says_which_field_it_is_and_what_it_holds(changed, field, value):
+    with pytest.raises(InvalidQuery) as refused:
+        decode_call(pack(CALL, a_header(**changed), some_arrays()))
+    assert refused.value.field == field
+    assert value in str(refused.value.value)
+    assert "docs/api.md" in refused.value.remedy
 
 
 def test_a_form_is_known_again_by_every_byte_of_it():

@@ -18,7 +18,7 @@ from app.pipeline.select import best_first
 from app.pipeline.serving import make_context
 from app.query.understand import SearchRequest, understand
 from app.rank.call import RankCall, place
-from app.rank.drawing import kept, seed_of
+from app.rank.drawing import handed_back, seed_of
 from app.rank.explanation import explain
 from app.rank.local import LocalRanker
 from app.rank.ranker import Ranking
@@ -26,6 +26,8 @@ from app.rank.reply import RankReply
 from app.rank.sound import places_of
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
+
+NOWHERE: I64 = np.empty(0, np.int64)
 
 
 class NotOpen(Exception):
@@ -67,13 +69,12 @@ def rank(engine: Engine, call: RankCall, deadline: Deadline) -> RankReply:
     ranking = ranker.ranking(ctx, call.candidates)
     took_ms = (time.perf_counter() - started) * 1e3
     versions = (call.request_id, snapshot.id, snapshot.log_seq, tables.id, release_id)
-    places = _places(call, ranking.scores)
+    places, features = _handed_back(call, ranking)
     if not places.size:
         return RankReply(*versions, took_ms, ranking.scores)
     reply = RankReply(
-        *versions, took_ms, ranking.scores, ranking.feature_names, places,
-        ranking.features[places], ranking.lists,
-    )  # fmt: skip
+        *versions, took_ms, ranking.scores, ranking.feature_names, places, features, ranking.lists
+    )
     return _explained(call, ranker, ranking, reply) if call.explain else reply
 
 
@@ -131,16 +132,20 @@ def _ranker(
     return release_id, held.ranker
 
 
-def _places(call: RankCall, scores: F32) -> I64:
-    """Say whose features are wanted: the best, then the drawn, then the named ones. (k,) indices"""
-    if not call.features and not call.drawn and not call.rows:
-        return np.empty(0, np.int64)
-    seed, named = seed_of(call.request_id), _named(call)
-    places: I64 = kept(best_first(scores), call.features, seed, call.drawn, named)
-    return places
+def _handed_back(call: RankCall, ranking: Ranking) -> tuple[I64, F32]:
+    """Choose whose features are wanted: the best, then the drawn, then the named. (k,), (k, d)"""
+    if not (call.features or call.drawn or call.rows):
+        return NOWHERE, ranking.features[:0]
+    chosen: tuple[I64, F32] = handed_back(
+        ranking.scores, ranking.features, call.features, seed_of(call.request_id), call.drawn,
+        _named(call),
+    )  # fmt: skip
+    return chosen
 
 
 def _named(call: RankCall) -> I64:
+    if not call.rows:
+        return NOWHERE
     rows = np.array(call.rows, np.int64)
     named: I64 = places_of(call.candidates.rows, rows)
     if named.size and named.min() < 0:
