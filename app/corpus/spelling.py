@@ -95,6 +95,14 @@ class Spelling:
         cut = int(self.apart[at]) if at >= 0 else 0
         return f"{word[:cut]} {word[cut:]}" if cut else None
 
+    def is_named(self, word: str) -> bool:
+        """Tell whether a name or title has the word, be its field searched or not.
+
+        What is typed as well may be how people mistype it, and is not looked at here.
+        """
+        shelf = self.shelves.get((len(word), word[0]))
+        return shelf is not None and word in shelf.words and not self.typed.by((word,)).any()
+
     def is_english(self, word: str) -> bool:
         return self.english.find(word) >= 0
 

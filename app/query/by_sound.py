@@ -31,7 +31,7 @@ class Word(NamedTuple):
     end: int
     text: str
     is_known: bool  # stands in some document
-    is_right: bool  # or is English
+    is_right: bool  # or in a name, or is English
     is_sound: bool  # may be one character's pinyin
 
 

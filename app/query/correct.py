@@ -124,7 +124,8 @@ def _word(run: re.Match[str], terms: Terms, snapshot: Snapshot) -> Word:
     text, place = run[2], run.span()
     term = next(term for term, start, end in terms if (start, end) == place)
     is_known = snapshot.documents.terms.find(term) >= 0
-    is_right = is_known or snapshot.spelling.is_english(text)
+    spelling = snapshot.spelling
+    is_right = is_known or spelling.is_english(text) or spelling.is_named(text)
     return Word(*place, text, is_known, is_right, is_sound(text))
 
 

@@ -128,6 +128,19 @@ def test_what_people_type_more_often_than_what_would_replace_it_is_right(typed, 
     assert put_right(typed, text) is None
 
 
+def test_a_word_of_a_brand_is_right_though_its_field_is_not_searched(tmp_path):
+    rows = [{"id": str(i), "title": "大阳台 watch"} for i in range(30)]
+    rows += [{"id": f"a{i}", "title": "阳台 gamin"} for i in range(30)]
+    rows += [{"id": "b", "title": "watch", "brand": "Yangtai Tech"},
+             {"id": "c", "title": "watch", "brand": "Garmin Sport"}]  # fmt: skip
+    brand = {"brand": {"type": "keyword", "weight": 0.0}}
+    snapshot = make_snapshot(rows, tmp_path / "s", brand, channels=())
+    for text in ("yangtai", "garmin", "garmin watch", "sport yangtai"):
+        assert put_right(snapshot, text) is None
+    without = make_snapshot(rows[:60], tmp_path / "t", brand, channels=())
+    assert put_right(without, "yangtai") == "阳台"
+
+
 def test_a_word_of_a_synonym_is_right_though_no_document_has_it(tmp_path):
     synonyms = Synonyms.parse(["hotel, gardez hostel"], "synonyms")
     snapshot = make_snapshot(ROWS, tmp_path / "s", channels=(), synonyms=synonyms)
