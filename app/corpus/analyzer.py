@@ -149,7 +149,7 @@ class Analyzer:
 
     def _chinese_spans(self, run: str, offset: int) -> list[tuple[str, int, int]]:
         words, names = self._jieba.tokenize(run, "search"), self._names_in(run)
-        merged = _merge(words, names) if names else words
+        merged = _merge(words, names)
         if not offset:
             return merged
         return [(term, offset + start, offset + end) for term, start, end in merged]
@@ -166,11 +166,15 @@ class Analyzer:
 
 
 def _merge(
-    words: Sequence[tuple[str, int, int]], names: Sequence[tuple[str, int]]
+    words: list[tuple[str, int, int]], names: Sequence[tuple[str, int]]
 ) -> list[tuple[str, int, int]]:
     """Put each name behind the words that it covers, unless it is one of them."""
-    spans = {(word, end) for word, _, end in words}
-    waiting = [(name, end - len(name), end) for name, end in names if (name, end) not in spans]
+    if not names:
+        return words
+    spans, placed = set(words), [(name, end - len(name), end) for name, end in names]
+    waiting = [name for name in placed if name not in spans]
+    if not waiting:
+        return words
     waiting.sort(key=lambda n: -n[2])
     merged: list[tuple[str, int, int]] = []
     for word in words:

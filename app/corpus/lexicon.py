@@ -14,7 +14,6 @@ every character (Karp & Rabin 1987): all names in a query of ten characters take
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -68,25 +67,17 @@ class Lexicon:
             np.frombuffer(text.encode("utf-8", "replace"), np.uint8), self.hashes, self.order,
             self.texts.offsets, self.texts.values, self.owners.offsets, self.owners.values, LONGEST,
         )  # fmt: skip
-        names: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        names: dict[tuple[int, int], tuple[list[tuple[str, int]], list[int]]] = {}
         for start, end, field, code in owned.tolist():
-            names.setdefault((start, end), []).append((field, code))
-        return [
-            Found(start, end, text[start:end], *self._told_apart(owners))
-            for (start, end), owners in names.items()
-        ]
-
-    def _told_apart(
-        self, owners: Sequence[tuple[int, int]]
-    ) -> tuple[tuple[tuple[str, int], ...], int]:
-        """Tell values from titles among the owners of one name."""
-        options, title_row = [], -1
-        for field, code in owners:
+            values, titles = names.setdefault((start, end), ([], []))
             if field >= 0:
-                options.append((self.fields[field], code))
-            elif field == NAME and title_row < 0:
-                title_row = code
-        return tuple(options), title_row
+                values.append((self.fields[field], code))
+            elif field == NAME:
+                titles.append(code)
+        return [
+            Found(start, end, text[start:end], tuple(values), titles[0] if titles else -1)
+            for (start, end), (values, titles) in names.items()
+        ]
 
     def save(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)

@@ -92,7 +92,7 @@ def _changes(text: str, reading: Reading, terms: Terms, snapshot: Snapshot) -> I
     written = len([run for run in runs if run[2]])
     if written > MOST_WORDS or _says_all(said, runs):
         return
-    looks_at_han = sum([len(run[1]) for run in runs if run[1]]) <= MOST_HAN
+    looks_at_han = len(text) <= MOST_HAN or sum([len(run[1]) for run in runs if run[1]]) <= MOST_HAN
     words = list[Word]()
     for run in runs:
         if run[2] and run[2].isalpha() and not _says_of(said, run):

@@ -42,7 +42,7 @@ def parse_group(asked: str | None, schema: Schema) -> str | None:
 def parse_sort(asked: Any, schema: Schema, origin: GeoPoint | None) -> tuple[SortKey, ...]:
     """Read "price", "-price" or "distance", one or several, the first counting most."""
     names = _texts("sort", asked, MAX_SORT_KEYS)
-    return tuple([_key(name, schema, origin) for name in names])
+    return tuple([_key(name, schema, origin) for name in names]) if names else ()
 
 
 def _key(text: str, schema: Schema, origin: GeoPoint | None) -> SortKey:

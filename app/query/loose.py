@@ -25,10 +25,10 @@ def loose(
     for first, last in said:
         _cover(covered, max(first, start) - start, min(last, end) - start)
     for term, first, last in terms:
-        if 0 not in covered:
-            return []
         if start <= first and last <= end and len(term) > 1 and _is_known(term, snapshot):
             _cover_all(covered, characters, term)
+            if 0 not in covered:
+                return []
     return [(start + free.start(), start + free.end()) for free in _FREE.finditer(covered)]
 
 
