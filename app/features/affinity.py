@@ -19,8 +19,11 @@ _NOBODY = -1
 _NOTHING = Preference(np.empty(0, np.int32), np.empty(0, np.float32))
 
 
+Preferred: TypeAlias = tuple[I64, I32, F32]
+"""How many codes each field has, and the codes and weights of all, a field after another."""
+
 Tastes: TypeAlias = tuple[I64, I64, F32]
-"""What is preferred in all preference fields, by a hash table at most a quarter full.
+"""The same by a hash table at most a quarter full.
 
 ends (fields,)    how many codes are preferred of this field and those before it
 keys (slots,)     field << 32 | code, or -1
@@ -28,22 +31,26 @@ weights (slots,)
 """
 
 
-def tastes_of(store: RowStore, preferences: Mapping[str, Preference]) -> Tastes:
+def preferred_of(store: RowStore, preferences: Mapping[str, Preference]) -> Preferred:
     held = [preferences.get(field, _NOTHING) for field in store.code_fields]
-    tastes: Tastes = _index(
+    return (
         np.array([h.codes.size for h in held], np.int64),
         np.concatenate([_NOTHING.codes, *[h.codes for h in held]]),
         np.concatenate([_NOTHING.weights, *[h.weights for h in held]]),
     )
-    return tastes
 
 
 @njit(cache=True, nogil=True)
-def _index(sizes: I64, codes: I32, weights: F32) -> Tastes:
+def tastes_of(preferred: Preferred) -> Tastes:
+    sizes, codes, weights = preferred
     slots = 16
     while slots < 4 * codes.size:
         slots *= 2
-    keys, worths, ends = np.full(slots, _NOBODY, np.int64), np.zeros(slots, np.float32), sizes
+    keys, worths, ends = (
+        np.full(slots, _NOBODY, np.int64),
+        np.zeros(slots, np.float32),
+        sizes.copy(),
+    )
     i = 0
     for field in range(sizes.size):
         for _ in range(sizes[field]):

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numba import njit
-
-from app.domain.arrays import F32, Rows
 from app.features.lookup import NAN, Inputs, unknown
-from app.snapshot.tables import COUNTERS, Tables
+from app.snapshot.tables import COUNTERS
 
 
 def document_input(lookup: Inputs, base: str, field: str) -> Any:
@@ -19,25 +15,10 @@ def document_input(lookup: Inputs, base: str, field: str) -> Any:
         return _length(lookup, field)
     name = base.removeprefix("doc_")
     if not field and name in COUNTERS:
-        return lookup.counters[:, COUNTERS.index(name)]
+        return lookup.memory.counters[:, COUNTERS.index(name)]
     if not field:
         return _number(lookup, name)
     raise unknown(base, field)
-
-
-def counters_of(tables: Tables, rows: Rows) -> F32:
-    """Return each of COUNTERS of the rows. (n, 4)"""
-    counted: F32 = _taken(rows, *[tables.counters[name] for name in COUNTERS])
-    return counted
-
-
-@njit(cache=True, nogil=True)
-def _taken(rows: Rows, a: F32, b: F32, c: F32, d: F32) -> F32:
-    out = np.empty((rows.size, 4), np.float32)
-    for i in range(rows.size):
-        row = rows[i]
-        out[i, 0], out[i, 1], out[i, 2], out[i, 3] = a[row], b[row], c[row], d[row]
-    return out
 
 
 def _number(lookup: Inputs, field: str) -> Any:

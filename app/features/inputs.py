@@ -22,7 +22,7 @@ from app.domain.candidates import CandidateSet
 from app.features.asked_inputs import ASKED_INPUTS, asked_input
 from app.features.cosines import Cosines, cosines_of
 from app.features.counter_inputs import COUNTER_INPUTS, counter_input
-from app.features.document_inputs import counters_of, document_input
+from app.features.document_inputs import document_input
 from app.features.hit_inputs import hit_input
 from app.features.hit_pass import Said, said_of
 from app.features.intent_inputs import INTENT_INPUTS, intent_input
@@ -83,10 +83,6 @@ class Lookup:
     def intents(self) -> F32:
         store = self.ctx.snapshot.documents.rows
         return read_affinities(store, self.rows, self.get("query_intents"))
-
-    @cached_property
-    def counters(self) -> F32:
-        return counters_of(self.ctx.tables, self.rows)
 
     @cached_property
     def memory(self) -> MemoryInputs:

@@ -57,11 +57,6 @@ class Inputs(Protocol):
         ...
 
     @property
-    def counters(self) -> F32:
-        """What behaviour counted of each row, in the order of COUNTERS. (n, 4)"""
-        ...
-
-    @property
     def memory(self) -> MemoryInputs: ...
 
     @property

@@ -25,7 +25,7 @@ from app.features.row_slots import (
 )  # fmt: skip
 from app.snapshot.context import SearchContext
 from app.snapshot.counters import FAMILIES, WINDOWS, Counters
-from app.snapshot.tables import Memory, Neighbours, memory_key, translated
+from app.snapshot.tables import COUNTERS, Memory, Neighbours, memory_key, translated
 
 RECENT = 50
 """Item-to-item looks at so many of the person's latest documents."""
@@ -43,6 +43,9 @@ _Lists: TypeAlias = tuple[I64, I32, F32]
 
 _Shown: TypeAlias = tuple[I64, I32, F32, F64]
 """Offsets, ordinals and counts of what each query showed, and the priors of all families."""
+
+_Counters: TypeAlias = tuple[F32, F32, F32, F32]
+"""COUNTERS, each by row."""
 
 _Past: TypeAlias = tuple[Rows, I64, F32, I32]
 """Rows that a person acted on, newest first; when, and with what gain; ordinal of each row."""
@@ -63,6 +66,7 @@ _NOTHING_SHOWN: _Shown = (
 class MemoryInputs(NamedTuple):
     """What behaviour remembers of n candidates."""
 
+    counters: F32  # (n, 4) COUNTERS of each row
     sums: F32  # (4, n) REMEMBERED, 0 where it knows nothing
     times_ms: F64  # (n,) when the person last acted on the row, NaN where never
     pairs: F32  # (n, 12) impressions and rates after this very query; NaN if it showed nothing
@@ -75,7 +79,8 @@ def read_memory(ctx: SearchContext, rows: Rows) -> MemoryInputs:
     tables, terms, user = ctx.tables, ctx.query.terms, ctx.user
     return MemoryInputs(
         *_remembered(
-            rows, tables.row_of, ctx.remembered.chosen, keys_of((memory_key(terms), *terms)),
+            rows, tuple([tables.counters[name] for name in COUNTERS]), tables.row_of,
+            ctx.remembered.chosen, keys_of((memory_key(terms), *terms)),
             len(terms), *_memory(tables.terms), *_counted(tables.windows),
             _lists(tables.neighbours), (user.rows, user.times_ms, user.weights, tables.ordinal_of),
             ctx.query.now_ms,
@@ -107,10 +112,12 @@ def _lists(near: Neighbours | None) -> _Lists:
 
 @njit(cache=True, nogil=True)
 def _remembered(
-    rows: Rows, row_of: I32, chosen: tuple[I32, F32], keys: U8, terms: int, words: _Texts,
-    after_words: _Lists, asked: _Texts, shown: _Shown, near: _Lists, past: _Past, now_ms: int,
-) -> tuple[F32, F64, F32, F32, int]:  # fmt: skip
+    rows: Rows, counters: _Counters, row_of: I32, chosen: tuple[I32, F32], keys: U8, terms: int,
+    words: _Texts, after_words: _Lists, asked: _Texts, shown: _Shown, near: _Lists, past: _Past,
+    now_ms: int,
+) -> tuple[F32, F32, F64, F32, F32, int]:  # fmt: skip
     """`keys` are the whole query's and those of its words; `chosen` what people chose after it."""
+    counted = _taken(rows, counters)
     table, single = index_rows(rows), behind_first(keys)
     sums = np.empty((4, rows.size), np.float32)
     found, gains = translated(row_of, chosen[0], chosen[1])
@@ -122,7 +129,17 @@ def _remembered(
     sums[3] = spread(table, rows, past[0], past[2])
     query = find_key(asked[0], asked[1], asked[2], asked[3], keys) if terms else -1
     pairs = _pairs(table, rows, query, shown, row_of)
-    return sums, last_times(table, rows, past[0], past[1]), pairs, gains, query
+    return counted, sums, last_times(table, rows, past[0], past[1]), pairs, gains, query
+
+
+@njit(cache=True, nogil=True)
+def _taken(rows: Rows, counters: _Counters) -> F32:
+    a, b, c, d = counters
+    out = np.empty((rows.size, 4), np.float32)
+    for i in range(rows.size):
+        row = rows[i]
+        out[i, 0], out[i, 1], out[i, 2], out[i, 3] = a[row], b[row], c[row], d[row]
+    return out
 
 
 @njit(cache=True, nogil=True)

@@ -15,9 +15,9 @@ from numba import njit
 from app.corpus.row_store import FIRST_TOKENS, Layout, RowStore
 from app.domain.arrays import F32, F64, I32, I64, Rows
 from app.domain.user import Preference, UserState
-from app.features.affinity import Tastes, affinities, tastes_of
+from app.features.affinity import Preferred, affinities, preferred_of, tastes_of
 from app.features.mentions import NOTHING_NAMED, Named, mentions_held
-from app.features.text_match import Asked, asked_of, match
+from app.features.text_match import asked_of, match
 
 LINE, MOST = 16, 160  # words of a cache line, and of a record that are touched
 
@@ -45,7 +45,7 @@ def read_rows(
     return RowInputs(
         *_read(
             store.records.offsets, store.records.values, store.layout, rows,
-            asked_of(store, ids, n), tastes_of(store, user.preferences), named,
+            store.df, store.average_lengths, ids, n, preferred_of(store, user.preferences), named,
         )
     )  # fmt: skip
 
@@ -56,25 +56,25 @@ def read_affinities(store: RowStore, rows: Rows, preferences: Mapping[str, Prefe
     (n, preference fields). A second pass, over records that `read_rows` has brought near.
     """
     offsets, values = store.records.offsets, store.records.values
-    found: F32 = _affinities(offsets, values, store.layout, rows, tastes_of(store, preferences))
+    found: F32 = _affinities(offsets, values, store.layout, rows, preferred_of(store, preferences))
     return found
 
 
 @njit(cache=True, nogil=True)
-def _affinities(offsets: I64, values: I32, layout: Layout, rows: Rows, tastes: Tastes) -> F32:
+def _affinities(offsets: I64, values: I32, layout: Layout, rows: Rows, preferred: Preferred) -> F32:
     starts = _touch(offsets, values, rows)
     codes = starts + layout.header
     for i in range(rows.size):
         for f in range(layout.fields):
             codes[i] += min(values[np.uintp(starts[i] + layout.lengths + f)], FIRST_TOKENS)
-    found: F32 = affinities(values, starts, layout.counts, codes, tastes)
+    found: F32 = affinities(values, starts, layout.counts, codes, tastes_of(preferred))
     return found
 
 
 @njit(cache=True, nogil=True)
 def _read(
-    offsets: I64, values: I32, layout: Layout, rows: Rows, asked: Asked, tastes: Tastes,
-    named: Named,
+    offsets: I64, values: I32, layout: Layout, rows: Rows, df: I32, averages: F64, ids: I32,
+    counted: int, preferred: Preferred, named: Named,
 ) -> tuple[F64, F32, F32, F32, F32, F32, F32]:  # fmt: skip
     n, wide = rows.size, values.view(np.float64)
     numbers, lengths = np.empty((layout.numbers, n)), np.empty((n, layout.fields), np.int32)
@@ -86,10 +86,10 @@ def _read(
         for f in range(layout.fields):
             lengths[i, f] = values[np.uintp(starts[i] + layout.lengths + f)]
             codes[i] += min(lengths[i, f], FIRST_TOKENS)
-    text = match(values, starts, layout, lengths, asked)
+    text = match(values, starts, layout, lengths, asked_of(df, averages, ids, counted))
     return (
         numbers, lengths.astype(np.float32), text.fields, text.best_bm25,
-        text.any_coverage, affinities(values, starts, layout.counts, codes, tastes),
+        text.any_coverage, affinities(values, starts, layout.counts, codes, tastes_of(preferred)),
         mentions_held(values, starts, layout.counts, codes, named),
     )  # fmt: skip
 

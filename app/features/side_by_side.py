@@ -20,7 +20,7 @@ _COUNTERS = {name: place for place, name in enumerate(COUNTERS)}
 _REMEMBERED = {f"pair_{name}": place for place, name in enumerate(REMEMBERED)}
 _WINDOWS = {name: place for place, name in enumerate(WINDOWS)}
 _RATES = {name: place + len(WINDOWS) for name, place in _WINDOWS.items()}
-_OF_MEMORY = {"sums", "pairs", "times"}
+_OF_MEMORY = {"counters", "sums", "pairs", "times"}
 _OF_RECORDS = {"text", "lengths", "affinities", "numbers"}
 _NO_COLUMNS, _NO_NUMBERS = np.empty((0, 0), np.float32), np.empty((0, 0), np.float64)
 _NOTHING, _NO_TIMES = np.empty(0, np.float32), np.empty(0, np.float64)
@@ -81,17 +81,18 @@ class Gathered(Mapping[str, Any]):
             records = lookup.records
             text, lengths, affinities = flat(records.text), records.lengths, records.affinities
             numbers = records.numbers
-        sums, pairs, times = _NO_COLUMNS, _NO_COLUMNS, _NO_TIMES
+        counters, sums, pairs, times = _NO_COLUMNS, _NO_COLUMNS, _NO_COLUMNS, _NO_TIMES
         if not _OF_MEMORY.isdisjoint(reads):
             memory = lookup.memory
-            sums, pairs, times = memory.sums, memory.pairs, memory.times_ms
+            counters, sums = memory.counters, memory.sums
+            pairs, times = memory.pairs, memory.times_ms
         if "best_bm25" in reads:
             best_bm25 = bests(lookup, "list_best_bm25")
         if "best_hits" in reads:
             best_hits = bests(lookup, "list_best_hit")
         return Sources(
             text, lengths, affinities, lookup.intents if "intents" in reads else _NO_COLUMNS,
-            lookup.counters if "counters" in reads else _NO_COLUMNS,
+            counters,
             lookup.candidates.scores, lookup.candidates.ranks, numbers, sums, pairs, times,
             alone, scalars, best_bm25, best_hits, program.constants,
         )  # fmt: skip

@@ -23,7 +23,7 @@ import numpy as np
 from numba import njit
 
 from app.corpus.bm25 import K1, B, idf, length_norm, saturate
-from app.corpus.row_store import FIRST_TOKENS, Layout, RowStore
+from app.corpus.row_store import FIRST_TOKENS, Layout
 from app.domain.arrays import F32, F64, I32, I64, U8
 
 FIELD_MATCHES = (
@@ -66,14 +66,9 @@ class Asked(NamedTuple):
     averages: F64  # (fields,) tokens
 
 
-def asked_of(store: RowStore, ids: I32, n: int) -> Asked:
-    """Weigh the terms in each field; `n` is the number of rows that df counts."""
-    asked: Asked = _asked(store.df, store.average_lengths, ids, n)
-    return asked
-
-
 @njit(cache=True, nogil=True)
-def _asked(df: I32, averages: F64, ids: I32, n: int) -> Asked:
+def asked_of(df: I32, averages: F64, ids: I32, n: int) -> Asked:
+    """Weigh the terms in each field; `df` (terms, fields) are among `n` rows."""
     worth, whole = np.empty((df.shape[1], ids.size), np.float64), np.zeros(df.shape[1])
     sieve = 0
     for term in ids:
