@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from app.commands import options as o
+from app.corpus.column_names import as_options
 from app.domain.errors import DuoluError
 from app.offline.compaction import compact
 from app.offline.reindex import reindex
@@ -86,6 +87,11 @@ def _told(report: ReindexReport) -> list[str]:
     if report.errors:
         lines.append(
             f"{report.errors} bad rows left out, each with its reason: {report.error_file}"
+        )
+    if report.alike:
+        lines.append(
+            f"no row has {', '.join(report.alike)}; if the file calls them otherwise, say "
+            f"{as_options(report.alike)}"
         )
     return lines + [
         f"shown but not indexed: {name}: {why}" for name, why in report.unindexed.items()

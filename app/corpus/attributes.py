@@ -73,15 +73,19 @@ class Census:
 
     declared: frozenset[str]  # keys that are not attributes
     tallies: dict[str, KeyTally] = field(default_factory=dict)
+    found: set[str] = field(default_factory=set)  # of the declared
 
     def count(self, row: Row) -> None:
         for name, value in row.items():
-            if name not in self.declared:
+            if name in self.declared:
+                self.found.add(name)
+            else:
                 tally = self.tallies.get(name) or self._new(name)
                 if tally:
                     tally.count(value)
 
     def add(self, other: Census) -> None:
+        self.found |= other.found
         for name, tally in other.tallies.items():
             mine = self.tallies.get(name) or self._new(name)
             if mine:

@@ -6,7 +6,7 @@ and error files know one name alone. Documents that are sent over HTTP have our 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -42,6 +42,10 @@ class Columns:
     def for_changes(self) -> Columns:
         """Return the same for files of changed documents: JSON of some may lack what is named."""
         return replace(self, whole=False)
+
+    def alike(self, found: Container[str], others: Sequence[str]) -> dict[str, str]:
+        """Return fields that nothing has, each with the other column that may well be it."""
+        return proposed((name for name in self.fields if name not in found), others)
 
     def header(self, source: str, names: Sequence[str]) -> list[str]:
         """Return the columns of a file as we call them.

@@ -43,6 +43,14 @@ def test_the_snapshot_is_the_same_as_of_a_catalogue_with_our_names(tmp_path, dat
     )
 
 
+def test_a_field_that_no_row_has_is_told_beside_the_column_that_may_be_it(tmp_path, data):
+    rows = [{"id": "1", "title": "A", "longitude": 121.5, "latitude": 31.2, "prc": 3, "sku": "x"},
+            {"id": "2", "title": "B", "brand": "C", "manufacturer": "D"}]  # fmt: skip
+    report = run(write(tmp_path / "a.jsonl", rows), data)
+    assert report.alike == {"price": "prc", "lat": "latitude", "lon": "longitude"}
+    assert run(write(tmp_path / "b.jsonl", city_rows(5)), data).alike == {}
+
+
 def test_single_documents_of_a_file_are_named_alike(tmp_path, data, export):
     run(export, data, COLUMNS)
     changed = write(tmp_path / "changed.jsonl", [{"sku": "new", "product_name": "N", "prc": 5}])
