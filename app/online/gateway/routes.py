@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.online.access import require_key
-from app.online.gateway.answer import answer_body, channel_summary, versions
+from app.online.gateway.answer import answer_body, versions
 from app.online.gateway.impressions import ImpressionLog
 from app.online.gateway.schemas import (
     openapi_of_body,
@@ -55,16 +57,20 @@ async def _search(request: Request, asked: SearchRequest) -> Response:
             answer = await tracing.keep(answer, EXPLAINED if asked.explain else ASKED)
         elif asked.cursor is None:  # a later page went through no stages
             tracing.offer(answer)
-    _record(request, service, asked, answer)
+    body = answer_body(answer)
+    _record(request, service, asked, answer, body)
     if asked.strict and answer.result.degraded:
         raise _partial_answer(answer.result.degraded)
     is_ranked = not asked.sort and asked.cursor is None
     if log is not None and is_ranked:  # who sorts chose the order; a later page was ranked before
         log.served(asked, answer)
-    return Response(to_json(answer_body(answer)), media_type=JSON)
+    return Response(to_json(body), media_type=JSON)
 
 
-def _record(request: Request, service: Service, asked: SearchRequest, answer: Answer) -> None:
+def _record(
+    request: Request, service: Service, asked: SearchRequest, answer: Answer, body: dict[str, Any]
+) -> None:
+    """Count a search, and say in the request's log line what its answer says."""
     result = answer.result
     order = _order(asked, answer)
     service.metrics.answered(order, len(result.ids))
@@ -77,8 +83,8 @@ def _record(request: Request, service: Service, asked: SearchRequest, answer: An
         candidates=len(result.candidates),
         returned=len(result.ids),
         total=result.total,
-        channels=[channel_summary(hits) for hits in result.hits],
-        timings_ms={stage: round(ms, 3) for stage, ms in answer.timings_ms.items()},
+        channels=body["channels"],
+        timings_ms=body["timings_ms"],
     )
 
 
