@@ -10,9 +10,9 @@ import numpy as np
 from numba import njit
 
 from app.domain.arrays import F32, I64, Rows
+from app.recall.key_order import falling
 
 LAST_ROW = (1 << 31) - 1
-SPENT = (1 << 63) - 1
 
 
 @njit(cache=True, nogil=True)
@@ -43,19 +43,16 @@ def keep(heap: I64, key: np.int64) -> None:
 
 
 def rows_of(heap: I64) -> tuple[Rows, F32]:
-    """Return rows and scores by (−score, row), and leave the heap spent; 0 was never filled."""
-    found: tuple[Rows, F32] = drained(heap)
+    """Return rows and scores of keys by (−score, row); 0 was never filled."""
+    found: tuple[Rows, F32] = read(heap)
     return found
 
 
 @njit(cache=True, nogil=True)
-def drained(heap: I64) -> tuple[Rows, F32]:
+def read(keys: I64) -> tuple[Rows, F32]:
     """Do what `rows_of` does, for kernels."""
-    rows, scores, size = np.empty(heap.size, np.int32), np.empty(heap.size, np.float32), 0
-    for place in range(heap.size - 1, -1, -1):
-        key = heap[0]
-        keep(heap, SPENT)
-        if key > 0:
-            rows[place], scores[place] = LAST_ROW - (key & LAST_ROW), score_of(key)
-            size += 1
+    rows, scores, size = np.empty(keys.size, np.int32), np.empty(keys.size, np.float32), 0
+    for key in falling(keys):
+        rows[size], scores[size] = LAST_ROW - (key & LAST_ROW), score_of(key)
+        size += key > 0
     return rows[:size], scores[:size]

@@ -19,7 +19,7 @@ from numba import njit
 from app.corpus.documents import KeywordColumn
 from app.corpus.lower_bound import lower_bound
 from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
-from app.recall.best_heap import LAST_ROW, drained, keep, key_of, score_of
+from app.recall.best_heap import LAST_ROW, keep, key_of, read, score_of
 
 TIE = np.float32(1e-3)
 """What being liked adds at most: below what any part of a query is worth."""
@@ -82,7 +82,7 @@ class LikedLists:
 def _best_of(
     ranks: I32, rows: Rows, liked: F32, lists: I64, worths: F64, allowed: Bools, k: int
 ) -> tuple[Rows, F32]:
-    best: tuple[Rows, F32] = drained(_best(ranks, rows, liked, lists, worths, allowed, k))
+    best: tuple[Rows, F32] = read(_best(ranks, rows, liked, lists, worths, allowed, k))
     return best
 
 

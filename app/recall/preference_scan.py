@@ -15,13 +15,15 @@ import numpy as np
 from numba import njit
 
 from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
-from app.recall.best_heap import drained, keep, key_of, score_of
+from app.recall.best_heap import keep, key_of, read, score_of
+from app.recall.key_order import keep_largest
 from app.recall.preference_index import PreferenceIndex
-from app.recall.preferences import Person, most_possible
+from app.recall.preferences import Held, Person, most_possible, weigh, worth_of_each
 
-BLOCK = 4_096  # ranks that are added up together: 32 KiB
+FIRST = 256  # ranks that are added up together first: the floor rises early
+BLOCK = 4_096  # and at most, after as many as before them each time: 32 KiB
 RUN = 16  # entries of a list that are added without asking of each whether it ends the block
-LINE = 64  # of them that are passed over together, in vector code, where none reaches the floor
+LINE = 32  # of them that are passed over together, in vector code, where none reaches the floor
 HEAD = 65_536  # most popular rows that are looked at, where no filter leaves out some of them
 PREFIX = 1_024  # rows read on from there in one value's list
 LISTED = 4_096  # rows read so from all lists
@@ -29,95 +31,125 @@ ROUNDING = 1 + 1e-6  # bounds are summed in another order than scores
 
 
 @njit(cache=True, nogil=True)
+def best_for(
+    index: PreferenceIndex, held: Held, acted_on: Rows, shares: F64, most: int, bands: F32,
+    allowed: Bools, k: int, head: int,
+) -> tuple[Rows, F32]:  # fmt: skip
+    """Return the best k rows found for what a person prefers and acted on, in one call.
+
+    See `scan` and `weigh`: what it takes to hand a person over from one to the other is saved.
+    """
+    person = weigh(held, index.idf, index.bases, shares, most, bands, index.ranks[acted_on])
+    rows, scores = read(scan(index, person, bands, allowed, k, head, 0.0))
+    return rows[:k], scores[:k]
+
+
+@njit(cache=True, nogil=True)
 def best_scanned(
-    index: PreferenceIndex,
-    person: Person,
-    bands: F32,
-    allowed: Bools,
-    k: int,
-    head: int,
-    least: float = 0.0,
-) -> tuple[Rows, F32]:
+    index: PreferenceIndex, person: Person, bands: F32, allowed: Bools, k: int, head: int,
+    least: float,
+) -> tuple[Rows, F32]:  # fmt: skip
     """Return the best k rows found and their scores, best first; see `scan`."""
-    found: tuple[Rows, F32] = drained(scan(index, person, bands, allowed, k, head, least))
-    return found
+    rows, scores = read(scan(index, person, bands, allowed, k, head, least))
+    return rows[:k], scores[:k]
 
 
 @njit(cache=True, nogil=True)
 def scan(
-    index: PreferenceIndex,
-    person: Person,
-    bands: F32,
-    allowed: Bools,
-    k: int,
-    head: int = HEAD,
-    least: float = 0.0,
-) -> I64:
-    """Return keys of the best k rows found, as a heap; see `rows_of`. `allowed` (0,) allows all.
+    index: PreferenceIndex, person: Person, bands: F32, allowed: Bools, k: int, head: int,
+    least: float,
+) -> I64:  # fmt: skip
+    """Return keys of the best k rows found and maybe of others. `allowed` (0,) allows all.
 
     `head` ranks are looked at, and then some of what the lists hold behind them. `bands` (n, b) are
     in the order of ranks. Rows that score below `least` may be missing.
     """
-    best, at = np.zeros(k, np.int64), index.list_starts[person.values]
+    best, at = np.empty(2 * k + BLOCK, np.int64), index.list_starts[person.values]
+    if not person.values.size:
+        return best[:0]
     reach = min(head, index.rows.size)
-    if _read_head(index, person, bands, allowed, reach, at, best, np.float32(least)):
-        return best
-    left = LISTED
-    for i in range(person.values.size):
-        end = min(at[i] + PREFIX, index.list_starts[person.values[i] + 1])
-        most = most_possible(person.worths, person.fields, i)  # by this value and weaker ones
-        listed = index.lists[at[i] : end]
-        left = _offer(index, person, bands, allowed, listed, left, most, best, True)
-    return best
+    size, is_whole = _read_head(index, person, bands, allowed, reach, k, least, at, best)
+    if is_whole:
+        return best[:size]
+    found: I64 = _read_lists(index, person, bands, allowed, k, at, best[:size])
+    return found
 
 
 @njit(cache=True, nogil=True)
 def _read_head(
-    index: PreferenceIndex,
-    person: Person,
-    bands: F32,
-    allowed: Bools,
-    reach: int,
-    at: I64,
-    best: I64,
-    least: np.float32,
-) -> bool:
-    """Add up the lists of the person's values, BLOCK ranks at a time, and keep the best rows.
+    index: PreferenceIndex, person: Person, bands: F32, allowed: Bools, reach: int, k: int,
+    least: float, at: I64, best: I64,
+) -> tuple[int, bool]:  # fmt: skip
+    """Add up the lists of the person's values, some ranks at a time; keep keys of the best rows.
 
-    Moves `at` (v,), the places in the lists. Tells whether no later rank can be among the best.
+    Moves `at` (v,), the places in the lists. Returns how many keys, and whether no later rank can
+    be among the best.
     """
-    ends, means, deviations = index.list_starts[person.values + 1], person.means, person.deviations
+    ends = index.list_starts[person.values + 1]
     most = most_possible(person.worths, person.fields, 0) * ROUNDING
     found, good = np.empty(BLOCK, np.float64), np.empty(BLOCK, np.int32)
-    for start in range(0, reach, BLOCK):
-        floor = max(least, score_of(best[0]))
+    start, width, size, floor = 0, FIRST, 0, np.float32(least)
+    while start < reach:
         if index.priors[start] * most < floor:
-            return True
-        stop = min(start + BLOCK, reach)
-        _add_up(index.lists, index.list_shares, person.worths, at, ends, start, stop, found)
-        size = _pick(found, index.priors[start:stop], floor, good)
-        for i in good[:size]:
-            row = index.rows[start + i]
-            if found[i] * ROUNDING >= score_of(best[0]) and (not allowed.size or allowed[row]):
-                keep(best, key_of(found[i] * _fit(bands[start + i], means, deviations), row))
-    return reach == index.rows.size
+            return size, True
+        stop = min(start + width, reach)
+        _add_up(index, person.worths, at, ends, start, stop, found)
+        picked = _pick(found, index.priors[start:stop], floor, good)
+        size = _key(index, person, bands, allowed, start, found, good[:picked], best, size)
+        size = keep_largest(best, size, k)
+        if picked and size >= k:
+            floor = max(floor, score_of(best[:size].min()))
+        start, width = stop, min(stop, BLOCK)
+    return size, reach == index.rows.size
+
+
+@njit(cache=True, nogil=True)
+def _key(
+    index: PreferenceIndex, person: Person, bands: F32, allowed: Bools, start: int, found: F64,
+    good: I32, keys: I64, size: int,
+) -> int:  # fmt: skip
+    """Append the keys of the good rows: without a choice on the way, so that reads overlap."""
+    means, deviations = person.means, person.deviations
+    for i in good:
+        row, fit = index.rows[start + i], _fit(bands, start + i, means, deviations)
+        keys[size] = key_of(found[i] * fit, row)
+        size += not allowed.size or allowed[row]
+    return size
+
+
+@njit(cache=True, nogil=True)
+def _read_lists(
+    index: PreferenceIndex, person: Person, bands: F32, allowed: Bools, k: int, at: I64, keys: I64
+) -> I64:
+    """Read on in the lists, most worth first; return keys of the best k of these and of before."""
+    best, table, left = np.zeros(k, np.int64), worth_of_each(person, index.idf.size), LISTED
+    for key in keys:
+        keep(best, key)
+    for i in range(person.values.size):
+        end = min(at[i] + PREFIX, index.list_starts[person.values[i] + 1])
+        most = most_possible(person.worths, person.fields, i)  # by this value and weaker ones
+        listed = (index.lists[at[i] : end] >> index.bits).astype(np.int32)
+        left = _offer(index, person, table, bands, allowed, listed, left, most, best, True)
+    return best
 
 
 @njit(cache=True, nogil=True)
 def _add_up(
-    lists: I32, shares: F32, worths: F64, at: I64, ends: I64, start: int, stop: int, found: F64
+    index: PreferenceIndex, worths: F64, at: I64, ends: I64, start: int, stop: int, found: F64
 ) -> None:
     """Add what each list says of the ranks from `start` to `stop`."""
-    found[:] = 0.0
+    lists, kinds, bits, mask = index.lists, index.kinds, index.bits, (1 << index.bits) - 1
+    last = stop << bits  # no entry of a rank before `stop` reaches it
+    found[: stop - start] = 0.0
     for i in range(worths.size):
         place, end, worth = at[i], ends[i], worths[i]
-        while place + RUN <= end and lists[place + RUN - 1] < stop:
-            ranks, own = lists[place : place + RUN], shares[place : place + RUN]
-            for j in range(RUN):
-                found[np.uint64(ranks[j] - start)] += worth * own[j]  # never counted from the end
+        while place + RUN <= end and lists[place + RUN - 1] < last:
+            for j in range(RUN):  # never counted from the end
+                entry = lists[np.uint64(place + j)]
+                found[np.uint64((entry >> bits) - start)] += worth * kinds[np.uint64(entry & mask)]
             place += RUN
-        while place < end and lists[place] < stop:
-            found[lists[place] - start] += worth * shares[place]
+        while place < end and lists[place] < last:
+            found[(lists[place] >> bits) - start] += worth * kinds[lists[place] & mask]
             place += 1
         at[i] = place
 
@@ -127,12 +159,12 @@ def _pick(found: F64, priors: F32, floor: float, good: I32) -> int:
     """Multiply by the priors; list the places that reach the floor (bands only take away)."""
     size, least = 0, max(floor / ROUNDING, 1e-300)
     for first in range(0, priors.size, LINE):
-        line, own = found[first : first + LINE], priors[first : first + LINE]
-        reaching = 0
+        own = priors[first : first + LINE]
+        line, reaching = found[first : first + own.size], 0
         for i in range(own.size):
-            line[i] *= own[i]
-            reaching += line[i] >= least
+            reaching += line[i] * own[0] >= least  # the largest of them
         for i in range(own.size if reaching else 0):
+            line[i] *= own[i]
             good[size] = first + i
             size += line[i] >= least
     return size
@@ -144,7 +176,8 @@ def score_all(index: PreferenceIndex, person: Person, bands: F32, rows: Rows, k:
     ranks = np.sort(index.ranks[rows])  # the best first: the floor rises early
     best, all_of_them = np.zeros(k, np.int64), np.empty(0, np.bool_)
     most = most_possible(person.worths, person.fields, 0)
-    _offer(index, person, bands, all_of_them, ranks, ranks.size, most, best, False)
+    table = worth_of_each(person, index.idf.size)
+    _offer(index, person, table, bands, all_of_them, ranks, ranks.size, most, best, False)
     return best
 
 
@@ -152,6 +185,7 @@ def score_all(index: PreferenceIndex, person: Person, bands: F32, rows: Rows, k:
 def _offer(
     index: PreferenceIndex,
     person: Person,
+    table: F32,
     bands: F32,
     allowed: Bools,
     ranks: I32,
@@ -166,7 +200,7 @@ def _offer(
     One loop over plain arrays: a call for each row, with tuples, took twenty times as long.
     """
     rows, priors, starts = index.rows, index.priors, index.starts
-    values, shares, table = index.values, index.shares, person.table
+    values, kinds, bits, mask = index.values, index.kinds, index.bits, (1 << index.bits) - 1
     means, deviations = person.means, person.deviations
     floor = score_of(best[0])
     for rank in ranks:
@@ -177,11 +211,11 @@ def _offer(
         budget -= 1
         found = 0.0
         for i in range(starts[rank], starts[rank + 1]):
-            found += table[values[i]] * shares[i]
+            found += table[values[i] >> bits] * kinds[values[i] & mask]
         found *= priors[rank]
         if found <= 0.0 or np.float32(found) < floor:  # bands only take away
             continue
-        key = key_of(found * _fit(bands[rank], means, deviations), rows[rank])
+        key = key_of(found * _fit(bands, rank, means, deviations), rows[rank])
         if not (may_repeat and np.any(best == key)):
             keep(best, key)
             floor = score_of(best[0])
@@ -189,11 +223,14 @@ def _offer(
 
 
 @njit(cache=True, nogil=True)
-def _fit(bands: F32, means: F64, deviations: F64) -> float:
-    """Return Π exp(−z² / 2) over the bands, in [0, 1]; a missing value counts as z = 1."""
+def _fit(bands: F32, rank: int, means: F64, deviations: F64) -> float:
+    """Return Π exp(−z² / 2) over the bands, in [0, 1]; a missing value counts as z = 1.
+
+    Not handed the rank's own bands: to slice them took longer than to compare them.
+    """
     squares = 0.0
     for band in range(means.size):
-        z = (bands[band] - means[band]) / deviations[band]
+        z = (bands[rank, band] - means[band]) / deviations[band]
         if math.isnan(z):
             z = 1.0 if math.isfinite(deviations[band]) else 0.0
         squares += z * z

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from app.domain.filters import RowMask
 from app.domain.user import UserState
 from app.recall.bands import Bands
-from app.recall.best_heap import rows_of
 from app.recall.channels.profile import EVERYTHING, ProfileChannel
-from app.recall.preference_scan import scan
+from app.recall.preference_scan import best_for
 from app.recall.preferences import most_possible
 from app.snapshot.people import tastes
 from app.snapshot.snapshot import Snapshot
@@ -121,8 +120,10 @@ def test_lists_go_on_where_the_head_ends(snapshot, tables, head, k):
     for seed in range(4):
         user = person(snapshot, 12, seed)
         whole = channel.recall(make_context(snapshot, tables=tables, user=user), k)
-        who = channel._person(user)
-        rows, scores = rows_of(scan(channel.index, who, channel.places, EVERYTHING, k, head))
+        rows, scores = best_for(
+            channel.index, channel._held(user.preferences), user.rows, channel.shares, 64,
+            channel.places, EVERYTHING, k, head,
+        )  # fmt: skip
         assert rows.tolist() == whole.rows.tolist()
         assert scores == pytest.approx(whole.scores)
 

@@ -25,7 +25,7 @@ from numba import njit
 from app.corpus.documents import Documents
 from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
 from app.domain.candidates import ChannelHits
-from app.recall.best_heap import drained, keep, key_of
+from app.recall.best_heap import keep, key_of, read
 from app.recall.channel import ChannelConfig
 from app.recall.options import read_options
 from app.snapshot.context import SearchContext
@@ -154,7 +154,7 @@ def _recalled(
     at = _divide(queries, asked, 1.0, found, votes, 0)
     at = _divide(terms, words, term_weight, found, votes, at)
     _gather(neighbours, past.ordinals, _weights(past), found, votes, at)
-    best: tuple[Rows, F32] = drained(_best(row_of, found, votes, allowed, k))
+    best: tuple[Rows, F32] = read(_best(row_of, found, votes, allowed, k))
     return best
 
 

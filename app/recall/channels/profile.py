@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import accumulate
 from pathlib import Path
 from typing import Self
 
@@ -29,7 +28,8 @@ from app.corpus.lower_bound import lower_bound
 from app.corpus.masks import rows_in
 from app.domain.arrays import F32, F64, I32, Rows
 from app.domain.candidates import ChannelHits
-from app.domain.user import UserState
+from app.domain.filters import RowMask
+from app.domain.user import Preference
 from app.recall.bands import Bands
 from app.recall.best_heap import rows_of
 from app.recall.channel import ChannelConfig
@@ -38,8 +38,8 @@ from app.recall.once import OncePerRow, of_loose_rows
 from app.recall.options import read_options
 from app.recall.popularity import Popularity
 from app.recall.preference_index import PreferenceIndex, index_others, index_preferences
-from app.recall.preference_scan import HEAD, best_scanned, score_all
-from app.recall.preferences import NOBODY, Held, Person, weigh
+from app.recall.preference_scan import HEAD, best_for, best_scanned, score_all
+from app.recall.preferences import Held, Person, weigh
 from app.recall.topk import add_rows
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
@@ -48,6 +48,7 @@ from app.snapshot.tables import Tables
 NAME = "profile"
 ROW_COST = 32  # ranks looked at in the time of one row that is scored alone
 EVERYTHING = np.empty(0, np.bool_)
+NONE = Preference(np.empty(0, np.int32), np.empty(0, np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,13 @@ class ProfileChannel:
         places = bands.place(documents.numbers, prior.size)[index.rows]
         newer = OncePerRow.after(prior.size, (1 + len(bands.scales),))
         shares = np.array([options.fields[f] for f in fields], np.float64)
-        return cls(
+        channel = cls(
             options, fields, shares, prior, index, bands, places, measure, scale, steady, newer
         )
+        if fields:  # what only newer rows and few allowed ones need compiles here, not in a search
+            nobody = channel._person(channel._held({}), np.empty(0, np.int32))
+            best_scanned(index, nobody, places, EVERYTHING, 1, 1, 0.0)
+        return channel
 
     def follow(self, view: Snapshot, tables: Tables) -> Self:
         """Values of keywords that the snapshot does not know tell nothing until the next one."""
@@ -127,45 +132,58 @@ class ProfileChannel:
         )
 
     def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
-        person = self._person(ctx.user)
-        if not person.values.size:
+        if not self.fields:
             return ChannelHits.nothing(NAME)
-        rows, scores = self._own(ctx, person, k)
-        if self.loose is not None:
-            loose = self.loose.best(person, ctx, k, floor_of(scores, k))
-            rows, scores = add_rows(rows, scores, *loose, k)
-        return ChannelHits(NAME, rows, scores)
+        user, mask = ctx.user, self.steady.mask(ctx)
+        held = self._held(user.preferences)
+        if self.loose is not None or self._are_few(mask):
+            return ChannelHits(NAME, *self._apart(ctx, held, mask, k))
+        best: tuple[Rows, F32] = best_for(
+            self.index, held, user.rows, self.shares, self.options.max_values, self.places,
+            EVERYTHING if mask is None else mask.allowed, k, self._head(ctx),
+        )  # fmt: skip
+        return ChannelHits(NAME, *best)
 
-    def _own(self, ctx: SearchContext, person: Person, k: int) -> tuple[Rows, F32]:
-        """Score the snapshot's own rows; what only leaves out the dead is no filter."""
-        bands, mask = self.places, self.steady.mask(ctx)
-        if mask is not None and mask.count * ROW_COST <= self.prior.size:
-            rows = rows_in(mask.allowed)
-            return rows_of(score_all(self.index, person, bands, rows, k))
-        allowed = EVERYTHING if mask is None else mask.allowed
-        head = self.prior.size if self.steady.is_filtered(ctx) else HEAD
-        found: tuple[Rows, F32] = best_scanned(self.index, person, bands, allowed, k, head, 0.0)
-        return found
+    def _held(self, preferences: Mapping[str, Preference]) -> Held:
+        held = [preferences.get(f, NONE) for f in self.fields]
+        return Held(tuple([p.codes for p in held]), tuple([p.weights for p in held]))
 
-    def _person(self, user: UserState) -> Person:
-        """Weigh the values that tell most of a person, at most `max_values` a field."""
-        held = [
-            (i, user.preferences[f]) for i, f in enumerate(self.fields) if f in user.preferences
-        ]
-        if not held:
-            return NOBODY
-        lengths = [preference.codes.size for _, preference in held]
-        bands, acted_on = self._bands_of(user.rows)
-        joined = Held(
-            np.concatenate([preference.codes for _, preference in held]),
-            np.concatenate([preference.weights for _, preference in held]),
-            np.array([*accumulate(lengths, initial=0)]),
-            np.array([i for i, _ in held]),
-            acted_on,
-        )
+    def _are_few(self, mask: RowMask | None) -> bool:
+        """Tell whether to score all that are allowed takes less than to scan."""
+        return mask is not None and mask.count * ROW_COST <= self.prior.size
+
+    def _head(self, ctx: SearchContext) -> int:
+        """Return how many ranks are read; what only leaves out the dead is no filter."""
+        return self.prior.size if self.steady.is_filtered(ctx) else HEAD
+
+    def _apart(
+        self, ctx: SearchContext, held: Held, mask: RowMask | None, k: int
+    ) -> tuple[Rows, F32]:
+        """Weigh the person once for the snapshot's own rows and once more for all others."""
+        person = self._person(held, ctx.user.rows)
+        rows, scores = self._own(ctx, person, mask, k)
+        if self.loose is None:
+            return rows, scores
+        loose = self.loose.best(person, ctx, k, floor_of(scores, k))
+        return add_rows(rows, scores, *loose, k)
+
+    def _person(self, held: Held, acted_on: Rows) -> Person:
         index, most = self.index, self.options.max_values
-        person: Person = weigh(joined, index.idf, index.bases, self.shares, most, bands)
+        person: Person = weigh(
+            held, index.idf, index.bases, self.shares, most, *self._bands_of(acted_on)
+        )
         return person
+
+    def _own(
+        self, ctx: SearchContext, person: Person, mask: RowMask | None, k: int
+    ) -> tuple[Rows, F32]:
+        if mask is not None and self._are_few(mask):
+            return rows_of(score_all(self.index, person, self.places, rows_in(mask.allowed), k))
+        allowed, head = EVERYTHING if mask is None else mask.allowed, self._head(ctx)
+        found: tuple[Rows, F32] = best_scanned(
+            self.index, person, self.places, allowed, k, head, 0.0
+        )
+        return found
 
     def _bands_of(self, acted_on: Rows) -> tuple[F32, I32]:
         """Return bands, and where in them what was acted on stands. (m, b), (a,)"""
