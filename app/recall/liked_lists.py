@@ -8,10 +8,10 @@ be among the k best. Lists of parts that cannot bring a row up there alone are o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Self
+from typing import Self, TypeAlias
 
 import numpy as np
 from numba import njit
@@ -23,6 +23,10 @@ from app.recall.best_heap import LAST_ROW, keep, key_of, read, score_of
 
 TIE = np.float32(1e-3)
 """What being liked adds at most: below what any part of a query is worth."""
+
+
+Span: TypeAlias = tuple[int, int, int]
+"""Where a list begins and ends, and the part that it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +55,25 @@ class LikedLists:
             ranks[starts[value] : starts[value + 1]].sort()
         return cls(rows, liked[rows], firsts, sizes, starts, ranks)
 
-    def df(self, options: Iterable[tuple[str, int]]) -> int:
-        """Return the sum of the lengths of the lists of some values, each a field and a code."""
-        return sum(end - start for start, end in self._spans(options))
+    def spans(self, parts: Iterable[Iterable[tuple[str, int]]]) -> list[Span]:
+        """Return where the lists of the parts lie, a part being some values: fields and codes.
 
-    def best(
-        self, parts: Iterable[Iterable[tuple[str, int]]], worths: F64, allowed: Bools, k: int
-    ) -> tuple[Rows, F32]:
+        A value that is newer than the index has none.
+        """
+        start_of, first_of, sizes = self.starts.item, self.firsts, self.sizes
+        return [
+            (start_of(first_of[field] + code), start_of(first_of[field] + code + 1), part)
+            for part, options in enumerate(parts)
+            for field, code in options
+            if code < sizes[field]
+        ]
+
+    def best(self, spans: Sequence[Span], worths: F64, allowed: Bools, k: int) -> tuple[Rows, F32]:
         """Return the best k rows by Σ worth of the parts that a row has + TIE · its liking.
 
-        A row has a part if it has one of its values; rows without any are left out. `allowed` (0,)
-        allows all.
+        A row has a part if it has one of its values; rows without any are left out. `spans` are of
+        the parts in their order; `worths` (parts,); `allowed` (0,) allows all.
         """
-        spans = [(*span, p) for p, options in enumerate(parts) for span in self._spans(options)]
         if not spans:
             return np.empty(0, np.int32), np.empty(0, np.float32)
         lists = np.array(spans, np.int64)
@@ -71,11 +81,6 @@ class LikedLists:
             self.ranks, self.rows, self.liked, lists, worths, allowed, k
         )
         return best
-
-    def _spans(self, options: Iterable[tuple[str, int]]) -> list[tuple[int, int]]:
-        """Return where the lists lie; a value that is newer than the index has none."""
-        values = (self.firsts[f] + code for f, code in options if code < self.sizes[f])
-        return [(int(self.starts[v]), int(self.starts[v + 1])) for v in values]
 
 
 @njit(cache=True, nogil=True)

@@ -54,14 +54,15 @@ def test_the_best_are_those_of_all(data):
     for mask, allowed in ((EVERYTHING, [True] * len(rows)), (np.array(flags, np.bool_), flags)):
         expected = naive(rows, liked, parts, allowed)
         for k in (1, 3, 100):
-            found, scores = lists.best(options, worths, mask, k)
+            found, scores = lists.best(lists.spans(options), worths, mask, k)
             assert [(-float(s), int(r)) for r, s in zip(found, scores, strict=True)] == expected[:k]
 
 
-def test_df_counts_the_lists_and_no_value_that_came_later():
+def test_every_value_has_its_list_but_one_that_came_later():
     rows = [{"tags": [1, 2], "brand": [0]}, {"tags": [1], "brand": []}]
     lists = LikedLists.of({f: column(f, rows) for f in VALUES}, np.zeros(2, np.float32))
-    assert lists.df([("tags", 1), ("brand", 0), ("tags", NEW)]) == 3
+    spans = lists.spans([[("tags", 1), ("tags", NEW)], [("brand", 0)]])
+    assert [(end - start, part) for start, end, part in spans] == [(2, 0), (1, 1)]
 
 
 def test_long_lists_are_left_early_and_lose_nothing():
@@ -76,7 +77,7 @@ def test_long_lists_are_left_early_and_lose_nothing():
     expected = naive(rows, liked, parts, [True] * 3_000)
     options, worths = [o for o, _ in parts], np.array([w for _, w in parts])
     for k in (1, 10, 100, 1_000):
-        found, scores = lists.best(options, worths, EVERYTHING, k)
+        found, scores = lists.best(lists.spans(options), worths, EVERYTHING, k)
         assert [(-float(s), int(r)) for r, s in zip(found, scores, strict=True)] == expected[:k]
 
 
@@ -85,6 +86,6 @@ def test_scores_that_rounding_makes_equal_go_by_row():
     liked = np.array([0.1, 0.1000001, 0.05], np.float32)  # row 1 is read first
     lists = LikedLists.of({f: column(f, rows) for f in VALUES}, liked)
     assert len(set(lists.liked.tolist())) == 3
-    found, scores = lists.best([[("tags", 0)]], np.ones(1), EVERYTHING, 1)
+    found, scores = lists.best(lists.spans([[("tags", 0)]]), np.ones(1), EVERYTHING, 1)
     assert found.tolist() == [0]
     assert scores.tolist() == [np.float32(1) + TIE * np.float32(0.1)]

@@ -23,10 +23,12 @@ import numpy as np
 from numba import njit
 
 from app.corpus.documents import Documents
-from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
+from app.corpus.string_keys import behind_first, find_keys, keys_of
+from app.domain.arrays import F32, F64, I32, I64, U8, U64, Bools, Rows
 from app.domain.candidates import ChannelHits
-from app.recall.best_heap import keep, key_of, read
+from app.recall.best_heap import key_of, read
 from app.recall.channel import ChannelConfig
+from app.recall.key_order import keep_largest
 from app.recall.options import read_options
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
@@ -35,7 +37,6 @@ from app.snapshot.tables import Memory, Neighbours, Tables, memory_key
 NAME = "behaviour"
 DAY_MS = 86_400_000
 EVERYTHING = np.empty(0, np.bool_)
-NOTHING = np.empty(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,37 @@ NO_LISTS = Lists(  # read-only as those of tables are: kernels compile once a ty
 )
 
 
+class Remembered(NamedTuple):
+    """Texts, as a dictionary holds them (see `find_keys`), and what was clicked after each."""
+
+    hashes: U64
+    order: I32
+    offsets: I64
+    values: U8
+    clicked: Lists
+
+    @classmethod
+    def of(cls, memory: Memory | None) -> Remembered:
+        if memory is None:
+            return NO_MEMORY
+        texts = memory.texts  # of tables: nothing moves in them
+        held = texts.strings.offsets, texts.strings.values
+        return cls(texts.hashes, texts.order, *held, Lists.of(memory.clicked))
+
+
+NO_MEMORY = Remembered(
+    np.frombuffer(b"", np.uint64), NO_LISTS.ordinals, NO_LISTS.offsets,
+    np.frombuffer(b"", np.uint8), NO_LISTS,
+)  # fmt: skip
+
+
 class Past(NamedTuple):
     """What the person did, newest first, and what it is worth here."""
 
-    ordinals: I32  # (m,) m ≤ max_history; -1 where the tables do not know the document
+    rows: Rows  # (m,)
     times_ms: I64
     gains: F32
+    newest: int  # how many of them are read
     weight: float
     now_ms: int
     half_life_ms: float
@@ -83,8 +109,8 @@ class Past(NamedTuple):
 class BehaviourChannel:
     tables: Tables
     options: BehaviourOptions
-    queries: Lists  # what was clicked after each remembered query
-    terms: Lists  # and after each term
+    queries: Remembered
+    terms: Remembered
     neighbours: Lists
 
     @classmethod
@@ -97,8 +123,8 @@ class BehaviourChannel:
 
     @classmethod
     def over(cls, tables: Tables, options: BehaviourOptions) -> Self:
-        queries, terms = (None if m is None else m.clicked for m in (tables.queries, tables.terms))
-        return cls(tables, options, *map(Lists.of, (queries, terms, tables.neighbours)))
+        queries, terms = Remembered.of(tables.queries), Remembered.of(tables.terms)
+        return cls(tables, options, queries, terms, Lists.of(tables.neighbours))
 
     def follow(self, view: Snapshot, tables: Tables) -> Self:
         return self.over(tables, self.options)
@@ -110,12 +136,11 @@ class BehaviourChannel:
 
     def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
         terms, tables = ctx.query.terms, self.tables
-        asked = _find(tables.queries, (memory_key(terms),) if terms else ())
-        words = _find(tables.terms, terms)
+        keys = keys_of((memory_key(terms), *terms) if terms else ())
         term_weight = self.options.term_weight / max(len(terms), 1)
         rows, scores = _recalled(
-            self.queries, asked, self.terms, words, term_weight, self.neighbours, self._past(ctx),
-            tables.row_of, self._allowed(ctx), k,
+            self.queries, self.terms, keys, len(terms), term_weight, self.neighbours,
+            self._past(ctx), tables.ordinal_of, tables.row_of, self._allowed(ctx), k,
         )  # fmt: skip
         return ChannelHits(NAME, rows, scores)
 
@@ -130,39 +155,48 @@ class BehaviourChannel:
 
     def _past(self, ctx: SearchContext) -> Past:
         options, user = self.options, ctx.user
-        newest = slice(options.max_history if user.is_known and self.tables.neighbours else 0)
         return Past(
-            self.tables.ordinal_of[user.rows[newest]], user.times_ms[newest], user.weights[newest],
+            user.rows, user.times_ms, user.weights,
+            options.max_history if self.tables.neighbours is not None else 0,
             options.history_weight if ctx.query.terms else 1.0, ctx.query.now_ms,
             max(options.half_life_days, 1e-9) * DAY_MS, options.long_term,
         )  # fmt: skip
 
 
-def _find(memory: Memory | None, texts: tuple[str, ...]) -> I32:
-    """Return where each text stands in the memory, -1 where it does not. (t,)"""
-    return NOTHING if memory is None or not texts else memory.texts.find_all(texts)
-
-
 @njit(cache=True, nogil=True)
 def _recalled(
-    queries: Lists, asked: I32, terms: Lists, words: I32, term_weight: float, neighbours: Lists,
-    past: Past, row_of: I32, allowed: Bools, k: int,
+    queries: Remembered, terms: Remembered, keys: U8, count: int, term_weight: float,
+    neighbours: Lists, past: Past, ordinal_of: I32, row_of: I32, allowed: Bools, k: int,
 ) -> tuple[Rows, F32]:  # fmt: skip
-    """Return the best k documents by the votes of all that is remembered, in one call."""
-    size = _count(queries, asked) + _count(terms, words) + _count(neighbours, past.ordinals)
+    """Return the best k documents by the votes of all that is remembered, in one call.
+
+    `keys` are those of the whole query and of its `count` terms; none without a query.
+    """
+    asked = _find(queries, keys, min(count, 1))
+    words = _find(terms, keys[behind_first(keys) :] if count else keys, count)
+    acted_on = ordinal_of[past.rows[: past.newest]]  # -1 where the tables do not know the document
+    size = _count(queries.clicked, asked) + _count(terms.clicked, words)
+    size += _count(neighbours, acted_on)
     found, votes = np.empty(size, np.int32), np.empty(size, np.float64)
-    at = _divide(queries, asked, 1.0, found, votes, 0)
-    at = _divide(terms, words, term_weight, found, votes, at)
-    _gather(neighbours, past.ordinals, _weights(past), found, votes, at)
-    best: tuple[Rows, F32] = read(_best(row_of, found, votes, allowed, k))
-    return best
+    at = _divide(queries.clicked, asked, 1.0, found, votes, 0)
+    at = _divide(terms.clicked, words, term_weight, found, votes, at)
+    _gather(neighbours, acted_on, _weights(past, acted_on.size), found, votes, at)
+    rows, scores = read(_best(row_of, found, votes, allowed, k))
+    return rows[:k], scores[:k]
 
 
 @njit(cache=True, nogil=True)
-def _weights(past: Past) -> F64:
-    """Return how much each action says, summing to the weight of the past. (m,)"""
-    weights, total = np.empty(past.gains.size, np.float64), 0.0
-    for i in range(past.gains.size):
+def _find(memory: Remembered, keys: U8, count: int) -> I32:
+    """Return where each text stands in the memory, -1 where it does not. (count,)"""
+    found: I32 = find_keys(memory.hashes, memory.order, memory.offsets, memory.values, keys, count)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _weights(past: Past, size: int) -> F64:
+    """Return how much each of the newest says, summing to the weight of the past. (size,)"""
+    weights, total = np.empty(size, np.float64), 0.0
+    for i in range(size):
         fresh = 2.0 ** (-max(past.now_ms - past.times_ms[i], 0) / past.half_life_ms)
         kept = past.long_term + (1 - past.long_term) * fresh
         weights[i] = past.gains[i] * kept / math.sqrt(i + 1)
@@ -208,14 +242,14 @@ def _gather(lists: Lists, which: I32, weights: F64, found: I32, votes: F64, at: 
 
 @njit(cache=True, nogil=True)
 def _best(row_of: I32, ordinals: I32, votes: F64, allowed: Bools, k: int) -> I64:
-    """Return keys of the best k documents that are still there by their votes, as a heap."""
+    """Return keys among which are the best k documents that are still there by their votes."""
     rows, sums = _add_up(row_of, ordinals, votes)
-    best = np.zeros(k, np.int64)
+    keys, size = np.empty(rows.size, np.int64), 0
     for i in range(rows.size):
         score = np.float32(sums[i])
-        if score > 0 and (not allowed.size or allowed[rows[i]]):
-            keep(best, key_of(score, rows[i]))
-    return best
+        keys[size] = key_of(score, rows[i])
+        size += int(score > 0 and (not allowed.size or allowed[rows[i]]))
+    return keys[: keep_largest(keys, size, k)]
 
 
 @njit(cache=True, nogil=True)

@@ -23,12 +23,11 @@ from app.corpus.documents import Documents
 from app.corpus.geometry import haversine_km, within_km
 from app.domain.arrays import F32, F64, Bools, Rows
 from app.domain.candidates import ChannelHits
-from app.domain.filters import RowMask
 from app.domain.query import GeoPoint
 from app.domain.reading import Quantity, Reading
 from app.recall.best_heap import rows_of, score_of
 from app.recall.channel import ChannelConfig
-from app.recall.liked_lists import TIE, LikedLists
+from app.recall.liked_lists import TIE, LikedLists, Span
 from app.recall.newer import Steady, floor_of, is_filtered, numbers_of
 from app.recall.once import OncePerRow, of_loose_rows
 from app.recall.options import read_options
@@ -42,6 +41,7 @@ from app.snapshot.tables import Tables
 
 NAME = "structured"
 BOUND_RARITY = 5.0
+BOUND = math.log1p(BOUND_RARITY)
 NEAR_KM = 5.0
 NAMED = 0.1
 """How certain it is where values are named alone: words find these as well, and order them better.
@@ -101,33 +101,31 @@ class StructuredChannel:
 
     def recall(self, ctx: SearchContext, k: int) -> ChannelHits:
         reading, near = ctx.query.reading, _near(ctx)
-        worths = self._worths(reading, near)
+        spans = self.lists.spans([m.options for m in reading.mentions])
+        worths = self._worths(reading, near, spans)
         if not worths.size:
             return ChannelHits.nothing(NAME)
-        rows, scores = self._own(reading, near, worths, self.steady.mask(ctx), k)
+        mask = self.steady.mask(ctx)
+        allowed = EVERYTHING if mask is None else mask.allowed
+        says_more = bool(reading.quantities) or near is not None
+        if says_more:
+            rows, scores = self._bound(reading, near, worths, allowed, k)
+        else:
+            rows, scores = self.lists.best(spans, worths, allowed, k)
         if self.loose is not None:
             newer = self._newer(reading, near, worths, ctx, floor_of(scores, k))
             rows, scores = add_rows(rows, scores, *newer, k)
-        says_more = reading.quantities or near is not None
         return ChannelHits(NAME, rows, scores, certainty=1.0 if says_more else NAMED)
 
-    def _worths(self, reading: Reading, near: GeoPoint | None) -> F64:
+    def _worths(self, reading: Reading, near: GeoPoint | None, spans: Sequence[Span]) -> F64:
         """Return what each part is worth, summing to 1: mentions, bounds, the place. (parts,)"""
-        dfs = (self.lists.df(m.options) for m in reading.mentions)
-        mentions = [math.log1p(self.n / max(df, 1)) for df in dfs]
-        bounds = [math.log1p(BOUND_RARITY)] * (len(reading.quantities) + (near is not None))
-        worths: F64 = np.array([*mentions, *bounds])
-        worths /= max(float(worths.sum()), 1e-9)
-        return worths
-
-    def _own(
-        self, reading: Reading, near: GeoPoint | None, worths: F64, mask: RowMask | None, k: int
-    ) -> tuple[Rows, F32]:
-        """Find the best k of the snapshot's own rows."""
-        allowed = EVERYTHING if mask is None else mask.allowed
-        if not reading.quantities and near is None:
-            return self.lists.best([m.options for m in reading.mentions], worths, allowed, k)
-        return self._bound(reading, near, worths, allowed, k)
+        dfs = [0] * len(reading.mentions)
+        for start, end, part in spans:
+            dfs[part] += end - start
+        bounds = len(reading.quantities) + (near is not None)
+        told = [math.log1p(self.n / max(df, 1)) for df in dfs] + [BOUND] * bounds
+        whole = max(sum(told), 1e-9)
+        return np.array([worth / whole for worth in told])
 
     def _bound(
         self, reading: Reading, near: GeoPoint | None, worths: F64, allowed: Bools, k: int
