@@ -104,9 +104,13 @@ class Berth(Executor):
         self.crew.put(partial(self.wait, job))
 
     def forget(self, job: Job) -> None:
-        """Take it out of the line, if it is still there."""
-        with suppress(ValueError):  # begun, or never there
-            self._line.remove(job)
+        """Take it out of the line, if it is still there.
+
+        Asked first, for `remove` writes what it does not find into its error: a lane's arrays.
+        """
+        if job in self._line:
+            with suppress(ValueError):  # begun since
+                self._line.remove(job)
 
     def learn(self, took_ms: float) -> None:
         """Have `pace_ms` fall at once and rise a step: a busy machine makes nothing slow."""
