@@ -23,6 +23,8 @@ def test_each_string_has_its_ordinal_and_others_have_none(
     assert dictionary.find_all(texts).tolist() == [ordinals.get(text, -1) for text in texts]
     assert [dictionary.find(text) for text in texts] == [ordinals.get(text, -1) for text in texts]
     assert all(dictionary.strings[i] == text for i, text in enumerate(known))
+    backwards = np.arange(len(known), dtype=np.int32)[::-1]
+    assert dictionary.strings.of(backwards) == tuple(known[::-1])
     few = Dictionary.pack_few(known)
     assert few.hashes.tobytes() == dictionary.hashes.tobytes()
     assert few.order.tobytes() == dictionary.order.tobytes()

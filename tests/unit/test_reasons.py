@@ -89,6 +89,17 @@ def test_what_people_chose_for_this_search_is_said_of_just_those(world):
     assert {i for i, reasons in enumerate(found) if "remembered" in reasons} == rows
 
 
+def test_another_query_of_the_same_request_is_remembered_for_itself(world):
+    snapshot, tables = world
+    text = next(t for t in tables.queries.texts.strings if tables.queries.find(t)[0].size)
+    typed = replace(make_context(snapshot).query, terms=tuple(text.split()))
+    ctx = make_context(snapshot, tables=tables)
+    assert not ctx.remembered.chosen[0].size
+    asked = replace(ctx, query=typed)
+    assert asked.remembered.chosen[0].tolist() == tables.queries.find(text)[0].tolist()
+    assert not replace(asked, tables=Tables.empty(len(ROWS))).remembered.chosen[0].size
+
+
 def test_popular_means_that_people_acted_and_not_that_the_catalogue_says_so(world):
     snapshot, tables = world
     ranked = {"popular": range(1, 201)}
