@@ -148,3 +148,17 @@ def test_the_command_says_what_a_quick_look_left_out_and_fails_on_what_a_deep_on
     assert deep.exit_code == 1
     assert "FAIL  snapshot 20250101T000000Z-older" in deep.output
     assert "duolu doctor --deep" not in deep.output
+
+
+def test_logs_on_a_server_are_read_row_by_row(tmp_path, database_url):
+    events = EventLog.open(tmp_path / "events.db", database_url)
+    events.append([Event("1", "impression", NOW_MS, "r", shown=("d1",))])
+    changes = DocumentLog.open(tmp_path, database_url)
+    changes.append([Write([Change(Op.PUT, "d1", b'{"id": "d1", "title": "x"}')], NOW_MS)])
+    people = Identities.open(tmp_path, database_url)
+    people.ensure(["user:u1", "user:u2"])
+    read: list[int] = []
+    assert (events.examine(read.append), changes.examine(read.append)) == (1, 1)
+    assert (people.examine(), read) == (2, [1, 1])
+    for log in (events, changes, people):
+        log.close()
