@@ -24,9 +24,9 @@ import numpy as np
 
 from app.domain.arrays import F32
 from app.domain.errors import InvalidInput
-from app.features.formula import Argument, Formula, formula_of, put_in, value_of
+from app.features.formula import Argument, Formula, formula_of, is_log1p, put_in, value_of
 from app.features.plan import REQUEST_SCOPES, Plan, Step, plan_of
-from app.features.program import run
+from app.features.program import logs_of, run
 from app.features.side_by_side import Gathered, Layout
 
 Compute = Callable[..., Any]
@@ -160,7 +160,8 @@ class FeatureSet:
                 source[f.name] = reads[0]
             else:
                 scalars, formula = _scalars(reads, computed), _over(f.formula, f.inputs, reads)
-                self._steps.append(Step(f.name, f.compute, reads, scalars, formula))
+                is_log = is_log1p(f.compute, f.inputs)
+                self._steps.append(Step(f.name, f.compute, reads, scalars, formula, is_log))
         self._columns = tuple(source.get(name, name) for name in self.names)
         self._planned: tuple[Layout, Plan] | None = None
 
@@ -170,12 +171,13 @@ class FeatureSet:
         A feature that reads a scalar that is missing is missing itself, and is not computed.
         """
         out = np.empty((n, len(self.names)), np.float32)
-        if isinstance(inputs, Gathered):
-            self._run(self._plan(inputs), inputs, out)
-        else:
-            values = _called(self._steps, {name: inputs[name] for name in self.inputs})
-            for j, name in enumerate(self._columns):
-                out[:, j] = values[name]
+        with np.errstate(all="ignore"):  # NaN and infinity are answers here
+            if isinstance(inputs, Gathered):
+                self._run(self._plan(inputs), inputs, out)
+            else:
+                values = _called(self._steps, {name: inputs[name] for name in self.inputs})
+                for j, name in enumerate(self._columns):
+                    out[:, j] = values[name]
         return out
 
     def _run(self, plan: Plan, inputs: Gathered, out: F32) -> None:
@@ -186,7 +188,10 @@ class FeatureSet:
         for j, name in enumerate(plan.alone):
             alone[j] = values[name]
         scalars = np.array([values[name] for name in plan.scalars], np.float64)
-        run(plan.program, inputs.sources(plan.program, alone, scalars), out)
+        sources = inputs.sources(plan.sources, alone, scalars, plan.program.constants)
+        if plan.logs:
+            sources = sources._replace(logs=logs_of(plan.logs, sources))
+        run(plan.program, sources, out)
 
     def _plan(self, gathered: Gathered) -> Plan:
         """Return where columns come from, made once for a snapshot and what channels there are."""
@@ -200,17 +205,16 @@ class FeatureSet:
 
 def _called(steps: Iterable[Step], values: dict[str, Any]) -> Mapping[str, Any]:
     """Return the values with those of these features, which are called one by one."""
-    with np.errstate(all="ignore"):  # NaN and infinity are answers here
-        for name, compute, reads, scalars, formula in steps:
-            if scalars and any(map(isnan, [values[i] for i in scalars])):
-                values[name] = nan
-                continue
-            try:
-                values[name] = compute(*[values[i] for i in reads])
-            except ZeroDivisionError:  # of two numbers that all candidates share
-                if formula is None:
-                    raise
-                values[name] = value_of(formula, values)
+    for name, compute, reads, scalars, formula, _ in steps:
+        if scalars and any(map(isnan, [values[i] for i in scalars])):
+            values[name] = nan
+            continue
+        try:
+            values[name] = compute(*[values[i] for i in reads])
+        except ZeroDivisionError:  # of two numbers that all candidates share
+            if formula is None:
+                raise
+            values[name] = value_of(formula, values)
     return values
 
 

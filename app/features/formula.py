@@ -119,6 +119,24 @@ def put_in(formula: Formula, values: Mapping[str, Formula]) -> Formula:
     return formula
 
 
+_LOGARITHM = object()
+
+
+class _Column:
+    """Stands for a column, and can do nothing but have its logarithm taken by NumPy."""
+
+    def log1p(self) -> object:
+        return _LOGARITHM
+
+
+def is_log1p(compute: Callable[..., Any], parameters: Sequence[str]) -> bool:
+    """Tell whether the function is NumPy's log1p of its only parameter, and no more."""
+    try:
+        return len(parameters) == 1 and compute(_Column()) is _LOGARITHM
+    except (TypeError, AttributeError, ValueError):  # it does something else with it
+        return False
+
+
 def _arguments(formula: Formula) -> set[str]:
     match formula:
         case Argument(name):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from app.features.formula import Argument, Formula, put_in
 from app.features.program import Place, Program, Writer
-from app.features.side_by_side import Layout, place_of
+from app.features.side_by_side import COLUMNS, Layout, place_of
 
 WIDE = "pair_outside"
 """Inputs that stand alone and are float64 columns; other columns that do are float32."""
@@ -31,6 +31,7 @@ class Step(NamedTuple):
     reads: tuple[str, ...]
     scalars: tuple[str, ...]  # those of `reads` that are one for all candidates
     formula: Formula | None  # over `reads`, where it is arithmetic
+    is_log1p: bool = False  # of what it reads, and no more
 
 
 class Plan(NamedTuple):
@@ -38,7 +39,9 @@ class Plan(NamedTuple):
     inputs: tuple[str, ...]  # that are looked up by name
     alone: tuple[str, ...]  # inputs and features that become columns for the program
     scalars: tuple[str, ...]  # those that it reads
+    logs: tuple[Place, ...]  # columns whose log1p it reads
     program: Program
+    sources: frozenset[str]  # those of Sources that are read at all
 
 
 def plan_of(
@@ -47,6 +50,9 @@ def plan_of(
     """`names`: the input or feature that each column of the matrix is."""
     formulas = _formulas(steps)
     called = _called(steps, formulas)
+    logs = _logs(layout, [step for step in steps if step.name in called])
+    called -= logs.keys()
+    log_at = {name: column for column, name in enumerate(logs)}
     alone: dict[str, int] = {}
     scalars: dict[str, int] = {}
 
@@ -54,6 +60,8 @@ def plan_of(
         found = place_of(layout, name)
         if found is not None:
             return found
+        if name in logs:
+            return Place("logs", log_at[name])
         if name.startswith(REQUEST_SCOPES) and name not in called:
             return Place("scalars", scalars.setdefault(name, len(scalars)))
         return Place("alone", alone.setdefault(name, len(alone)), name.startswith(WIDE))
@@ -63,9 +71,11 @@ def plan_of(
         writer.column(formulas.get(name, Argument(name)), target)
     left = tuple(step for step in steps if step.name in called)
     wanted = {*alone, *scalars, *(name for step in left for name in step.reads)}
+    program = writer.program()
     return Plan(
         left, tuple(name for name in inputs if name in wanted), tuple(alone), tuple(scalars),
-        writer.program(),
+        tuple(logs.values()), program,
+        program.reads | {place.source for place in logs.values()},
     )  # fmt: skip
 
 
@@ -82,6 +92,21 @@ def _formulas(steps: Sequence[Step]) -> Mapping[str, Formula]:
         is_open = any(read in features or read.startswith(WHOLE) for read in others)
         if step.formula is not None and not is_open:
             found[step.name] = put_in(step.formula, found)
+    return found
+
+
+def _logs(layout: Layout, steps: Sequence[Step]) -> Mapping[str, Place]:
+    """Return the features that are logarithms of float32 columns that lie side by side.
+
+    NumPy takes those of all such columns in one call, each value's the same bits as alone. One that
+    another feature reads is called as before.
+    """
+    read = {name for step in steps for name in step.reads}
+    found: dict[str, Place] = {}
+    for step in steps:
+        place = place_of(layout, step.reads[0]) if step.is_log1p and step.name not in read else None
+        if place is not None and place.source in COLUMNS:
+            found[step.name] = place
     return found
 
 

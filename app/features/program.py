@@ -8,7 +8,7 @@ NumPy would (no float64 column takes part), so that the bits are those of NumPy'
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Any, NamedTuple, TypeAlias
 
@@ -41,6 +41,7 @@ class Sources(NamedTuple):
     sums: F32  # (4, n) what behaviour remembers
     pairs: F32  # (n, 12) impressions and rates after this very query
     times: F64  # (n,) when the person last acted
+    logs: F32  # (k, n) logarithms that NumPy took of other columns
     alone: F64  # (k, n) columns that stand alone
     scalars: F64  # values that all candidates share, and so are the following
     best_bm25: F32  # (fields,)
@@ -50,7 +51,7 @@ class Sources(NamedTuple):
 
 (
     _TEXT, _LENGTHS, _AFFINITIES, _INTENTS, _COUNTERS, _SCORES, _RANKS, _NUMBERS,
-    _SUMS, _PAIRS, _TIMES, _ALONE,    _SCALARS, _BEST_BM25, _BEST_HITS, _CONSTANTS,
+    _SUMS, _PAIRS, _TIMES, _LOGS, _ALONE, _SCALARS, _BEST_BM25, _BEST_HITS, _CONSTANTS,
 ) = range(len(Sources._fields))  # fmt: skip
 
 SHARED = ("scalars", "best_bm25", "best_hits", "constants")
@@ -76,6 +77,16 @@ class Program(NamedTuple):
 def run(program: Program, sources: Sources, out: F32) -> None:
     """Fill the columns of `out` (n, d) that the program writes."""
     _run(program.moves, program.ends, program.code, program.registers, *sources, out)
+
+
+def logs_of(places: Sequence[Place], sources: Sources) -> F32:
+    """Return NumPy's log1p of some columns of blocks. (k, n)"""
+    held = np.empty((len(places), sources.alone.shape[1]), np.float32)
+    for at, (source, column, _) in enumerate(places):
+        block = getattr(sources, source)
+        held[at] = block[column] if source == "sums" else block[:, column]
+    found: F32 = np.log1p(held, out=held)
+    return found
 
 
 class _Kind(IntEnum):
@@ -158,7 +169,8 @@ class Writer:
 def _run(
     moves: Places, ends: I64, code: I32, registers: int,
     text: F32, lengths: F32, affinities: F32, intents: F32, counters: F32,
-    scores: F32, ranks: I16, numbers: F64, sums: F32, pairs: F32, times: F64, alone: F64,
+    scores: F32, ranks: I16, numbers: F64, sums: F32, pairs: F32, times: F64, logs: F32,
+    alone: F64,
     scalars: F64, best_bm25: F32, best_hits: F32, constants: F64, out: F32,
 ) -> None:  # fmt: skip
     held = np.empty((registers, TILE), np.float64)
@@ -179,6 +191,7 @@ def _run(
         _move(sums.T, moves, ends, _SUMS, start, end, held, out)
         _move(pairs, moves, ends, _PAIRS, start, end, held, out)
         _move(times.reshape(-1, 1), moves, ends, _TIMES, start, end, held, out)
+        _move(logs.T, moves, ends, _LOGS, start, end, held, out)
         _move(alone.T, moves, ends, _ALONE, start, end, held, out)
         for what, a, b, to in code:
             if what == _STORE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -11,7 +11,7 @@ from app.domain.arrays import F32, F64
 from app.features.list_inputs import bests
 from app.features.lookup import Inputs
 from app.features.memory_pass import REMEMBERED
-from app.features.program import Place, Program, Sources
+from app.features.program import Place, Sources
 from app.features.text_match import FIELD_MATCHES
 from app.snapshot.counters import WINDOWS
 from app.snapshot.tables import COUNTERS
@@ -24,6 +24,12 @@ _OF_MEMORY = {"counters", "sums", "pairs", "times"}
 _OF_RECORDS = {"text", "lengths", "affinities", "numbers"}
 _NO_COLUMNS, _NO_NUMBERS = np.empty((0, 0), np.float32), np.empty((0, 0), np.float64)
 _NOTHING, _NO_TIMES = np.empty(0, np.float32), np.empty(0, np.float64)
+
+
+COLUMNS = frozenset(
+    ("text", "lengths", "affinities", "intents", "counters", "scores", "sums", "pairs")
+)
+"""Sources with many columns, all float32."""
 
 
 class Layout(NamedTuple):
@@ -72,9 +78,9 @@ class Gathered(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self.names)
 
-    def sources(self, program: Program, alone: F64, scalars: F64) -> Sources:
-        """Return what a program reads, with these for the inputs that stand alone."""
-        lookup, reads = self.lookup, program.reads
+    def sources(self, reads: Set[str], alone: F64, scalars: F64, constants: F64) -> Sources:
+        """Return those sources that are read, with these for what stands alone."""
+        lookup = self.lookup
         text = lengths = affinities = _NO_COLUMNS
         numbers, best_bm25, best_hits = _NO_NUMBERS, _NOTHING, _NOTHING
         if not _OF_RECORDS.isdisjoint(reads):
@@ -94,7 +100,7 @@ class Gathered(Mapping[str, Any]):
             text, lengths, affinities, lookup.intents if "intents" in reads else _NO_COLUMNS,
             counters,
             lookup.candidates.scores, lookup.candidates.ranks, numbers, sums, pairs, times,
-            alone, scalars, best_bm25, best_hits, program.constants,
+            _NO_COLUMNS, alone, scalars, best_bm25, best_hits, constants,
         )  # fmt: skip
 
 

@@ -12,10 +12,19 @@ from hypothesis import strategies as st
 
 from app.features.catalog import CATALOG
 from app.features.feature import REQUEST_SCOPES, Catalog, Feature, FeatureSet, feature
-from app.features.formula import SIGNS, Argument, Constant, Formula, Operation, formula_of, value_of
+from app.features.formula import (
+    SIGNS,
+    Argument,
+    Constant,
+    Formula,
+    Operation,
+    formula_of,
+    is_log1p,
+    value_of,
+)
 from app.features.inputs import gather
 from app.features.plan import WIDE, plan_of
-from app.features.program import Place, Sources, Writer, run
+from app.features.program import Place, Sources, Writer, logs_of, run
 from app.features.side_by_side import Layout, place_of
 from tests.builders import city_rows, make_snapshot
 from tests.builders.releases import some_candidates
@@ -49,6 +58,7 @@ def test_a_program_computes_the_bits_of_the_calls(wanted: list[Formula], seed: i
           for _ in range(6)),
         rng.integers(0, 9, (n, 2)).astype(np.int16), rng.standard_normal((2, n)) * 1e12,
         np.empty((0, 0), np.float32), np.empty((0, 0), np.float32), np.empty(0),
+        np.empty((0, 0), np.float32),
         rng.standard_normal((2, n)).astype(np.float32).astype(np.float64),
         rng.standard_normal(2), *(rng.standard_normal(1).astype(np.float32) for _ in range(2)),
         np.empty(0),
@@ -168,6 +178,49 @@ def test_inputs_are_as_precise_as_a_program_takes_them_to_be(tmp_path: Any) -> N
         elif not name.startswith("hit_rank"):
             is_wide = place.is_wide if place else name.startswith(WIDE)
             assert value.dtype == (np.float64 if is_wide else np.float32), name
+
+
+@settings(max_examples=50, deadline=None)
+@given(n=st.integers(0, 70), seed=st.integers(0, 99))
+def test_logarithms_of_many_columns_are_the_bits_of_each_alone(n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    block = (rng.standard_normal((n, 3)) ** 2 * 10.0 ** rng.integers(-9, 9)).astype(np.float32)
+    nothing = Sources(*(np.empty((0, 0), np.float32) for _ in Sources._fields))
+    sources = nothing._replace(
+        counters=block, sums=np.ascontiguousarray(block.T), alone=np.empty((0, n))
+    )
+    found = logs_of([Place("counters", 2), Place("sums", 0), Place("counters", 1)], sources)
+    for column, of in zip(found, (2, 0, 1), strict=True):
+        assert column.tobytes() == np.log1p(block[:, of]).tobytes()
+        assert column.tolist() == [float(np.log1p(value)) for value in block[:, of]]
+
+
+def test_logarithms_are_taken_together_but_of_what_others_read(tmp_path: Any) -> None:
+    @feature(unit="x")
+    def doubled(doc_gain_log: Any) -> Any:
+        """Has its logarithm called."""
+        return doc_gain_log * 2
+
+    own = module_of(doubled, *CATALOG.features.values())
+    snapshot = make_snapshot(city_rows(80), tmp_path / "s")
+    candidates = some_candidates(snapshot, np.random.default_rng(3), 70)
+    names = ["doc_impressions_log", "doc_gain_log", "doubled", "query_memory_log", "doc_ctr"]
+    names += ["price_away_from_usual", "user_actions_log"]
+    features = FeatureSet(Catalog.collect(own), names)
+    gathered = gather(features.inputs, make_context(snapshot, "火锅"), candidates)
+    plan = features._plan(gathered)
+    assert plan.logs == (Place("counters", 0), Place("sums", 0))
+    assert {"doc_gain_log", "doubled"} < {step.name for step in plan.steps}
+    whole, single = features.matrix(gathered, 70), features.matrix(dict(gathered), 70)
+    np.testing.assert_array_equal(whole, single)
+
+
+@pytest.mark.parametrize(
+    "compute", [lambda x: np.log1p(x + 1), lambda x: np.log1p(x) * 2, np.log, type, lambda x: x]
+)
+def test_what_does_more_or_less_is_no_logarithm(compute: Any) -> None:
+    assert is_log1p(np.log1p, ["x"])
+    assert not is_log1p(compute, ["x"])
 
 
 def test_a_feature_of_whole_numbers_is_called(tmp_path: Any) -> None:
