@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from app.corpus.quickselect import put_largest_first
 from app.domain.arrays import F32, I64, Rows
+from app.recall.key_order import falling
 
 LAST_ROW = (1 << 31) - 1
 
@@ -48,6 +50,17 @@ def key_of(score: np.float32, row: np.int32) -> np.int64:
     bits = np.float32(score + np.float32(0)).view(np.int32)  # + 0: minus nought is nought
     bits ^= (bits >> np.int32(31)) & np.int32(LAST_ROW)
     return (np.int64(bits) << 32) | (LAST_ROW - row)
+
+
+@njit(cache=True, nogil=True)
+def ranked(keys: I64, k: int) -> tuple[Rows, F32]:
+    """Do what `top_keys` does, for kernels, with few keys. May reorder them."""
+    if keys.size > 2 * k:
+        put_largest_first(keys, keys.size, k)
+        keys = keys[:k]
+    rising = falling(keys)[::-1]
+    best: tuple[Rows, F32] = _read(rising, min(k, keys.size))
+    return best
 
 
 @njit(cache=True, nogil=True)

@@ -18,7 +18,7 @@ from app.corpus.documents import Documents
 from app.corpus.geometry import chord_of_km, km_between, unit_vectors
 from app.corpus.masks import rows_in
 from app.corpus.place_blocks import PlaceBlocks, nearest, no_nearer_than, unit_vector
-from app.domain.arrays import F32, F64, I32, I64, Bools, Rows
+from app.domain.arrays import F32, F64, I32, Bools, Rows
 from app.domain.candidates import ChannelHits
 from app.domain.filters import RowMask
 from app.domain.query import GeoPoint
@@ -26,13 +26,14 @@ from app.recall.channel import ChannelConfig
 from app.recall.newer import allowed_rows, base_part
 from app.recall.once import OncePerRow
 from app.recall.options import read_options
-from app.recall.topk import add_rows, key_of, top_keys
+from app.recall.topk import add_rows, key_of, ranked
 from app.snapshot.context import SearchContext
 from app.snapshot.snapshot import Snapshot
 from app.snapshot.tables import Tables
 
 NAME = "geo"
-EVERYTHING, NO_KEYS, ENDLESS = np.empty(0, np.bool_), np.empty(0, np.int64), 1 << 62
+EVERYTHING, ENDLESS = np.empty(0, np.bool_), 1 << 62
+NO_ROWS, NO_SCORES = np.empty(0, np.int32), np.empty(0, np.float32)
 SCAN_COST = 8  # places walked past in the time in which an allowed row is picked out and measured
 
 
@@ -50,6 +51,7 @@ class GeoChannel:
     n: int  # rows of the snapshot
     blocks: PlaceBlocks  # of those that have a place
     radius_km: float
+    reach: float  # the chord under that arc
     newer_points: OncePerRow
     newer: NewerPlaces | None = None  # of rows that came after the snapshot
 
@@ -69,7 +71,7 @@ class GeoChannel:
         """Serve places in degrees, one a row; NaN where a row has none."""
         newer = OncePerRow.after(lats.size, (3,), np.float64)
         _chords(blocks.points, blocks.at[:0], 0.0, 0.0, 0.0)  # compiles here, not in a search
-        return cls(lats, lons, lats.size, blocks, radius_km, newer)
+        return cls(lats, lons, lats.size, blocks, radius_km, chord_of_km(radius_km), newer)
 
     def follow(self, view: Snapshot, tables: Tables) -> Self:
         """Places of documents do not change in place: only new rows have to be looked at."""
@@ -91,7 +93,7 @@ class GeoChannel:
         origin = ctx.query.origin
         if origin is None:
             return ChannelHits.nothing(NAME)
-        rows, scores = top_keys(self._near(origin, k, base_part(ctx.mask, self.n)), k)
+        rows, scores = self._near(origin, k, base_part(ctx.mask, self.n))
         if self.newer is not None:
             reach_km = self.radius_km if rows.size < k else -float(scores[-1])
             newer = self.newer.near(origin, reach_km, ctx)
@@ -100,31 +102,35 @@ class GeoChannel:
             rows, scores = add_rows(rows, scores, *near, k)
         return ChannelHits(NAME, rows, scores)
 
-    def _near(self, origin: GeoPoint, k: int, mask: RowMask | None) -> I64:
-        """Return the keys of allowed rows in reach among which the k nearest are.
+    def _near(self, origin: GeoPoint, k: int, mask: RowMask | None) -> tuple[Rows, F32]:
+        """Return the k nearest of the allowed rows in reach.
 
         Of few rows all are measured. Of more the blocks around the place are looked through, no
         further than measuring all of them costs: the filter may allow few nearby.
         """
         if not self.blocks.rows.size:
-            return NO_KEYS
+            return NO_ROWS, NO_SCORES
         if mask is None:
-            return self._walk(origin, k, EVERYTHING, ENDLESS)[0]
+            return self._walk(origin, k, EVERYTHING, ENDLESS)[:2]
         budget = int(SCAN_COST * mask.count)
         if budget * mask.count > k * self.n:
-            keys, is_whole = self._walk(origin, k, mask.allowed, budget)
+            rows, scores, is_whole = self._walk(origin, k, mask.allowed, budget)
             if is_whole:
-                return keys
+                return rows, scores
         blocks = self.blocks
         at = blocks.at[rows_in(mask.allowed)]
         near = _nearest(blocks.points, at[at >= 0], origin, k)
-        found: I64 = _keys(blocks, near, origin.lat, origin.lon, self.radius_km)
-        return found
+        best: tuple[Rows, F32] = _best(blocks, near, k, origin.lat, origin.lon, self.radius_km)
+        return best
 
-    def _walk(self, origin: GeoPoint, k: int, allowed: Bools, budget: int) -> tuple[I64, bool]:
-        reach, here = chord_of_km(self.radius_km), (origin.lat, origin.lon, self.radius_km)
-        point = unit_vector(origin.lat, origin.lon)
-        found: tuple[I64, bool] = _walk(self.blocks, point, k, reach, allowed, budget, *here)
+    def _walk(
+        self, origin: GeoPoint, k: int, allowed: Bools, budget: int
+    ) -> tuple[Rows, F32, bool]:
+        lat, lon = origin.lat, origin.lon
+        found: tuple[Rows, F32, bool] = _walk(
+            self.blocks, unit_vector(lat, lon), k, self.reach, allowed, budget,
+            lat, lon, self.radius_km,
+        )  # fmt: skip
         return found
 
 
@@ -181,22 +187,26 @@ def _closer(
 def _walk(
     blocks: PlaceBlocks, point: tuple[float, float, float], k: int, reach: float, allowed: Bools,
     budget: int, lat: float, lon: float, radius_km: float,
-) -> tuple[I64, bool]:  # fmt: skip
-    """Return the keys of rows among which the k nearest are; see `nearest`."""
+) -> tuple[Rows, F32, bool]:  # fmt: skip
+    """Return the k nearest rows and their scores; see `nearest`."""
     at, is_whole = nearest(blocks, point, k, no_nearer_than(reach), allowed, budget)
-    return _keys(blocks, at, lat, lon, radius_km), is_whole
+    rows, scores = _best(blocks, at, k, lat, lon, radius_km)
+    return rows, scores, is_whole
 
 
 @njit(cache=True, nogil=True)
-def _keys(blocks: PlaceBlocks, at: I32, lat: float, lon: float, radius_km: float) -> I64:
-    """Return the keys, see app.recall.topk, of those of the places that are in reach."""
+def _best(
+    blocks: PlaceBlocks, at: I32, k: int, lat: float, lon: float, radius_km: float
+) -> tuple[Rows, F32]:
+    """Return the k nearest of the places that are in reach: their rows and scores."""
     keys, size = np.empty(at.size, np.int64), 0
     for place in at:
         km = km_between(lat, lon, blocks.degrees[place, 0], blocks.degrees[place, 1])
         if km <= radius_km:
             keys[size] = key_of(np.float32(-km), blocks.rows[place])
             size += 1
-    return keys[:size]
+    best: tuple[Rows, F32] = ranked(keys[:size], k)
+    return best
 
 
 @njit(cache=True, nogil=True)
