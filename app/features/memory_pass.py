@@ -1,8 +1,8 @@
 """One pass over what behaviour remembers of the candidates, in one call.
 
-After this query, after each of its words, near what the person did, and what they did themselves:
-each was a call or two, all of which looked up the same few candidates. Sums are added in the order
-of the lists, so that the bits do not depend on who stands beside whom.
+Counters, after this query, after each of its words, near what the person did, and what they did
+themselves: each was a call or two, most of which looked up the same few candidates. Sums are added
+in the order of the lists, so that the bits do not depend on who stands beside whom.
 """
 
 from __future__ import annotations
