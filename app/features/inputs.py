@@ -14,11 +14,12 @@ a slice is given the whole list's list_* values.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from app.domain.arrays import F32, F64
 from app.domain.candidates import CandidateSet
+from app.domain.lazy import Lazy
 from app.features.asked_inputs import ASKED_INPUTS, asked_input
 from app.features.cosines import Cosines, cosines_of
 from app.features.counter_inputs import COUNTER_INPUTS, counter_input
@@ -67,35 +68,35 @@ class Lookup:
         self.is_slice = list_values is not None
         self.memo: dict[str, Any] = dict(list_values or {})
 
-    @cached_property
+    @Lazy
     def records(self) -> RowInputs:
         documents = self.ctx.snapshot.documents
         ids = self.get("query_term_ids")
         named = NOTHING_NAMED if self.named is None else self.named
         return read_rows(documents.rows, self.rows, ids, documents.counted, self.ctx.user, named)
 
-    @cached_property
+    @Lazy
     def named(self) -> Named | None:
         query, store = self.ctx.query, self.ctx.snapshot.documents.rows
         return named_of(query.reading.mentions, store.code_fields)
 
-    @cached_property
+    @Lazy
     def intents(self) -> F32:
         store = self.ctx.snapshot.documents.rows
         return read_affinities(store, self.rows, self.get("query_intents"))
 
-    @cached_property
+    @Lazy
     def memory(self) -> MemoryInputs:
         return read_memory(self.ctx, self.rows)
 
-    @cached_property
+    @Lazy
     def cosines(self) -> Cosines | None:
         vectors, vector = self.ctx.snapshot.documents.vectors, self.ctx.query.vector
         if vectors is None or vector is None:
             return None
         return cosines_of(vectors, self.rows, vector)
 
-    @cached_property
+    @Lazy
     def nearness(self) -> Nearness | None:
         documents, origin = self.ctx.snapshot.documents, self.ctx.query.origin
         if origin is None or not documents.has_places:
@@ -107,7 +108,7 @@ class Lookup:
     def heads(self) -> tuple[F64, F32]:
         return self.records.numbers, self.records.lengths.T
 
-    @cached_property
+    @Lazy
     def said(self) -> Said:
         return said_of(self.candidates.scores, self.candidates.ranks)
 

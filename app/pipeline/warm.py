@@ -12,7 +12,6 @@ from dataclasses import replace
 import numpy as np
 
 from app.corpus.masks import row_mask
-from app.corpus.ragged import frozen
 from app.corpus.row_filter import allows
 from app.corpus.schema import NUMERIC, FieldType
 from app.domain.candidates import CandidateSet, ChannelHits, ChannelStatus
@@ -104,9 +103,8 @@ def warm_ranker(
     )
     for ctx in samples(snapshot, tables):
         scores = ranker.score(ctx, candidates)
-        for given in (scores, frozen(scores.copy())):  # from here, and from a ranker service
-            are_numbers(given, False)
-            best_first(given)
+        are_numbers(scores, False)
+        best_first(scores)
         _over_the_wire(ranker, ctx, candidates)
     warm_differences()
     warm_contributions()

@@ -13,6 +13,7 @@ a thread. (A bulkhead with semaphores: Nygard, Release It!, 2nd ed. 2018, ch. 5.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -21,6 +22,8 @@ from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from typing import ParamSpec, TypeAlias, TypeVar
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -71,7 +74,10 @@ class Crew:
 
     def _serve(self) -> None:
         while (work := self._work.get()) is not None:
-            work()
+            try:
+                work()
+            except BaseException:  # a thread that ends leaves its place without one for good
+                log.exception("work of the crew failed")
             del work  # holds a request's arrays until the next one comes
 
 

@@ -141,6 +141,8 @@ class _Race(Generic[T]):
     def _serve(self) -> None:
         """Do one lane after another, on a thread of the crew."""
         while (lane := taken(self.todo)) is not None:
+            if lane.name in self.words:
+                continue  # it was late before it began
             hits = self._unasked(lane)
             if hits is None and lane.threads.enter():
                 try:
@@ -167,17 +169,11 @@ class _Race(Generic[T]):
             self._put_thread()
         started = time.perf_counter()
         try:
-            found = lane.channel.recall(self.ctx, lane.k)
-            if found.rows.shape != found.scores.shape:
-                raise ValueError(f"{found.rows.shape} rows, {found.scores.shape} scores")
+            hits = _word(lane, lane.channel.recall(self.ctx, lane.k), started)
         except Exception:
-            return self._failed(lane, _ms_since(started))
-        took_ms = _ms_since(started)
-        lane.threads.learn(took_ms)
-        return ChannelHits(
-            lane.name, found.rows, found.scores, found.status, took_ms, found.total,
-            found.certainty,
-        )  # fmt: skip
+            hits = self._failed(lane, _ms_since(started))
+        lane.threads.learn(hits.elapsed_ms)
+        return hits
 
     def _wait(self, berth: Berth, job: Job) -> None:
         """Have it wait in line for as long as anybody waits for it."""
@@ -247,7 +243,7 @@ class _Race(Generic[T]):
             self.then.threads.crew.put(self._settle)
 
     def _go_on(self) -> None:
-        if self.then is None or self.is_over:
+        if self.then is None or self.is_over or self.over.done():
             return
         try:
             value = self.then.work(self.hits)
@@ -267,6 +263,16 @@ class _Race(Generic[T]):
             self.over.set_exception(error)
         else:
             self.over.set_result((self.hits, value))
+
+
+def _word(lane: Lane, found: ChannelHits, started: float) -> ChannelHits:
+    """Return what a channel found under its lane's name. Raises for what is no answer."""
+    if found.rows.shape != found.scores.shape:
+        raise ValueError(f"{found.rows.shape} rows, {found.scores.shape} scores")
+    return ChannelHits(
+        lane.name, found.rows, found.scores, found.status, _ms_since(started), found.total,
+        found.certainty,
+    )  # fmt: skip
 
 
 def _ms_since(started: float) -> float:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 
 from app.corpus.ragged import frozen
 from app.domain.arrays import F32, I32
+from app.domain.lazy import Lazy
 from app.snapshot.tables import Memory, memory_key
 
 
@@ -18,7 +18,7 @@ class Remembered:
     def __init__(self, memory: Memory | None, terms: Sequence[str]) -> None:
         self._memory, self._terms = memory, terms
 
-    @cached_property
+    @Lazy
     def chosen(self) -> tuple[I32, F32]:
         """Ordinals of the tables and gains, best first; both empty where it was never typed."""
         if self._memory is None or not self._terms:

@@ -39,9 +39,14 @@ class Channel:
 def run():
     crews = []
 
-    def go(channels, queries=1, deadline_ms=60_000, then=None, timeout_ms=TIMEOUT_MS, only=None):
+    def go(
+        channels, queries=1, deadline_ms=60_000, then=None, timeout_ms=TIMEOUT_MS, only=None,
+        busy=None,
+    ):  # fmt: skip
         crew = Crew({**dict.fromkeys(channels, 2), "then": 1})
         crews.append(crew)
+        for _ in range(2 * len(channels) + 1 if busy else 0):
+            crew.put(lambda: busy.wait(10))  # every thread of the crew
         fanout = Fanout([Lane(n, c, 10, timeout_ms, crew.berths[n]) for n, c in channels.items()])
         follows = then and Then(then, crew.berths["then"])
 
@@ -86,6 +91,36 @@ def test_a_call_that_never_got_a_thread_never_runs(run):
     run({"stuck": stuck, "well": Channel()}, queries=6)
     release.set()
     assert len(started) == 2  # as many as the lane has threads
+
+
+def test_what_follows_lanes_that_were_all_late_waits_for_none_of_them(run):
+    release, started = threading.Event(), []
+    threading.Timer(0.1, release.set).start()
+    late = Channel(lambda: started.append(1))
+    [(hits, value)] = run({"a": late, "b": late}, timeout_ms=20, then=len, busy=release)
+    assert value == len(hits) == 2
+    assert not started
+
+
+def test_a_channel_that_answers_something_odd_is_named_and_costs_no_thread(run, caplog):
+    odd = Channel()
+    odd.recall = lambda ctx, k: SimpleNamespace(rows=np.zeros(1), scores=np.zeros(1))
+    with caplog.at_level(logging.CRITICAL):
+        answers = run({"odd": odd, "well": Channel()}, queries=8)
+    assert [statuses(a) for a in answers] == [{"odd": "failed", "well": "ok"}] * 8
+
+
+def test_work_that_raises_costs_the_crew_no_thread(caplog):
+    crew, done = Crew({"a": 1}), threading.Event()
+
+    def fail():
+        raise SystemExit
+
+    with caplog.at_level(logging.CRITICAL):
+        crew.put(fail)
+        crew.put(done.set)
+        assert done.wait(5)
+    crew.close(wait=True)
 
 
 def test_a_failing_channel_is_named_and_the_others_answer(run, caplog):
