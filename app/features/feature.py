@@ -24,7 +24,15 @@ import numpy as np
 
 from app.domain.arrays import F32
 from app.domain.errors import InvalidInput
-from app.features.formula import Argument, Formula, formula_of, is_log1p, put_in, value_of
+from app.features.formula import (
+    Argument,
+    Formula,
+    formula_of,
+    is_its_input,
+    is_log1p,
+    put_in,
+    value_of,
+)
 from app.features.plan import REQUEST_SCOPES, Plan, Step, plan_of
 from app.features.program import logs_of, run
 from app.features.side_by_side import Gathered, Layout
@@ -156,11 +164,11 @@ class FeatureSet:
         self._steps: list[Step] = []
         for f in plan:
             reads = tuple(source.get(i, i) for i in f.inputs)
-            if _returns_its_input(f):
+            if is_its_input(f.compute, f.inputs):
                 source[f.name] = reads[0]
             else:
                 scalars, formula = _scalars(reads, computed), _over(f.formula, f.inputs, reads)
-                is_log = is_log1p(f.compute, f.inputs)
+                is_log = not scalars and is_log1p(f.compute, f.inputs)
                 self._steps.append(Step(f.name, f.compute, reads, scalars, formula, is_log))
         self._columns = tuple(source.get(name, name) for name in self.names)
         self._planned: tuple[Layout, Plan] | None = None
@@ -216,15 +224,6 @@ def _called(steps: Iterable[Step], values: dict[str, Any]) -> Mapping[str, Any]:
                 raise
             values[name] = value_of(formula, values)
     return values
-
-
-def _returns_its_input(f: Feature) -> bool:
-    """Tell whether the function hands on its only input untouched, by handing it a mere object."""
-    anything = object()
-    try:
-        return len(f.inputs) == 1 and f.compute(anything) is anything
-    except (TypeError, AttributeError):  # no number: something was to be computed
-        return False
 
 
 def _over(formula: Formula | None, inputs: Sequence[str], reads: Sequence[str]) -> Formula | None:

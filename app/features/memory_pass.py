@@ -22,7 +22,7 @@ from app.features.row_slots import (
     spread_counts,
     spread_lists,
     spread_shares,
-)  # fmt: skip
+)
 from app.snapshot.context import SearchContext
 from app.snapshot.counters import FAMILIES, WINDOWS, Counters
 from app.snapshot.tables import COUNTERS, Memory, Neighbours, memory_key, translated

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
 from app.features.catalog import CATALOG
 from app.features.feature import REQUEST_SCOPES, Catalog, Feature, FeatureSet, feature
@@ -19,6 +20,7 @@ from app.features.formula import (
     Formula,
     Operation,
     formula_of,
+    is_its_input,
     is_log1p,
     value_of,
 )
@@ -216,11 +218,58 @@ def test_logarithms_are_taken_together_but_of_what_others_read(tmp_path: Any) ->
 
 
 @pytest.mark.parametrize(
-    "compute", [lambda x: np.log1p(x + 1), lambda x: np.log1p(x) * 2, np.log, type, lambda x: x]
-)
+    "compute",
+    [
+        lambda x: np.log1p(x + 1), lambda x: np.log1p(x) * 2, np.log, type, lambda x: x,
+        lambda x: np.log1p(np.where(x == 0, np.nan, x)),
+        lambda x: np.log1p(np.where(x == x, x, 0.0)),
+        lambda x: np.log1p(np.nan_to_num(x)),
+        lambda x: np.log1p(np.asarray(x)),
+        lambda x: np.log1p(x) if x != 0 else 0.0,
+        lambda x: np.log1p(x, dtype=np.float64), lambda x: np.log1p(x or 1.0),
+    ],
+)  # fmt: skip
 def test_what_does_more_or_less_is_no_logarithm(compute: Any) -> None:
     assert is_log1p(np.log1p, ["x"])
     assert not is_log1p(compute, ["x"])
+
+
+def test_a_logarithm_of_what_was_mended_first_is_called(tmp_path: Any) -> None:
+    @feature(unit="x")
+    def log_of_some(doc_impressions: Any) -> Any:
+        """Missing where nobody saw it."""
+        return np.log1p(np.where(doc_impressions == 0, np.nan, doc_impressions))
+
+    snapshot = make_snapshot(city_rows(80), tmp_path / "s")
+    candidates = some_candidates(snapshot, np.random.default_rng(3), 70)
+    features = FeatureSet(Catalog.collect(module_of(log_of_some)), ["log_of_some"])
+    gathered = gather(features.inputs, make_context(snapshot, "火锅"), candidates)
+    whole, single = features.matrix(gathered, 70), features.matrix(dict(gathered), 70)
+    np.testing.assert_array_equal(whole, single)
+    assert np.isnan(whole).any()
+
+
+@pytest.mark.parametrize("compute", [lambda x: x or 0.0, lambda x: x if x != 0 else 1.0])
+def test_what_hands_on_some_values_alone_is_no_input(compute: Any) -> None:
+    assert is_its_input(lambda x: x, ["x"])
+    assert not is_its_input(compute, ["x"])
+
+
+@njit
+def _halved(price: Any) -> Any:
+    return price / 2
+
+
+@pytest.mark.parametrize(
+    "compute", [{3.0: 1.0}.__getitem__, lambda x: [0.5, 2.0][int(x == 3)] + 1 // 0 * x, _halved]
+)
+def test_a_feature_may_do_what_it_likes_with_its_input(compute: Any) -> None:
+    def mine(doc_price: Any) -> Any:
+        """Somebody's own: it fails on what is no number, each in its way."""
+        return compute(doc_price)
+
+    assert FeatureSet(Catalog.collect(module_of(feature(unit="x")(mine))), ["mine"])._steps
+    assert not is_log1p(compute, ["doc_price"])
 
 
 def test_a_feature_of_whole_numbers_is_called(tmp_path: Any) -> None:
