@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from app.commands import options as o
-from app.corpus.column_names import as_options
+from app.corpus.column_names import as_options, shown
 from app.domain.errors import DuoluError
 from app.offline.compaction import compact
 from app.offline.reindex import reindex
@@ -87,6 +87,12 @@ def _told(report: ReindexReport) -> list[str]:
     if report.errors:
         lines.append(
             f"{report.errors} bad rows left out, each with its reason: {report.error_file}"
+        )
+    if report.absent:
+        named = (f"{shown(column)}, which is to be {n}" for n, column in report.absent.items())
+        lines.append(
+            f"no row has {'; '.join(named)}; if that is a slip, mend [columns] of the "
+            "configuration, or --column"
         )
     if report.alike:
         lines.append(

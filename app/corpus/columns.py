@@ -7,7 +7,7 @@ and error files know one name alone. Documents that are sent over HTTP have our 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -26,7 +26,6 @@ class Columns:
 
     theirs: Mapping[str, str] = field(default_factory=dict)
     fields: Sequence[str] = REQUIRED  # ours: proposed where a file seems to have them
-    whole: bool = True  # False: of changed documents, which need not have all that is named
 
     @classmethod
     def of(cls, theirs: Mapping[str, str], types: Mapping[str, FieldType]) -> Columns:
@@ -39,20 +38,23 @@ class Columns:
         _require_once(theirs)
         return cls(dict(theirs), fields)
 
-    def for_changes(self) -> Columns:
-        """Return the same for files of changed documents: JSON of some may lack what is named."""
-        return replace(self, whole=False)
-
     def alike(self, found: Container[str], others: Sequence[str]) -> dict[str, str]:
         """Return fields that nothing has, each with the other column that may well be it."""
         return proposed((name for name in self.fields if name not in found), others)
+
+    def absent(self, found: Container[str]) -> dict[str, str]:
+        """Return the named fields that no row of any file has, each with the column it was to be.
+
+        JSON rows leave keys out, so that this is known of all files together, not of one.
+        """
+        return {name: column for name, column in self.theirs.items() if name not in found}
 
     def header(self, source: str, names: Sequence[str]) -> list[str]:
         """Return the columns of a file as we call them.
 
         Raises InvalidInput where it lacks one that is named or required, or has a name twice.
         """
-        self._require(source, names, self._held(is_json=False))
+        self._require(source, names, tuple(self.theirs))
         if twice := [n for n in dict.fromkeys(names) if n and names.count(n) > 1]:
             raise InvalidInput(f"{source} has the column {shown(twice[0])} twice; rename one")
         ours = self._ours()
@@ -73,22 +75,21 @@ class Columns:
         return {ours.get(key, key): v for key, v in record.items() if v is not None}
 
     def require_keys(self, source: str, lines: Iterable[bytes | None]) -> None:
-        """Hold JSON lines, the first of a file, to what they name: some row has each key.
+        """Refuse JSON lines, the first of a file, whose names are others than those said.
 
-        What is no object is left to those who read rows.
+        Where columns are named, some row has id and some has title; where none is, some row has
+        either: the file speaks our names then, and a row that lacks one is a bad row like any
+        other. What is no object is left to those who read rows.
         """
-        wanted = {self.theirs.get(n, n) for n in (*REQUIRED, *self._held(is_json=True))}
+        wanted = {self.theirs.get(name, name) for name in REQUIRED}
         keys: dict[str, None] = {}
         for line in lines:
             keys |= dict.fromkeys(_keys(line))
-            if keys.keys() >= wanted:
+            met = wanted & keys.keys()
+            if met == wanted or (met and not self.theirs):
                 return
         if keys:
-            self._require(source, list(keys), self._held(is_json=True))
-
-    def _held(self, is_json: bool) -> Sequence[str]:
-        """Return which of the named fields a file must have."""
-        return [n for n in self.theirs if self.whole or not is_json or n in REQUIRED]
+            self._require(source, list(keys), [n for n in REQUIRED if n in self.theirs])
 
     def _require(self, source: str, names: Sequence[str], held: Sequence[str]) -> None:
         """Raise InvalidInput where columns lack one of the named that are held to, id or title."""

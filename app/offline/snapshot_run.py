@@ -52,6 +52,7 @@ class ReindexReport:
     errors: int
     error_file: str | None  # JSON lines: source, line, id, field, value, reason, remedy
     unindexed: Mapping[str, str]  # attribute → why it is only shown
+    absent: Mapping[str, str]  # field that no row has → the column that was named for it
     alike: Mapping[str, str]  # field that no row has → the attribute that may be it
     analyzer_id: str
     encoder_id: str | None
@@ -112,6 +113,7 @@ class SnapshotRun:
         return ReindexReport(
             self.snapshot_id, publish, len(documents), rejects.count,
             str(rejects.file) if rejects.count else None, attributes.unindexed,
+            self.columns.absent(catalogue.census.found),
             self.columns.alike(catalogue.census.found, list(catalogue.census.tallies)),
             analyzer.id, encoder_id, kept is not None, self.progress.seconds,
         )  # fmt: skip

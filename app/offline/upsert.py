@@ -55,7 +55,7 @@ def upsert(
     the same rows again. Raises NothingServes before the first full reindex, StoreUnavailable,
     StoreFull.
     """
-    files, columns = resolve(sources), settings.naming().for_changes()
+    files, columns = resolve(sources), settings.naming()
     store = ArtifactStore(data / "snapshots", "snapshot")
     snapshot = open_snapshot(store.path(store.require_current()))
     rules = rules_of(snapshot.documents.schema, settings.reindex.max_field_bytes)

@@ -51,6 +51,24 @@ def test_a_field_that_no_row_has_is_told_beside_the_column_that_may_be_it(tmp_pa
     assert run(write(tmp_path / "b.jsonl", city_rows(5)), data).alike == {}
 
 
+def test_a_named_column_that_no_file_has_is_told_and_one_that_some_has_is_not(tmp_path, data):
+    (tmp_path / "all").mkdir()
+    for name, row in (("a", {}), ("b", {"prc": 3})):
+        write(tmp_path / "all" / f"{name}.jsonl", [{"id": name, "title": "A"} | row])
+    report = run(tmp_path / "all", data, 'columns={"price":"prc","lat":"breite"}')
+    assert (report.documents, report.absent) == (2, {"lat": "breite"})
+
+
+def test_bad_rows_alone_in_a_file_are_counted_as_in_any_other(tmp_path, data):
+    (tmp_path / "all").mkdir()
+    write(tmp_path / "all" / "a.jsonl", city_rows(5))
+    bad = write(tmp_path / "all" / "b.jsonl", [{"id": "zz", "price": 3}])
+    report = run(tmp_path / "all", data)
+    assert (report.documents, report.errors) == (5, 1)
+    done = upsert([str(bad)], settings(), data, now_ms=NOW_MS)
+    assert (done.documents, done.errors) == (0, 1)
+
+
 def test_single_documents_of_a_file_are_named_alike(tmp_path, data, export):
     run(export, data, COLUMNS)
     changed = write(tmp_path / "changed.jsonl", [{"sku": "new", "product_name": "N", "prc": 5}])
