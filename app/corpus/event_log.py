@@ -168,7 +168,7 @@ class EventLog:
         for batch in self._batches(_chosen(("seq", *_WHOLE), 0, None, None, None)):
             for seq, *row in batch:
                 try:
-                    _event(dict(zip(_WHOLE, row, strict=True)))
+                    _require_read_back(dict(zip(_WHOLE, row, strict=True)))
                 except (ValueError, TypeError) as error:
                     raise self._database.damaged(f"event {seq}: {error}") from None
             count += len(batch)
@@ -232,6 +232,16 @@ def _row(e: Event) -> dict[str, Any]:
         "positions_known": e.positions_known,
         "attributes": orjson.dumps(e.attributes).decode() if e.attributes else None,
     }
+
+
+def _require_read_back(row: dict[str, Any]) -> None:
+    """Raise ValueError or TypeError for a row that learning cannot read as it was written."""
+    shown, said = orjson.loads(row["shown"] or "[]"), orjson.loads(row["attributes"] or "{}")
+    if not isinstance(shown, list) or not all(isinstance(one, str) for one in shown):
+        raise ValueError("shown is no list of ids")
+    if not isinstance(said, dict):
+        raise ValueError("attributes is no object")
+    _event(row)
 
 
 def _event(row: dict[str, Any]) -> Event:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -35,6 +35,8 @@ from app.corpus.database import BIG, Database
 
 FILE = "identity.db"
 """Of the data folder, where no server is configured."""
+
+READ_BATCH = 20_000
 
 AT_ONCE = 500
 """Names of one statement; SQLite takes some thousand variables, PostgreSQL 32,767."""
@@ -168,12 +170,17 @@ class Identities:
                 connection.execute(select(func.count()).select_from(_identities)).scalar_one()
             )
 
-    def examine(self) -> int:
+    def examine(self, advance: Callable[[int], None]) -> int:
         """Read the whole mapping, and return how many rows it has. Raises StoreUnavailable."""
         self._database.require_sound()
+        count = 0
         with self._database.read() as connection:
-            rows = sum(1 for _ in connection.execute(select(_identities)))
-            return rows + sum(1 for _ in connection.execute(select(_forgotten)))
+            streamed = connection.execution_options(yield_per=READ_BATCH)
+            for table in (_identities, _forgotten):
+                for batch in streamed.execute(select(table)).partitions():
+                    count += len(batch)
+                    advance(len(batch))
+        return count
 
     def scrub(self) -> None:
         """Leave no byte of what was deleted in the file or its log."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -61,7 +62,8 @@ class TitleWords:
         ranked = frequent[np.argsort(-df[frequent], kind="stable")].tolist()
         terms = documents.terms.strings
         words = ((terms[term], int(df[term])) for term in ranked)
-        return cls.of([w for w in words if _is_word(w[0]) and w[0] not in names][:MOST_WORDS])
+        chosen = (w for w in words if _is_word(w[0]) and w[0] not in names)
+        return cls.of(list(islice(chosen, MOST_WORDS)))
 
     @classmethod
     def of(cls, words: list[tuple[str, int]]) -> Self:

@@ -7,18 +7,22 @@ name leaves no trace in those.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from app.corpus.document_log import DocumentLog
 from app.corpus.impression_log import days, file_contents
-from app.domain.errors import CorruptArtifact, LogTrimmed
+from app.domain.errors import CorruptArtifact, LogTrimmed, UnknownName
 from app.offline.finding import Finding, checked
-from app.offline.progress import Progress
+from app.offline.progress import Advance, Progress
 from app.offline.workplace import Workplace
-from app.snapshot.artifact import read_manifest, verify
+from app.rank.names import ReleaseNames
+from app.snapshot.artifact import MANIFEST, read_manifest, verify
 from app.snapshot.store import ArtifactStore
+from app.wiring import standing_by
 
 NOT_EXAMINED = Finding(
     "depth", "note", "of logs the ends were read, of snapshots, tables and releases those in use",
@@ -29,14 +33,15 @@ NOT_EXAMINED = Finding(
 
 def examine(place: Workplace, progress: Progress) -> Iterator[Finding]:
     """Read every snapshot, table and release, and the logs, from the first byte to the last."""
+    beside = _standing_by(place)
     for store in _stores(place):
-        yield from _artifacts(store, progress)
+        yield from _artifacts(store, beside, progress)
     yield from _impressions(place.stores.impressions, progress)
     if place.has_event_log:
         yield checked("all events", partial(_events, place, progress))
     yield checked("all changes", partial(_changes, place, progress))
     if place.has_identities:
-        yield checked("all people", partial(_people, place))
+        yield checked("all people", partial(_people, place, progress))
 
 
 def _stores(place: Workplace) -> Iterator[ArtifactStore]:
@@ -46,20 +51,46 @@ def _stores(place: Workplace) -> Iterator[ArtifactStore]:
     yield from (place.releases_of(folder.name) for folder in folders)
 
 
-def _artifacts(store: ArtifactStore, progress: Progress) -> Iterator[Finding]:
+def _standing_by(place: Workplace) -> frozenset[str]:
+    """Return the ids of releases that experiments and the shadow rank by."""
+    names = ReleaseNames(place.models, place.settings.rank.model)
+    found = set()
+    for name in standing_by(place.settings):
+        with suppress(UnknownName):  # a look at what serves says so
+            found.add(names.resolve(name))
+    return frozenset(found)
+
+
+def _artifacts(
+    store: ArtifactStore, beside: Container[str], progress: Progress
+) -> Iterator[Finding]:
     ids = store.ids()
     if not ids:
         return
-    named, sound = _name(store), 0
+    named, sound, damaged = _name(store), 0, 0
     with progress.stage(named, sum(_files(store, id_) for id_ in ids), "files") as advance:
         for id_ in ids:
             try:
-                verify(store.root / id_, store.kind, advance)
+                _verify(store, id_, advance)
                 sound += 1
             except (CorruptArtifact, OSError) as error:
                 if id_ in store.ids():  # else it was cleared away meanwhile
-                    yield _damaged(store, id_, str(error))
-    yield Finding(named, "ok", f"{sound:,} of {len(ids):,} read, as they were sealed")
+                    damaged += 1
+                    yield _damaged(store, id_, str(error), beside)
+    state: Literal["ok", "note"] = "note" if damaged else "ok"
+    yield Finding(named, state, f"{sound:,} of {len(ids):,} are as they were sealed")
+
+
+def _verify(store: ArtifactStore, artifact_id: str, advance: Advance) -> None:
+    """Read it through; once more if another took its place meanwhile, to forget somebody."""
+    manifest = store.root / artifact_id / MANIFEST
+    before = manifest.read_bytes()
+    try:
+        verify(manifest.parent, store.kind, advance)
+    except (CorruptArtifact, OSError):
+        if manifest.read_bytes() == before:
+            raise
+        verify(manifest.parent, store.kind, advance)
 
 
 def _name(store: ArtifactStore) -> str:
@@ -73,11 +104,15 @@ def _files(store: ArtifactStore, artifact_id: str) -> int:
         return 0  # told when its turn comes
 
 
-def _damaged(store: ArtifactStore, artifact_id: str, error: str) -> Finding:
+def _damaged(store: ArtifactStore, artifact_id: str, error: str, beside: Container[str]) -> Finding:
     named = f"{store.kind} {artifact_id}"
     if artifact_id == store.current_id():
         return Finding(named, "wrong", error)
     remedy = f"it does not serve: delete {store.root / artifact_id}, and do not go back to it"
+    if artifact_id in beside:
+        remedy = "an experiment or rank.shadow ranks by it: name another there, or train again"
+    elif store.kind != "release":
+        remedy += "; training as of that time then does without"
     return Finding(named, "wrong", error.partition("; ")[0], remedy)
 
 
@@ -123,6 +158,6 @@ def _changes(place: Workplace, progress: Progress) -> Finding:
         log.close()
 
 
-def _people(place: Workplace) -> Finding:
-    with place.identities() as identities:
-        return Finding("all people", "ok", f"{identities.examine():,} rows read")
+def _people(place: Workplace, progress: Progress) -> Finding:
+    with place.identities() as identities, progress.stage("people") as advance:
+        return Finding("all people", "ok", f"{identities.examine(advance):,} rows read")
