@@ -43,7 +43,7 @@ class Plan:
         return replace(self, rate=rate, swap_rate=swap_rate, limit_ms=limit_ms)
 
 
-WHOLE = Plan(200, 300, 15, 10.0, 3, 5.0, 5, 20, 4_000)
+WHOLE = Plan(200, 300, 9, 10.0, 3, 5.0, 5, 20, 4_000)
 QUICK = Plan(20, 60, 2, 3.0, 1, 2.0, 1, 3, 150)
 
 
