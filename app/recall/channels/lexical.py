@@ -125,7 +125,8 @@ class LexicalChannel:
     def _ids(self, ctx: SearchContext) -> tuple[I32, I32]:
         """Return the ids of the query's words and of those searched for beside them."""
         terms = content_terms(ctx.query.terms, self.function_terms)
-        return self.documents.terms.find_all(terms), self.documents.terms.find_all(ctx.query.also)
+        ids = self.documents.terms.find_all((*terms, *ctx.query.also))
+        return ids[: len(terms)], ids[len(terms) :]
 
     def _asked(self, terms: I32, also: I32) -> tuple[I32, int]:
         """Return all known ids, and how many a document must hold: a share of the query's own."""
